@@ -1,0 +1,168 @@
+"""A model, its config and its vocabulary in one folder that stands alone.
+
+    model.safetensors   weights of the best evaluation; metadata with format version and step
+    config.json         model and training options, dataset fingerprint, figures
+    vocab.json
+    train.state         everything --resume needs, weights included (safetensors); not needed to sample
+
+Nothing is ever unpickled. Every file is written beside itself and renamed, and neither weights file relies on the
+other, so a kill at any instant leaves a checkpoint that samples and one that resumes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from poetgen.config import ModelConfig
+from poetgen.errors import CheckpointError, PoetgenError
+from poetgen.files import write_atomic
+from poetgen.model import PoetModel
+from poetgen.vocab import Vocab
+
+FORMAT = 1
+WEIGHTS, CONFIG, VOCAB, STATE = "model.safetensors", "config.json", "vocab.json", "train.state"
+
+
+@dataclass
+class Checkpoint:
+    """What a folder holds: the model in evaluation mode, its vocabulary, the rest of config.json, and an id."""
+
+    path: Path
+    model: PoetModel
+    vocab: Vocab
+    config: dict[str, Any]
+    id: str
+
+    @classmethod
+    def load(cls, path: Path, device: torch.device | str = "cpu") -> Checkpoint:
+        """Open a checkpoint; raises CheckpointError that names the file which is missing, cut or foreign."""
+        if not path.is_dir():
+            raise CheckpointError(f"{path}: no such checkpoint folder; give --checkpoint one that poetgen train wrote")
+        config = _read_config(path / CONFIG)
+        model_config = _model_config(config.get("model"), path / CONFIG)
+        vocab = Vocab.load(path / VOCAB)
+        if len(vocab) != model_config.vocab_size:
+            raise CheckpointError(
+                f"{path / VOCAB}: {len(vocab)} tokens where {CONFIG} says {model_config.vocab_size}; "
+                "the files are of different checkpoints: copy the whole folder again"
+            )
+        tensors, metadata = read_tensors(path / WEIGHTS)
+        with torch.device("meta"):
+            model = PoetModel(model_config)
+        load_weights(model, tensors, path / WEIGHTS)
+        return cls(path, model.to(device).eval(), vocab, config, metadata.get("id", ""))
+
+
+def newest(folder: Path) -> Path | None:
+    """The checkpoint in `folder` that was written last, or None."""
+    found = [path for path in folder.glob(f"*/{WEIGHTS}") if (path.parent / CONFIG).exists()]
+    return max(found, key=lambda path: path.stat().st_mtime).parent if found else None
+
+
+def boxed() -> Path:
+    """The checkpoint that is installed with the package."""
+    return Path(str(resources.files("poetgen"))) / "checkpoint"
+
+
+def find(given: Path | None = None, folder: Path = Path("checkpoints")) -> Path:
+    """The checkpoint to use: the one given, else the newest in `folder`, else the one in the box."""
+    return given or newest(folder) or boxed()
+
+
+def save_weights(path: Path, model: PoetModel, dtype: torch.dtype | None = None, **metadata: object) -> str:
+    """Write weights, shared ones once, as `dtype` (default: as they are); returns the id, a hash of them."""
+    tensors = {
+        name: tensor.detach().to("cpu", dtype or tensor.dtype).contiguous() for name, tensor in _own_tensors(model)
+    }
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(name.encode())
+        digest.update(tensor.view(torch.uint8).numpy().tobytes())
+    id = digest.hexdigest()[:12]
+    write_tensors(path, tensors, {"id": id, **{key: str(value) for key, value in metadata.items()}})
+    return id
+
+
+def load_weights(model: PoetModel, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Fill `model` with the tensors read from `path`, in fp32; raises CheckpointError where they do not fit it."""
+    check_fit(model, tensors, path)
+    weights = {name: tensor.float() for name, tensor in tensors.items()}
+    model.load_state_dict(weights, strict=False, assign=True)
+    if model.config.tie and model.embedding is not None:
+        model.output.weight = model.embedding.weight
+
+
+def check_fit(model: PoetModel, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Raise CheckpointError unless `tensors`, read from `path`, have the names and shapes of the model's."""
+    expected = {name: tensor.shape for name, tensor in _own_tensors(model)}
+    wrong = sorted(expected.keys() ^ tensors.keys()) or [
+        name for name, shape in expected.items() if tensors[name].shape != shape
+    ]
+    if wrong:
+        raise CheckpointError(
+            f"{path}: {', '.join(wrong[:3])} does not fit the model that {CONFIG} describes; "
+            "the files are of different checkpoints: copy the whole folder again"
+        )
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """A safetensors file with poetgen's format version in its metadata; raises SaveError."""
+    write_atomic(path, save(dict(tensors), {"format": f"poetgen {FORMAT}", **metadata}))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors and the metadata of a file that write_tensors wrote; raises CheckpointError."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != f"poetgen {FORMAT}":
+                raise CheckpointError(
+                    f"{path}: format {metadata.get('format', 'unknown')}; this poetgen reads format poetgen {FORMAT}"
+                )
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: missing; copy the whole folder, or train again") from None
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: cut short or not a weights file ({error}); copy it again") from error
+
+
+def write_config(path: Path, model: ModelConfig, **rest: object) -> None:
+    """Write config.json; raises SaveError."""
+    data = {"format": FORMAT, "model": asdict(model), **rest}
+    write_atomic(path / CONFIG, json.dumps(data, ensure_ascii=False, indent=2) + "\n")
+
+
+def _own_tensors(model: PoetModel) -> list[tuple[str, Tensor]]:
+    """Each parameter once: a tied output layer is the embedding."""
+    return list(model.named_parameters(remove_duplicate=True))
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        version = config["format"]
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: missing; copy the whole folder, or train again") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path}: not a config of poetgen ({error}); copy the whole folder again") from error
+    if version != FORMAT:
+        raise CheckpointError(f"{path}: checkpoint format {version}; this poetgen reads format {FORMAT}")
+    return dict(config)
+
+
+def _model_config(data: Any, path: Path) -> ModelConfig:
+    try:
+        return ModelConfig(**{field.name: data[field.name] for field in fields(ModelConfig)})
+    except (PoetgenError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path}: does not describe a model ({error}); copy the whole folder again") from error

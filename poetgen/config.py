@@ -1,0 +1,163 @@
+"""Options as frozen dataclasses that check themselves and name the flag that is wrong."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+from poetgen.errors import UsageError
+
+CELLS = ("lstm", "gru", "rnn")
+SAMPLINGS = ("poems", "sequential", "random")
+SCRIPTS = ("simplified", "traditional", "keep")
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise UsageError(message)
+
+
+def _choice(flag: str, value: str, choices: Collection[str]) -> None:
+    _require(value in choices, f"{flag} {value}: choose one of {', '.join(choices)}")
+
+
+def _at_least(flag: str, value: float, least: float) -> None:
+    _require(math.isfinite(value) and value >= least, f"{flag} {value:g}: give a number of at least {least:g}")
+
+
+def _share(flag: str, value: float) -> None:
+    _require(0 <= value < 1, f"{flag} {value:g}: give a share from 0 up to, but not including, 1")
+
+
+@dataclass(frozen=True)
+class PreprocessConfig:
+    """How to read and clean a corpus; `limit` 0 reads all of it, `jobs` 0 takes every core."""
+
+    script: Literal["simplified", "traditional", "keep"] = "simplified"
+    min_count: int = 5
+    min_chars: int = 10
+    max_chars: int = 1000
+    valid_share: float = 0.02
+    limit: int = 0
+    jobs: int = 0
+    format: str = "auto"
+
+    def __post_init__(self) -> None:
+        _choice("--script", self.script, SCRIPTS)
+        _at_least("--min-count", self.min_count, 1)
+        _share("--valid-share", self.valid_share)
+        _at_least("--limit", self.limit, 0)
+        _at_least("--jobs", self.jobs, 0)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The shape of the network; saved in a checkpoint's config.json.
+
+    `embed` 0 feeds one-hot vectors to the first layer. `norm` puts a LayerNorm before each layer and after the
+    last; `residual` adds each layer's input to its output where the two are equally wide.
+    """
+
+    vocab_size: int
+    cell: str = "lstm"
+    layers: int = 2
+    hidden: int = 512
+    embed: int = 512
+    dropout: float = 0.1
+    tie: bool = True
+    norm: bool = True
+    residual: bool = True
+
+    def __post_init__(self) -> None:
+        _choice("--cell", self.cell, CELLS)
+        _at_least("--layers", self.layers, 1)
+        _at_least("--hidden", self.hidden, 1)
+        _at_least("--embed", self.embed, 0)
+        _share("--dropout", self.dropout)
+        _require(not (self.tie and self.embed == 0), "--embed 0 (one-hot) has no embedding to tie: add --no-tie")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train; `epochs` or `max_minutes`, whichever ends first, is the budget (0: no such bound).
+
+    `batch_size` counts rows and `seq_len` time steps of a window. Poem batches hold about
+    ``batch_size * seq_len`` tokens, however long the poems are.
+    """
+
+    cell: str = "lstm"
+    layers: int = 2
+    hidden: int = 512
+    embed: int = 512
+    dropout: float = 0.1
+    tie: bool = True
+    batch_size: int = 48
+    seq_len: int = 64
+    sampling: str = "poems"
+    lr_steps: tuple[float, ...] = (0.003, 0.001, 0.0007, 0.0003, 0.0001)
+    warmup: int = 200
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    epochs: float = 0
+    max_minutes: float = 0
+    patience: int = 5
+    eval_every: int = 0
+    device: str = "auto"
+    precision: str = "auto"
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        self.model(vocab_size=2)
+        _at_least("--batch-size", self.batch_size, 1)
+        _at_least("--seq-len", self.seq_len, 1)
+        _choice("--sampling", self.sampling, SAMPLINGS)
+        _require(len(self.lr_steps) > 0, "--lr-steps: give at least one learning rate")
+        for rate in self.lr_steps:
+            _require(math.isfinite(rate) and rate > 0, f"--lr-steps {rate:g}: learning rates are positive numbers")
+        _at_least("--warmup", self.warmup, 0)
+        _at_least("--weight-decay", self.weight_decay, 0)
+        _require(math.isfinite(self.clip) and self.clip > 0, f"--clip {self.clip:g}: give a positive gradient norm")
+        _at_least("--epochs", self.epochs, 0)
+        _at_least("--max-minutes", self.max_minutes, 0)
+        _at_least("--patience", self.patience, 1)
+        _at_least("--eval-every", self.eval_every, 0)
+        _choice("--precision", self.precision, PRECISIONS)
+        _at_least("--seed", self.seed, 0)
+
+    def model(self, vocab_size: int) -> ModelConfig:
+        """The shape of the network for a vocabulary of `vocab_size` tokens."""
+        return ModelConfig(
+            vocab_size=vocab_size,
+            cell=self.cell,
+            layers=self.layers,
+            hidden=self.hidden,
+            embed=self.embed,
+            dropout=self.dropout,
+            tie=self.tie,
+        )
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    """How to choose each character.
+
+    `form` "auto" takes the regulated form that has `length` characters (punctuation counted), "free" none; with
+    both the poem has exactly `length` characters or, with "free", at most. `top_k` 0 and `top_p` 1 cut nothing;
+    `temperature` 0 takes the likeliest.
+    """
+
+    length: int = 64
+    top_k: int = 40
+    top_p: float = 1.0
+    temperature: float = 0.8
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _at_least("--length", self.length, 1)
+        _at_least("--top-k", self.top_k, 1)
+        _require(0 < self.top_p <= 1, f"--top-p {self.top_p:g}: give a share above 0 and at most 1")
+        _at_least("--temperature", self.temperature, 0)
+        _at_least("--seed", self.seed, 0)

@@ -1,0 +1,288 @@
+"""The prepared dataset on disk, and batches from it.
+
+    prepared/
+      train.tokens.npy    every poem's fields, end to end: tune, author, keywords, title, body
+      train.poems.npy     one POEM record a poem: where it starts and how long each field is
+      valid.tokens.npy, valid.poems.npy
+      vocab.json, dataset.json (format, counts, fingerprint), report.json
+
+The arrays are memory-mapped: a corpus never becomes Python objects. Control tokens are not stored; a sequence
+is put together when it is drawn (see sequence.py), with header fields dropped at random.
+
+Shapes: B rows, T time steps, N poems.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poetgen.errors import CheckpointError, DatasetError
+from poetgen.files import atomic, write_atomic
+from poetgen.sequence import Layout
+from poetgen.vocab import PAD, Vocab
+
+FORMAT = 1
+SPLITS = ("train", "valid")
+
+Ids = NDArray[np.integer[Any]]
+
+#: One poem: its first token, the ids of its form and dynasty (0: none), and the lengths of its fields.
+POEM = np.dtype(
+    [
+        ("start", "<i8"),
+        ("form", "<u2"),
+        ("dynasty", "<u2"),
+        ("tune", "<u2"),
+        ("author", "<u2"),
+        ("keywords", "<u2"),
+        ("title", "<u2"),
+        ("body", "<u4"),
+    ]
+)
+FIELDS = ("tune", "author", "keywords", "title", "body")
+
+#: How often a known field of the header is shown in training. What is shown rarely costs few tokens and still
+#: teaches the network to follow it; what evaluation and sampling always give is shown nearly always.
+SHOWN = {"form": 0.9, "dynasty": 0.4, "tune": 0.9, "author": 0.25, "keywords": 0.2, "title": 0.9}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """`inputs` and `labels`, both (B, T) int64; [PAD] in the labels is not scored.
+
+    `carry` rows go on from the state that the batch before left (its first `carry` rows); 0 means a zero state.
+    """
+
+    inputs: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    carry: int = 0
+
+
+class Split:
+    """One side of a dataset: `tokens` (all fields, end to end) and `poems` (N POEM records)."""
+
+    def __init__(self, tokens: Ids, poems: NDArray[np.void], layout: Layout) -> None:
+        self.tokens = tokens
+        self.poems = poems
+        self.layout = layout
+
+    def __len__(self) -> int:
+        return len(self.poems)
+
+    @cached_property
+    def lengths(self) -> NDArray[np.int64]:
+        """(N,) tokens of title and body: what a sequence costs, near enough to put like with like."""
+        return self.poems["title"].astype(np.int64) + self.poems["body"] + 3
+
+    def fields(self, index: int) -> dict[str, Ids]:
+        """The ids of each field of a poem."""
+        poem = self.poems[index]
+        at, parts = int(poem["start"]), {}
+        for name in FIELDS:
+            end = at + int(poem[name])
+            parts[name] = self.tokens[at:end]
+            at = end
+        return parts
+
+    def sequence(self, index: int, shown: dict[str, bool] | None = None) -> tuple[list[int], int]:
+        """A poem's ids from header to [END], and the position of [BODY]; `shown` says which header fields appear."""
+        poem, parts = self.poems[index], self.fields(index)
+        body = parts.pop("body")
+        header: dict[str, Any] = {"form": int(poem["form"]), "dynasty": int(poem["dynasty"]), **parts}
+        if shown is not None:
+            header = {name: value for name, value in header.items() if shown[name]}
+        ids = self.layout.prefix(**header)
+        start = len(ids) - 1
+        ids.extend(body.tolist())
+        ids.append(self.layout.end)
+        return ids, start
+
+    # Poem batches ------------------------------------------------------------------------------------------------
+    #
+    #     row 0   [七绝] [TITLE] 春 晓 [BODY] 春 眠 不 觉 晓 ， … 。 [END]
+    #     row 1   [七绝] [BODY] 白 日 依 山 尽 ， … 。 [END] [PAD] [PAD]
+    #     label   ·      ·      ·  ·  春     眠 不 …       (header and padding are not scored)
+
+    def groups(self, batch_tokens: int, seq_len: int, seed: tuple[int, ...]) -> list[NDArray[np.int64]]:
+        """An epoch's plan: poems of like length together, each group about `batch_tokens` tokens a window."""
+        rng = np.random.default_rng(seed)
+        order = rng.permutation(len(self))
+        # Sorting pools rather than the whole keeps the company that a poem is batched with changing.
+        pool = max(1, 200 * batch_tokens // max(1, int(self.lengths.mean()))) if len(self) else 1
+        groups = []
+        for at in range(0, len(order), pool):
+            part = order[at : at + pool]
+            part = part[np.argsort(-self.lengths[part], kind="stable")]
+            first = 0
+            while first < len(part):
+                rows = max(1, batch_tokens // min(seq_len, int(self.lengths[part[first]])))
+                groups.append(part[first : first + rows])
+                first += rows
+        return [groups[index] for index in rng.permutation(len(groups))]
+
+    def windows(self, group: NDArray[np.int64], seq_len: int, rng: np.random.Generator | None) -> Iterator[Batch]:
+        """Batches of one group: usually one; poems longer than `seq_len` go on in the next with their state.
+
+        With `rng`, header fields are dropped at random; without, every known field but author, dynasty and
+        keywords is shown, which is what validation measures.
+        """
+        sequences = []
+        for index in group.tolist():
+            if rng is None:
+                shown = {name: name in ("form", "tune", "title") for name in SHOWN}
+            else:
+                shown = {name: draw < SHOWN[name] for name, draw in zip(SHOWN, rng.random(len(SHOWN)), strict=True)}
+            sequences.append(self.sequence(index, shown))
+        # Longest first: the rows that go on into the next window are then the first ones.
+        sequences.sort(key=lambda pair: -len(pair[0]))
+        steps = np.array([len(ids) - 1 for ids, _ in sequences])
+        inputs = np.full((len(sequences), int(steps[0])), PAD, dtype=np.int64)
+        labels = np.full_like(inputs, PAD)
+        for row, (ids, start) in enumerate(sequences):
+            inputs[row, : steps[row]] = ids[:-1]
+            labels[row, start : steps[row]] = ids[start + 1 :]
+        for at in range(0, inputs.shape[1], seq_len):
+            rows = int((steps > at).sum())
+            yield Batch(
+                inputs[:rows, at : at + seq_len],
+                labels[:rows, at : at + seq_len],
+                carry=rows if at else 0,
+            )
+
+    # Stream batches ----------------------------------------------------------------------------------------------
+    #
+    #     one stream      a b c d e f g h i j k l …
+    #     sequential      a b c d │ e f g h │ …        row 0, its state carried from window to window
+    #                     i j k l │ m n o p │ …        row 1
+    #     random          windows of T at random offsets, each from a zero state
+
+    @cached_property
+    def stream(self) -> Ids:
+        """Every sequence, end to end, as one array of ids."""
+        if not len(self):
+            return np.zeros(0, dtype=self.tokens.dtype)
+        return np.concatenate([np.array(self.sequence(i)[0], dtype=self.tokens.dtype) for i in range(len(self))])
+
+    def sequential(self, batch_size: int, seq_len: int) -> Windows:
+        """Contiguous rows, left to right, the state carried; a remainder shorter than one column is left out."""
+        columns = (len(self.stream) - 1) // batch_size
+        if columns < 1:
+            raise DatasetError(
+                f"a stream of {len(self.stream)} tokens is too short for --batch-size {batch_size}: give a smaller one"
+            )
+        steps = range(0, columns, seq_len)
+        offsets = [np.arange(batch_size, dtype=np.int64) * columns + at for at in steps]
+        return Windows(self.stream, offsets, [min(seq_len, columns - at) for at in steps], carry=True)
+
+    def random(self, batch_size: int, seq_len: int, seed: tuple[int, ...]) -> Windows:
+        """As many windows as cover the stream once on average, at random offsets, each from a zero state."""
+        steps = min(seq_len, len(self.stream) - 1)
+        count = max(1, len(self.stream) // (batch_size * steps))
+        offsets = np.random.default_rng(seed).integers(0, len(self.stream) - steps, size=(count, batch_size))
+        return Windows(self.stream, list(offsets), [steps] * count, carry=False)
+
+
+class Windows(Sequence[Batch]):
+    """Stream batches by number: `offsets` holds the first position of each row, `steps` the length of each batch."""
+
+    def __init__(self, stream: Ids, offsets: list[NDArray[np.int64]], steps: list[int], carry: bool) -> None:
+        self._stream, self._offsets, self._steps, self._carry = stream, offsets, steps, carry
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def __getitem__(self, index: Any) -> Any:
+        position = self._offsets[index][:, None] + np.arange(self._steps[index])
+        inputs, labels = (self._stream[position + shift].astype(np.int64) for shift in (0, 1))
+        return Batch(inputs, labels, carry=len(inputs) if self._carry and index else 0)
+
+
+class Dataset:
+    """A prepared dataset: its vocabulary and its two splits."""
+
+    def __init__(self, vocab: Vocab, train: Split, valid: Split, fingerprint: str) -> None:
+        self.vocab = vocab
+        self.train = train
+        self.valid = valid
+        self.fingerprint = fingerprint
+
+    @classmethod
+    def load(cls, folder: Path) -> Dataset:
+        """Open a folder that `poetgen preprocess` wrote; raises DatasetError where it is missing, cut or foreign."""
+        meta = _read_meta(folder)
+        try:
+            vocab = Vocab.load(folder / "vocab.json")
+        except CheckpointError as error:
+            raise DatasetError(str(error)) from None
+        if len(vocab) != meta["vocab_size"]:
+            raise DatasetError(f"{folder / 'vocab.json'}: does not belong to this dataset; run poetgen preprocess again")
+        layout = Layout(vocab)
+        splits = [Split(*_read_split(folder, name, meta), layout) for name in SPLITS]
+        return cls(vocab, splits[0], splits[1], str(meta["fingerprint"]))
+
+
+def _read_meta(folder: Path) -> dict[str, Any]:
+    path = folder / "dataset.json"
+    try:
+        meta = json.loads(path.read_text(encoding="utf-8"))
+        version, counts = meta["format"], meta["splits"]
+        if version == FORMAT:
+            _ = [(counts[name]["poems"], counts[name]["tokens"]) for name in SPLITS], meta["vocab_size"]
+            _ = meta["fingerprint"]
+    except FileNotFoundError:
+        raise DatasetError(f"{folder}: no prepared dataset here; run poetgen preprocess --out {folder}") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f"{path}: not a prepared dataset ({error}); run poetgen preprocess again") from error
+    if version != FORMAT:
+        raise DatasetError(f"{path}: dataset format {version}; this poetgen reads format {FORMAT}: preprocess again")
+    return dict(meta)
+
+
+def _read_split(folder: Path, name: str, meta: dict[str, Any]) -> tuple[Ids, NDArray[np.void]]:
+    arrays = []
+    for kind in ("tokens", "poems"):
+        path = folder / f"{name}.{kind}.npy"
+        try:
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+        except FileNotFoundError:
+            raise DatasetError(f"{path}: missing; run poetgen preprocess again") from None
+        except (OSError, ValueError) as error:
+            raise DatasetError(f"{path}: cut short or not an array ({error}); run poetgen preprocess again") from error
+        if len(array) != meta["splits"][name][kind]:
+            raise DatasetError(f"{path}: cut short or of another dataset; run poetgen preprocess again")
+        arrays.append(array)
+    tokens, poems = arrays
+    if poems.dtype != POEM or tokens.dtype.kind != "u":
+        raise DatasetError(f"{folder}: {name} arrays are of another version; run poetgen preprocess again")
+    return tokens, poems
+
+
+def write_dataset(folder: Path, vocab: Vocab, splits: dict[str, tuple[Ids, NDArray[np.void]]]) -> str:
+    """Write the arrays, the vocabulary and, last, dataset.json; returns the fingerprint.
+
+    A folder without its dataset.json does not load, so a kill leaves no half dataset that looks whole.
+    """
+    (folder / "dataset.json").unlink(missing_ok=True)
+    digest = hashlib.sha256()
+    vocab_json = vocab.to_json()
+    write_atomic(folder / "vocab.json", vocab_json)
+    digest.update(vocab_json.encode())
+    for name in SPLITS:
+        for kind, array in zip(("tokens", "poems"), splits[name], strict=True):
+            with atomic(folder / f"{name}.{kind}.npy") as file:
+                np.save(file, array, allow_pickle=False)
+            digest.update(np.ascontiguousarray(array).tobytes())
+    fingerprint = digest.hexdigest()[:16]
+    counts = {name: {"poems": len(splits[name][1]), "tokens": len(splits[name][0])} for name in SPLITS}
+    meta = {"format": FORMAT, "fingerprint": fingerprint, "vocab_size": len(vocab), "splits": counts}
+    write_atomic(folder / "dataset.json", json.dumps(meta, indent=2) + "\n")
+    return fingerprint

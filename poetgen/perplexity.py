@@ -1,0 +1,109 @@
+"""Perplexity of a model on sequences, by definitions that allow comparison between vocabularies.
+
+`ppl_char` counts the Han characters of a body, `ppl_all` its characters, punctuation and end. A character outside
+the vocabulary is charged −ln p([UNK]) + ln(20992 − Han characters in the vocabulary): the price of choosing it among
+the characters of the Unicode block that the vocabulary leaves out, so that a small vocabulary gains nothing.
+
+Shapes: B rows, T time steps, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from poetgen.dataset import Batch
+from poetgen.model import PoetModel, State
+from poetgen.vocab import PAD, UNK, Vocab, is_han
+
+#: CJK Unified Ideographs, the block U+4E00–U+9FFF.
+_BLOCK = 20992
+
+
+@dataclass
+class Tally:
+    """Negative log-likelihood in nats and what it was summed over; tallies add up."""
+
+    han_nats: float = 0.0
+    han: int = 0
+    all_nats: float = 0.0
+    all: int = 0
+    unknown: int = 0
+
+    @property
+    def ppl_char(self) -> float:
+        """Perplexity over Han characters; infinite where there are none."""
+        return _perplexity(self.han_nats, self.han)
+
+    @property
+    def ppl_all(self) -> float:
+        """Perplexity over characters, punctuation and end of poem."""
+        return _perplexity(self.all_nats, self.all)
+
+    @property
+    def bpc(self) -> float:
+        """Bits per character over all tokens, for plain text."""
+        return self.all_nats / self.all / math.log(2) if self.all else math.inf
+
+
+def _perplexity(nats: float, count: int) -> float:
+    if not count:
+        return math.inf
+    mean = nats / count
+    return math.exp(mean) if mean < 700 else math.inf
+
+
+class Scorer:
+    """Runs a model over batches, teacher-forced, and tallies what the labels cost."""
+
+    def __init__(self, vocab: Vocab) -> None:
+        self._han = torch.tensor([len(token) == 1 and is_han(token) for token in vocab.tokens])
+        self._han[UNK] = True  # what a vocabulary leaves out of verse is a rare Han character
+        self._unknown_nats = math.log(max(1, _BLOCK - vocab.han))
+
+    def tally(self, model: PoetModel, batches: Iterable[Batch]) -> Tally:
+        """The tally of all batches together."""
+        total = Tally()
+        for labels, nats in self.costs(model, batches):
+            han = self._han[labels]
+            total.han += int(han.sum())
+            total.han_nats += float(nats[han].sum())
+            total.all += len(labels)
+            total.all_nats += float(nats.sum())
+            total.unknown += int((labels == UNK).sum())
+        return total
+
+    @torch.no_grad()
+    def costs(self, model: PoetModel, batches: Iterable[Batch]) -> Iterator[tuple[Tensor, Tensor]]:
+        """For each batch the scored labels and what each cost in nats, both (scored,), row by row."""
+        device = next(model.parameters()).device
+        training = model.training
+        model.eval()
+        state: State | None = None
+        try:
+            for batch in batches:
+                inputs, labels, state = to_device(batch, state, device)
+                features, state = model.features(inputs, state)
+                scored = labels != PAD
+                kept = labels[scored]
+                logits = model.logits(features[scored]).float()
+                nats = F.cross_entropy(logits, kept, reduction="none").double().cpu()
+                kept = kept.cpu()
+                nats[kept == UNK] += self._unknown_nats
+                yield kept, nats
+        finally:
+            model.train(training)
+
+
+def to_device(batch: Batch, state: State | None, device: torch.device) -> tuple[Tensor, Tensor, State | None]:
+    """A batch as tensors (B, T) and the state it goes on from, detached (truncated BPTT); None is a zero state."""
+    inputs, labels = (torch.from_numpy(np.ascontiguousarray(x)).to(device) for x in (batch.inputs, batch.labels))
+    if not batch.carry or state is None:
+        return inputs, labels, None
+    return inputs, labels, tuple(part[:, : batch.carry].detach() for part in state)

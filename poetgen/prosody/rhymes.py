@@ -1,0 +1,112 @@
+"""Rhymes and tones of characters by the 平水韵, the rule book of regulated verse since the thirteenth century.
+
+The book sorts characters into 106 rhymes: 30 of the level tone (平, fifteen 上平 and fifteen 下平) and 76 of the
+oblique tones (仄): 29 rising (上), 30 departing (去), 17 entering (入). A character of several readings stands in
+several rhymes, and in verse any of them counts. Traditional and simplified characters are both found.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Final
+
+LEVEL: Final = "平"
+OBLIQUE: Final = "仄"
+
+_LEVEL_BOOKS: Final = frozenset({"上平", "下平"})
+_NONE: Final[frozenset[str]] = frozenset()
+
+
+def rhymes(char: str) -> frozenset[str]:
+    """Every rhyme of the 平水韵 that holds the character; empty if the book has it nowhere.
+
+    >>> sorted(rhymes("东"))
+    ['一东']
+    >>> rhymes("东") == rhymes("東")
+    True
+    >>> rhymes("看") == {"十四寒", "十五翰"}
+    True
+    >>> rhymes("x")
+    frozenset()
+    """
+    return _rhymes_by_char().get(char, _NONE)
+
+
+def level_rhymes(char: str) -> frozenset[str]:
+    """The 平 rhymes of a character: those that the even lines of regulated verse may share.
+
+    >>> level_rhymes("看")
+    frozenset({'十四寒'})
+    >>> level_rhymes("月")
+    frozenset()
+    """
+    return _level_rhymes_by_char().get(char, _NONE)
+
+
+def tones(char: str) -> frozenset[str]:
+    """The tones of a character by all its readings: 平, 仄, both, or none if the book does not know it.
+
+    >>> tones("春"), tones("夜")
+    (frozenset({'平'}), frozenset({'仄'}))
+    >>> tones("看") == {"平", "仄"}
+    True
+    """
+    return _tones_by_char().get(char, _NONE)
+
+
+def categories() -> Mapping[str, str]:
+    """The 106 rhymes in the order of the book, each with its part: 上平, 下平, 上, 去 or 入.
+
+    >>> len(categories()), list(categories())[:3], categories()["一先"]
+    (106, ['一东', '二冬', '三江'], '下平')
+    """
+    return MappingProxyType({name: part for name, (part, _) in _book().items()})
+
+
+def characters(category: str) -> str:
+    """The characters of one rhyme, in the order of the book, simplified variants last.
+
+    >>> characters("三江")[:4]
+    '江杠矼釭'
+    """
+    return _book()[category][1]
+
+
+def is_level(category: str) -> bool:
+    """Whether a rhyme is of the level tone.
+
+    >>> is_level("一东"), is_level("一董")
+    (True, False)
+    """
+    return _book()[category][0] in _LEVEL_BOOKS
+
+
+@cache
+def _book() -> dict[str, tuple[str, str]]:
+    """Rhyme -> (part of the book, its characters), from the table in the package."""
+    text = files(__package__).joinpath("pingshui.tsv").read_text(encoding="utf-8")
+    rows = (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
+    return {name: (part, chars) for name, part, chars in rows}
+
+
+@cache
+def _rhymes_by_char() -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for name, (_, chars) in _book().items():
+        for char in chars:
+            found.setdefault(char, set()).add(name)
+    return {char: frozenset(names) for char, names in found.items()}
+
+
+@cache
+def _level_rhymes_by_char() -> dict[str, frozenset[str]]:
+    return {char: frozenset(filter(is_level, names)) for char, names in _rhymes_by_char().items()}
+
+
+@cache
+def _tones_by_char() -> dict[str, frozenset[str]]:
+    return {
+        char: frozenset(LEVEL if is_level(name) else OBLIQUE for name in names)
+        for char, names in _rhymes_by_char().items()
+    }
