@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -55,6 +55,21 @@ FIELDS = ("tune", "author", "keywords", "title", "body")
 SHOWN = {"form": 0.9, "dynasty": 0.4, "tune": 0.9, "author": 0.25, "keywords": 0.2, "title": 0.9}
 
 
+#: The header fields that evaluation and sampling always give.
+GIVEN = ("form", "tune", "title")
+#: Poem batches have row and step counts in multiples of this.
+ROUND = 8
+
+
+@dataclass(frozen=True)
+class Group:
+    """Poems that are batched together: their numbers (B,), the header fields each shows (B, fields), time steps."""
+
+    poems: NDArray[np.int64]
+    shown: NDArray[np.bool_]
+    length: int
+
+
 @dataclass(frozen=True)
 class Batch:
     """`inputs` and `labels`, both (B, T) int64; [PAD] in the labels is not scored.
@@ -78,11 +93,6 @@ class Split:
     def __len__(self) -> int:
         return len(self.poems)
 
-    @cached_property
-    def lengths(self) -> NDArray[np.int64]:
-        """(N,) tokens of title and body: what a sequence costs, near enough to put like with like."""
-        return self.poems["title"].astype(np.int64) + self.poems["body"] + 3
-
     def fields(self, index: int) -> dict[str, Ids]:
         """The ids of each field of a poem."""
         poem = self.poems[index]
@@ -93,8 +103,11 @@ class Split:
             at = end
         return parts
 
-    def sequence(self, index: int, shown: dict[str, bool] | None = None) -> tuple[list[int], int]:
-        """A poem's ids from header to [END], and the position of [BODY]; `shown` says which header fields appear."""
+    def sequence(self, index: int, shown: Mapping[str, bool] | None = None) -> tuple[list[int], int]:
+        """A poem's ids from header to [END], and the position of [BODY].
+
+        `shown` says which header fields appear; by default all that are known.
+        """
         poem, parts = self.poems[index], self.fields(index)
         body = parts.pop("body")
         header: dict[str, Any] = {"form": int(poem["form"]), "dynasty": int(poem["dynasty"]), **parts}
@@ -112,51 +125,48 @@ class Split:
     #     row 1   [七绝] [BODY] 白 日 依 山 尽 ， … 。 [END] [PAD] [PAD]
     #     label   ·      ·      ·  ·  春     眠 不 …       (header and padding are not scored)
 
-    def groups(self, batch_tokens: int, seq_len: int, seed: tuple[int, ...]) -> list[NDArray[np.int64]]:
-        """An epoch's plan: poems of like length together, each group about `batch_tokens` tokens a window."""
-        rng = np.random.default_rng(seed)
-        order = rng.permutation(len(self))
-        # Sorting pools rather than the whole keeps the company that a poem is batched with changing.
-        pool = max(1, 200 * batch_tokens // max(1, int(self.lengths.mean()))) if len(self) else 1
-        groups = []
-        for at in range(0, len(order), pool):
-            part = order[at : at + pool]
-            part = part[np.argsort(-self.lengths[part], kind="stable")]
-            first = 0
-            while first < len(part):
-                rows = max(1, batch_tokens // min(seq_len, int(self.lengths[part[first]])))
-                groups.append(part[first : first + rows])
-                first += rows
-        return [groups[index] for index in rng.permutation(len(groups))]
+    def groups(self, batch_tokens: int, seq_len: int, seed: tuple[int, ...] | None = None) -> list[Group]:
+        """An epoch's plan: poems of like length together, about `batch_tokens` tokens a window.
 
-    def windows(self, group: NDArray[np.int64], seq_len: int, rng: np.random.Generator | None) -> Iterator[Batch]:
-        """Batches of one group: usually one; poems longer than `seq_len` go on in the next with their state.
-
-        With `rng`, header fields are dropped at random; without, every known field but author, dynasty and
-        keywords is shown, which is what validation measures.
+        `seed` draws the order and which header fields each poem shows; without it the order is fixed and every poem
+        shows its form, tune and title, which is what validation measures. Lengths and rows come in multiples of
+        ROUND: the kernels of a recurrent layer are prepared once per shape, and that costs more than the padding.
         """
-        sequences = []
-        for index in group.tolist():
-            if rng is None:
-                shown = {name: name in ("form", "tune", "title") for name in SHOWN}
-            else:
-                shown = {name: draw < SHOWN[name] for name, draw in zip(SHOWN, rng.random(len(SHOWN)), strict=True)}
-            sequences.append(self.sequence(index, shown))
-        # Longest first: the rows that go on into the next window are then the first ones.
-        sequences.sort(key=lambda pair: -len(pair[0]))
-        steps = np.array([len(ids) - 1 for ids, _ in sequences])
-        inputs = np.full((len(sequences), int(steps[0])), PAD, dtype=np.int64)
+        shown = np.ones((len(self), len(SHOWN)), dtype=np.bool_) * [name in GIVEN for name in SHOWN]
+        order = np.arange(len(self))
+        rng = np.random.default_rng(seed)
+        if seed is not None:
+            shown = rng.random(shown.shape) < list(SHOWN.values())
+            order = rng.permutation(len(self))
+        lengths = -(-self._lengths(shown)[order] // ROUND) * ROUND
+        groups = []
+        for length in np.unique(lengths).tolist():
+            bucket = order[lengths == length]
+            rows = max(1, batch_tokens // min(length, seq_len))
+            rows = rows // ROUND * ROUND or rows
+            parts = [bucket[first : first + rows] for first in range(0, len(bucket), rows)]
+            groups.extend(Group(part, shown[part], length) for part in parts)
+        return [groups[index] for index in rng.permutation(len(groups))] if seed is not None else groups
+
+    def _lengths(self, shown: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """(N,) time steps of each poem's sequence, given which header fields it shows (N, fields)."""
+        steps = self.poems["body"].astype(np.int64) + 1
+        for column, name in enumerate(SHOWN):
+            size = self.poems[name].astype(np.int64)
+            steps += ((size > 0) if name in ("form", "dynasty") else np.where(size > 0, size + 1, 0)) * shown[:, column]
+        return steps
+
+    def windows(self, group: Group, seq_len: int) -> Iterator[Batch]:
+        """Batches of one group: usually one; poems longer than `seq_len` go on in the next with their state."""
+        inputs = np.full((len(group.poems), group.length), PAD, dtype=np.int64)
         labels = np.full_like(inputs, PAD)
-        for row, (ids, start) in enumerate(sequences):
-            inputs[row, : steps[row]] = ids[:-1]
-            labels[row, start : steps[row]] = ids[start + 1 :]
-        for at in range(0, inputs.shape[1], seq_len):
-            rows = int((steps > at).sum())
-            yield Batch(
-                inputs[:rows, at : at + seq_len],
-                labels[:rows, at : at + seq_len],
-                carry=rows if at else 0,
-            )
+        for row, (index, shown) in enumerate(zip(group.poems.tolist(), group.shown.tolist(), strict=True)):
+            ids, start = self.sequence(index, dict(zip(SHOWN, shown, strict=True)))
+            inputs[row, : len(ids) - 1] = ids[:-1]
+            labels[row, start : len(ids) - 1] = ids[start + 1 :]
+        for at in range(0, group.length, seq_len):
+            columns = slice(at, at + seq_len)
+            yield Batch(inputs[:, columns], labels[:, columns], carry=len(inputs) if at else 0)
 
     # Stream batches ----------------------------------------------------------------------------------------------
     #

@@ -36,6 +36,11 @@ class Tally:
     all: int = 0
     unknown: int = 0
 
+    def __iadd__(self, other: Tally) -> Tally:
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+        return self
+
     @property
     def ppl_char(self) -> float:
         """Perplexity over Han characters; infinite where there are none."""
@@ -50,6 +55,17 @@ class Tally:
     def bpc(self) -> float:
         """Bits per character over all tokens, for plain text."""
         return self.all_nats / self.all / math.log(2) if self.all else math.inf
+
+    def figures(self) -> dict[str, float | int]:
+        """The figures by the names under which they are reported."""
+        return {
+            "ppl_char": self.ppl_char,
+            "ppl_all": self.ppl_all,
+            "bpc": self.bpc,
+            "characters": self.han,
+            "tokens": self.all,
+            "unknown": self.unknown,
+        }
 
 
 def _perplexity(nats: float, count: int) -> float:

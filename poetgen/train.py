@@ -40,6 +40,8 @@ EVAL_TOKENS = 60_000
 #: Steps that one "step" record sums up.
 LOG_EVERY = 10
 DEFAULT_EPOCHS = 10
+#: Scored positions reach the output layer in multiples of this.
+ROUND_SCORED = 256
 
 
 def pick_device(name: str) -> torch.device:
@@ -171,15 +173,12 @@ class Trainer:
         """One optimizer step; returns summed loss, scored tokens, gradient norm and whether it was clipped."""
         inputs, labels, state = to_device(batch, self.state, self.device)
         features, self.state = self.worker.features(inputs, state)
-        scored = labels != PAD
         count = int((batch.labels != PAD).sum())
         norm = 0.0
         total = 0.0
         rate = self.ladder.rate(self.progress.step)
         if count:  # a window may hold nothing but a long header
-            # Summed per position first: bf16 would round the mean of thousands.
-            losses = F.cross_entropy(self.worker.logits(features[scored]), labels[scored], reduction="none")
-            loss = losses.float().sum()
+            loss = self._loss(features, labels)
             self.worker.zero_grad(set_to_none=True)
             (loss / count).backward()
             if self.worker is not self.model:
@@ -199,6 +198,17 @@ class Trainer:
         progress.seconds = time.monotonic() - self._clock
         return total, count, norm, not norm <= self.config.clip
 
+    def _loss(self, features: Tensor, labels: Tensor) -> Tensor:
+        """Summed cross-entropy over scored positions of features (B, T, H) and labels (B, T)."""
+        # Headers and padding never reach the output layer. A round number of positions keeps shapes few.
+        scored = torch.nonzero(labels.flatten() != PAD).squeeze(1)
+        places = F.pad(scored, (0, -len(scored) % ROUND_SCORED))
+        kept = labels.flatten()[places]
+        kept[len(scored) :] = PAD
+        logits = self.worker.logits(features.flatten(0, 1)[places])
+        # Summed in fp32: bf16 would round the sum of thousands.
+        return F.cross_entropy(logits, kept, reduction="none", ignore_index=PAD).float().sum()
+
     def _publish(self) -> None:
         """Copy the master weights into the network that computes."""
         if self.worker is not self.model:
@@ -213,11 +223,7 @@ class Trainer:
         config, train, epoch = self.config, self.dataset.train, self.progress.epoch
         if config.sampling == "poems":
             groups = train.groups(config.batch_size * config.seq_len, config.seq_len, (config.seed, epoch))
-
-            def windows(group: int) -> Iterator[Batch]:
-                return train.windows(groups[group], config.seq_len, np.random.default_rng((config.seed, epoch, group)))
-
-            return len(groups), windows
+            return len(groups), lambda group: train.windows(groups[group], config.seq_len)
         if config.sampling == "sequential":
             batches = train.sequential(config.batch_size, config.seq_len)
         else:
@@ -383,13 +389,12 @@ class _Sums:
 
 
 def validation_batches(split: Split, seq_len: int, tokens: int | None = None) -> Iterator[Batch]:
-    """Windows over a split in a fixed order, every poem with its title, form and tune; about `tokens` of them."""
-    order = np.arange(len(split))
-    if tokens is not None:
-        order = order[: max(1, int(np.searchsorted(np.cumsum(split.lengths), tokens)))]
-    order = order[np.argsort(-split.lengths[order], kind="stable")]
-    for first in range(0, len(order), 64):
-        yield from split.windows(order[first : first + 64], seq_len, None)
+    """Windows over a split, every poem with its title, form and tune; over about `tokens` tokens, evenly chosen."""
+    groups = split.groups(64 * seq_len, seq_len)
+    total = int(split.poems["body"].sum())
+    every = max(1, total // tokens) if tokens else 1
+    for group in groups[::every]:
+        yield from split.windows(group, seq_len)
 
 
 def _parameter_groups(model: PoetModel, weight_decay: float) -> list[dict[str, Any]]:

@@ -30,9 +30,7 @@ CCPC = Path(__file__).parents[2] / "shared" / "bench" / "ccpc_valid.jsonl"
 DENG_GUANQUE_LOU = "白日依山尽 黄河入海流 欲穷千里目 更上一层楼".split()
 JING_YE_SI = "床前明月光 疑是地上霜 举头望明月 低头思故乡".split()
 ZAO_FA_BAIDI_CHENG = "朝辞白帝彩云间 千里江陵一日还 两岸猿声啼不住 轻舟已过万重山".split()
-CHUN_WANG = (
-    "国破山河在 城春草木深 感时花溅泪 恨别鸟惊心 烽火连三月 家书抵万金 白头搔更短 浑欲不胜簪".split()
-)
+CHUN_WANG = "国破山河在 城春草木深 感时花溅泪 恨别鸟惊心 烽火连三月 家书抵万金 白头搔更短 浑欲不胜簪".split()
 DENG_GAO = (
     "风急天高猿啸哀 渚清沙白鸟飞回 无边落木萧萧下 不尽长江滚滚来 "
     "万里悲秋常作客 百年多病独登台 艰难苦恨繁霜鬓 潦倒新停浊酒杯"

@@ -44,10 +44,13 @@ def fetch(url: str, folder: Path, progress: Progress | None = None, *, max_bytes
     """
     import httpx
 
+    try:
+        part = _Part(folder / f"{name_of(url)}.part", url)
+    except ValueError as error:
+        raise SourceError(f"{url}: not an address that can be downloaded ({error}).") from error
     ledger = _ledger(folder)
     if kept := _kept(url, folder, ledger):
         return kept
-    part = _Part(folder / f"{name_of(url)}.part", url)
     failures, furthest = 0, -1
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,7 +67,7 @@ def fetch(url: str, folder: Path, progress: Progress | None = None, *, max_bytes
                             f"{url}: the connection broke off at {part.size:,} bytes ({error}). "
                             "Give the same address again to go on from there."
                         ) from error
-        target = folder / _free_name(name, url, folder)
+        target = folder / _free_name(name, url, folder, ledger)
         size = part.size
         part.path.replace(target)
         part.forget()
@@ -155,7 +158,8 @@ def _receive(client: httpx.Client, url: str, part: _Part, progress: Progress | N
             with part.path.open("ab" if resumed else "wb") as file:
                 if progress:
                     progress(size, total)
-                for chunk in response.iter_bytes(1 << 16):
+                # As they arrive: chunks of a set size would lose the bytes before a break that do not fill one.
+                for chunk in response.iter_bytes():
                     size += len(chunk)
                     if size > max_bytes:
                         break
@@ -248,9 +252,10 @@ def _safe_name(name: str) -> str:
     return f"{stem[:60]}{dot}{suffix[:16]}" if dot else name[:60]
 
 
-def _free_name(name: str, url: str, folder: Path) -> str:
-    """The name, or one made different by the address when another file bears it."""
-    if not (folder / name).exists():
+def _free_name(name: str, url: str, folder: Path, ledger: Mapping[str, Any]) -> str:
+    """The name, or one made different by the address when a file from elsewhere bears it."""
+    entry = ledger.get(name)
+    if not (folder / name).exists() or (isinstance(entry, dict) and entry.get("url") == url):
         return name
     mark = hashlib.sha256(url.encode()).hexdigest()[:8]
     path = Path(name)

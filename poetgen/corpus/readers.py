@@ -12,7 +12,8 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 from poetgen.corpus.dynasties import dynasty, dynasty_of_place
 from poetgen.corpus.encoding import decode
@@ -160,10 +161,6 @@ class _Place:
         # Titles of Tang 乐府 and of 元曲 may begin like a tune of 词 without being one.
         self.may_name_tunes = not re.search("全唐诗|全唐詩|元曲", name)
 
-    def next(self) -> str:
-        self.number += 1
-        return f"{self.name}, {self.unit} {self.number}"
-
 
 def _walk(value: Any, place: _Place, above: Mapping[str, Any], counts: Counter[str]) -> Iterator[Record]:
     """The poems within a JSON value; what a collection says of itself holds for its poems."""
@@ -173,22 +170,36 @@ def _walk(value: Any, place: _Place, above: Mapping[str, Any], counts: Counter[s
         return
     if not isinstance(value, dict):
         return
-    body = next((value[key] for key in _BODY if value.get(key)), None)
-    if body is None and any(key in value for key in _BODY):
-        body = []
+    fields = _fields(tuple(value))
+    body: Any = next((value[key] for key in fields.body if value[key]), [] if fields.body else None)
     if isinstance(body, str):
-        yield _record(value, above, _split(body), place)
-    elif isinstance(body, list) and all(isinstance(line, str) for line in body):
+        yield _record(value, fields, above, _split(body), place)
+    elif isinstance(body, list) and {*map(type, body)} <= {str}:
         if _is_preface(value):
             place.recognised = True
             counts["preface"] += 1
         else:
-            yield _record(value, above, tuple(body), place)
+            yield _record(value, fields, above, tuple(body), place)
     elif isinstance(body, (list, dict)):
         yield from _walk(body, place, {**above, **{k: v for k, v in value.items() if isinstance(v, str)}}, counts)
     elif any(key in value for key in _DESCRIPTION):
         place.recognised = True
         counts["biography" if "name" in value else "introduction"] += 1
+
+
+class _Fields(NamedTuple):
+    """The names, in order of preference, under which records of one shape hold what a poem has."""
+
+    body: tuple[str, ...]
+    title: tuple[str, ...]
+    author: tuple[str, ...]
+    dynasty: tuple[str, ...]
+    tune: tuple[str, ...]
+
+
+@lru_cache(maxsize=1024)
+def _fields(keys: tuple[str, ...]) -> _Fields:
+    return _Fields(*(tuple(n for n in names if n in keys) for names in (_BODY, _TITLE, _AUTHOR, _DYNASTY, _TUNE)))
 
 
 def _is_preface(value: Mapping[str, Any]) -> bool:
@@ -201,19 +212,24 @@ def _split(body: str) -> tuple[str, ...]:
     return tuple(body.replace("|", "\n").split("\n"))
 
 
-def _field(value: Mapping[str, Any], above: Mapping[str, Any], names: tuple[str, ...]) -> str:
-    for source in (value, above):
-        for name in names:
-            found = source.get(name)
-            if isinstance(found, str) and found.strip():
-                return found.strip()
+def _field(value: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    for name in names:
+        found = value[name]
+        if isinstance(found, str) and (found := found.strip()):
+            return found
     return ""
 
 
-def _record(value: Mapping[str, Any], above: Mapping[str, Any], lines: tuple[str, ...], place: _Place) -> Record:
-    origin = place.next()
-    title = _field(value, above, _TITLE)
-    tune = _field(value, above, _TUNE)
+def _record(
+    value: Mapping[str, Any], fields: _Fields, above: Mapping[str, Any], lines: tuple[str, ...], place: _Place
+) -> Record:
+    place.number += 1
+    title, author = _field(value, fields.title), _field(value, fields.author)
+    era, tune = _field(value, fields.dynasty), _field(value, fields.tune)
+    if above:
+        outer = _fields(tuple(above))
+        title, author = title or _field(above, outer.title), author or _field(above, outer.author)
+        era, tune = era or _field(above, outer.dynasty), tune or _field(above, outer.tune)
     if tune:
         # 「十二时・忆少年」: the name at the head of the poem, then the name that the tune is listed under.
         alias, _, listed = tune.partition("・")
@@ -222,11 +238,11 @@ def _record(value: Mapping[str, Any], above: Mapping[str, Any], lines: tuple[str
     elif place.may_name_tunes:
         tune = _tune_of_title(title)
     return Record(
-        origin,
+        f"{place.name}, {place.unit} {place.number}",
         lines,
         title=title,
-        author=_field(value, above, _AUTHOR) or place.author,
-        dynasty=dynasty(_field(value, above, _DYNASTY)) or place.dynasty,
+        author=author or place.author,
+        dynasty=dynasty(era) or place.dynasty,
         tune=tune,
     )
 
@@ -269,9 +285,9 @@ def _csv(text: str, name: str) -> Iterator[Record]:
         header = [cell.strip().lower() for cell in next(rows)]
         for row in rows:
             value = dict(zip(header, row, strict=False))
-            body = _field(value, {}, _BODY)
+            fields = _fields(tuple(value))
             if any(cell.strip() for cell in row):
-                yield _record(value, {}, _split(body), place)
+                yield _record(value, fields, {}, _split(_field(value, fields.body)), place)
     except csv.Error as error:
         raise SourceError(f"{name}, line {rows.line_num}: broken CSV ({error}). Mend or remove the file.") from error
 
@@ -288,7 +304,7 @@ def _lines(text: str, name: str) -> Iterator[Record]:
         if len(fields) == 1:
             fields = _COLON.split(line, maxsplit=1)
         value = {"title": fields[0] if len(fields) > 1 else "", "author": fields[1] if len(fields) > 2 else ""}
-        yield _record(value, {}, _split(fields[-1]), place)
+        yield _record(value, _fields(("title", "author")), {}, _split(fields[-1]), place)
 
 
 def _passages(text: str, name: str) -> Iterator[Record]:

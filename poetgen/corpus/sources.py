@@ -102,7 +102,10 @@ def documents(
             raise SourceError(f"{path}: nothing in it can be a corpus. Give text, JSON, JSON Lines, CSV or .zip files.")
     if not found:
         raise SourceError("no sources were given. Name a file, a folder, a .zip archive or an address.")
-    found = list({(document.path.resolve(), document.member): document for document in reversed(found)}.values())[::-1]
+    once: dict[tuple[str, int], Document] = {}
+    for document in found:
+        once.setdefault((os.path.realpath(document.path), document.member), document)
+    found = list(once.values())
     expanded = sum(document.size for document in found if document.member >= 0)
     if expanded > max_expanded:
         raise SourceError(

@@ -1,0 +1,72 @@
+"""The figures of a checkpoint on poems: ppl_char and ppl_all, by the definitions in perplexity.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from poetgen.checkpoint import Checkpoint
+from poetgen.corpus import Cleaner, Poem, clauses, documents, read
+from poetgen.dataset import FIELDS, POEM, Split
+from poetgen.errors import SourceError
+from poetgen.perplexity import Scorer, Tally
+from poetgen.prosody.forms import recognise
+from poetgen.sequence import Layout, control
+from poetgen.vocab import Vocab
+
+#: Window and rows of an evaluation; they change its speed and not its figures.
+_SEQ_LEN, _ROWS = 256, 64
+
+
+def read_poems(path: Path, script: str = "simplified") -> list[Poem]:
+    """The poems of a file in any format that preprocess reads, forms recognised; raises SourceError.
+
+    Nothing is cleaned away for being short, long or a duplicate: what is scored is what the file holds.
+    """
+    cleaner = Cleaner(script, min_chars=1, max_chars=10**9)  # type: ignore[arg-type]
+    poems = []
+    for document in documents([path]):
+        for record in read(document):
+            poem = cleaner.clean(record)
+            if poem is not None:
+                form = "词" if poem.tune else recognise(clauses(poem.body)) if record.verse else ""
+                poems.append(Poem(poem.body, poem.title, poem.author, poem.dynasty, poem.tune, form))
+    if not poems:
+        raise SourceError(f"{path}: no poem in it could be read; see poetgen preprocess --help for the formats")
+    return poems
+
+
+def split_of(poems: Sequence[Poem], vocab: Vocab) -> Split:
+    """Poems as a split of a dataset in the ids of `vocab`, with their titles, tunes and forms."""
+    records = np.zeros(len(poems), dtype=POEM)
+    ids: list[int] = []
+    for row, poem in enumerate(poems):
+        parts = {
+            "tune": vocab.encode(poem.tune),
+            "author": vocab.encode(poem.author),
+            "keywords": [],
+            "title": vocab.encode(poem.title),
+            "body": vocab.encode(poem.body),
+        }
+        records[row]["start"] = len(ids)
+        records[row]["form"] = vocab.id(control(poem.form)) if poem.form else 0
+        records[row]["dynasty"] = vocab.id(control(poem.dynasty)) if poem.dynasty else 0
+        for name in FIELDS:
+            records[row][name] = len(parts[name])
+            ids.extend(parts[name])
+    return Split(np.array(ids, dtype=np.uint32), records, Layout(vocab))
+
+
+def score(checkpoint: Checkpoint, split: Split, progress: Callable[[int, int], None] = lambda done, total: None) -> Tally:
+    """The tally of every poem of a split, teacher-forced, each given its title, tune and form."""
+    groups = split.groups(_ROWS * _SEQ_LEN, _SEQ_LEN)
+    total = Tally()
+    scorer = Scorer(checkpoint.vocab)
+    done = 0
+    for group in groups:
+        total += scorer.tally(checkpoint.model, split.windows(group, _SEQ_LEN))
+        done += len(group.poems)
+        progress(done, len(split))
+    return total
