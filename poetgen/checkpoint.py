@@ -15,7 +15,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -71,8 +70,10 @@ def newest(folder: Path) -> Path | None:
 
 
 def boxed() -> Path:
-    """The checkpoint that is installed with the package."""
-    return Path(str(resources.files("poetgen"))) / "checkpoint"
+    """The checkpoint that comes with the package: poetgen/box where installed, checkpoints/tang-song in a checkout."""
+    package = Path(__file__).parent
+    installed = package / "box"
+    return installed if installed.is_dir() else package.parent / "checkpoints" / "tang-song"
 
 
 def find(given: Path | None = None, folder: Path = Path("checkpoints")) -> Path:

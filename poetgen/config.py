@@ -58,7 +58,7 @@ class ModelConfig:
     """The shape of the network; saved in a checkpoint's config.json.
 
     `embed` 0 feeds one-hot vectors to the first layer. `norm` puts a LayerNorm before each layer and after the
-    last; `residual` adds each layer's input to its output where the two are equally wide.
+    last; `residual` adds each layer's input to its output, from the second layer on.
     """
 
     vocab_size: int

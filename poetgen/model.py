@@ -1,7 +1,7 @@
 """The one recurrent model that training and sampling share.
 
     ids ─▶ embedding ─▶ [ norm ─▶ cell ─▶ dropout ─▶ (+) ] × L ─▶ norm ─▶ projection ─▶ output layer ─▶ logits
-                          └──────────── residual ────┘
+                          └── residual, from layer 2 ┘
 
 LayerNorm before each layer and residuals around it give a recurrent network the care that transformers get by
 habit; the output layer shares the embedding's weights (Press & Wolf 2017, "Using the Output Embedding to
@@ -105,7 +105,8 @@ class PoetModel(nn.Module):
                 y, last = cell(y, self._layer_state(state, index))
             carried.append(last if isinstance(last, tuple) else (last,))
             y = self.dropout(y)  # (T, B, H)
-            x = x + y if self.config.residual and x.shape == y.shape else y
+            # Not around the first layer: what it adds would reach the tied output layer and vote for the input itself.
+            x = x + y if self.config.residual and index else y
         x = self.dropout(self.norms[-1](x))
         return x.transpose(0, 1), tuple(torch.cat(parts) for parts in zip(*carried, strict=True))
 

@@ -70,7 +70,7 @@ class Part:
 
     poems: Poems
     clauses: likeness.Clauses
-    words: keywords.WordLists
+    words: keywords.Words
     counts: Counts
     passed_over: Counter[str]
     seconds: float = 0.0
@@ -97,16 +97,17 @@ def preprocess(
         passed_over=passed_over,
         progress=lambda done, total: progress("downloading", done, total or 0),
     )
-    poems, counts, parts, firsts = Poems(), Counts(), [], []
+    poems, counts, lexicon = Poems(), Counts(), keywords.Lexicon()
+    hashes: list[likeness.Clauses] = []
     seconds = jieba_seconds = 0.0
     for part in _parts(found, config, progress):
-        firsts.append(len(poems))
+        hashes.append(part.clauses.shift(len(poems)))
+        lexicon.add(part.words)
         poems.extend(part.poems)
         counts += part.counts
         passed_over += part.passed_over
         seconds += part.seconds
         jieba_seconds += part.jieba_seconds
-        parts.append(part)
         if config.limit and len(poems) >= config.limit:
             break
     if not len(poems):
@@ -115,14 +116,8 @@ def preprocess(
             "see poetgen preprocess --help for the formats"
         )
     progress("comparing", 0, len(poems))
-    all_clauses = likeness.concatenate(
-        [
-            likeness.Clauses(part.clauses.hash, part.clauses.length, part.clauses.poem + first)
-            for part, first in zip(parts, firsts, strict=True)
-        ]
-    )
-    words = keywords.concatenate([part.words for part in parts], firsts)
-    del parts
+    all_clauses = likeness.concatenate(hashes)
+    del hashes
     kept, keys = _without_duplicates(poems, all_clauses, counts, config.limit)
     all_clauses = likeness.select(all_clauses, kept)
     family = likeness.kinships(all_clauses, len(poems))[kept]
@@ -134,7 +129,7 @@ def preprocess(
     indices = np.flatnonzero(kept)
 
     progress("encoding", 0, len(indices))
-    keys_of = list(keywords.keywords(words.select(kept), len(indices)))
+    keys_of = list(lexicon.keywords(kept))
     vocab = _vocabulary(poems, indices, config.min_count)
     table = _id_table(vocab)
     splits = {}

@@ -29,6 +29,7 @@ _HAN: Final = (
 )
 
 _MAX_TITLE: Final = 40
+_LONGEST_RAW_TITLE: Final = 400
 _EXAMPLES: Final = 3
 _EXAMPLE_LENGTH: Final = 120
 
@@ -209,16 +210,17 @@ def remove_roles(text: str) -> str:
     return _ROLES.sub("", text)
 
 
+_VERSE_MARK: Final = re.compile("[，。？！,.?!]")
+
+
 def check_torn(title: str) -> None:
     """Drop a song whose first lines were torn off into its title: 「普天乐・意绯徊，心忧虑。知他在科场应举，」.
 
-    Only for 元曲, where the archive has 1,595 of them; elsewhere titles may well hold a comma.
+    Only for 元曲, where the archive has some 1,900 of them; elsewhere titles may well hold a comma.
     """
     if _VERSE_MARK.search(title):
         raise Dropped("verse torn off into the title")
 
-
-_VERSE_MARK: Final = re.compile("[，。？！]")
 
 _EDITED: Final = re.compile(r"\[([^\[\]\n]*)\]")
 _NUMBER: Final = re.compile(r"[一二三四五六七八九十○〇0-9]+")
@@ -249,13 +251,13 @@ def resolve_editorial(text: str) -> str:
 # The lines that follow end a poem, for they say where it was found: 「附注：…」, 「元陳世隆《宋詩拾遺》卷七。」
 _SOURCE_LINE: Final = re.compile(
     r"^(?:附注|附註|按語|按|案|出處|出处|校記|校记)[:：]"
-    r"|《[^》\n]+》(?:[前後后續续別别外]集)?卷[一二三四五六七八九十百○〇上中下]"
+    r"|《[^《》\n]+》(?:[前後后續续別别外]集)?卷[一二三四五六七八九十百○〇上中下]"
     r"|^ff?[.。]$"
 )
 # Editors at work: index entries, collations, biographies.
 _APPARATUS: Final = re.compile(
     r"首句[:：]|[詩诗][題题][:：]|出[處处][:：]"
-    r"|[」》][^，。\n]{0,6}作「|[原本卷校集錄当當應应]作「|〈|《[^》\n]*》[^，。\n]{0,4}(?:引|云|所[載引錄])|[見见]《"
+    r"|[」》][^，。\n]{0,6}作「|[原本卷校集錄当當應应]作「|〈|《[^《》\n]*》[^，。\n]{0,4}(?:引|云|所[載引錄])|[見见]《"
     r"|名不[詳详]|[。\n][詩诗][一二三四五六七八九十]+[首句]。?$"
 )
 _MAY_BE_SOURCE: Final = re.compile(r"[《「〈:：]|不[詳详]|ff?[.。]|[首句]。?$")
@@ -316,8 +318,7 @@ def remove_latin(text: str) -> str:
 _HYPHEN: Final = re.compile(f"(?<![-\\w—])-(?=[{_HAN}])|(?<=[{_HAN}])-(?![-—])")
 _MARKS: Final = str.maketrans(
     {
-        ",": "，", "﹐": "，", "､": "、", ".": "。", "｡": "。", "。": "。", "?": "？", "!": "！", ";": "；", ":": "：",
-        "|": "\n", "/": "\n",
+        ",": "，", ".": "。", "?": "？", "!": "！", ";": "；", ":": "：", "|": "\n", "/": "\n",
         **dict.fromkeys("「」『』“”‘’\"'`《》〈〉﹁﹂﹃﹄*#_=+^@$%&", ""),
         **dict.fromkeys("—–―─…⋯‥-", "…"),
     }
@@ -396,16 +397,21 @@ _ZERO: Final = re.compile(r"(?<=[一二三四五六七八九十百])○+")
 _TITLE_MARKS: Final = str.maketrans(
     {
         **dict.fromkeys("・•‧/／|○", "·"),
-        **dict.fromkeys("「」『』“”‘’\"《》〈〉[]()〔〕【】〖〗{}<>`□■●◯…—", ""),
-        ",": "，", ".": "。", "?": "？", "!": "！", ";": "；", ":": "：",
+        **dict.fromkeys('「」『』“”‘’"《》〈〉[]()〔〕【】〖〗{}<>`□■●◯…—', ""),
     }
-)  # fmt: skip
+)
+_TITLE_HALF_WIDTH: Final = str.maketrans(",.?!;:", "，。？！；：")
+_ASCII_WORD: Final = re.compile("[0-9A-Za-z]")
 _POINTS: Final = re.compile(r"\s*·[\s·]*")
 _TITLE_PLAIN: Final = re.compile(f"[{_HAN}]*(?: [{_HAN}]+)*")
 _UNTITLED: Final = frozenset("失题 失題 佚题 佚題 缺题 缺題 失调名 失調名 untitled".split())
 _NAMELESS: Final = frozenset(
     "佚名 无名氏 無名氏 不详 不詳 未知 无 無 闕名 阙名 失名 失名氏 anonymous anon unknown none null".split()
 )
+_AUTHOR_PLAIN: Final = re.compile(f"[{_HAN}]{{0,12}}")
+_NOTE_NUMBER: Final = re.compile(r"\[[一二三四五六七八九十0-9]+\]")
+_HAN_FIRST: Final = re.compile(f"[{_HAN}]")
+_DIGITS: Final = re.compile("[0-9]+")
 
 
 def clean_title(title: str) -> str:
@@ -419,13 +425,15 @@ def clean_title(title: str) -> str:
     title = " ".join(title.split())
     if len(title) <= _MAX_TITLE and title not in _UNTITLED and _TITLE_PLAIN.fullmatch(title):
         return title
-    title = fold(title)
+    title = fold(title[:_LONGEST_RAW_TITLE])
     while (shorter := _TITLE_NOTE.sub("", title)) != title:
         title = shorter
     title = _ZERO.sub(lambda zeros: "〇" * len(zeros[0]), title)
     title = _UNREADABLE.sub("", title.translate(_TITLE_MARKS))
     if _mostly_han(title):
         title = _LETTER.sub(lambda letter: letter[0] if letter[0].isascii() else "", title)
+        if not _ASCII_WORD.search(title):
+            title = title.translate(_TITLE_HALF_WIDTH)
     title = _POINTS.sub("·", " ".join(title.split())).strip("·，。；：、 ")
     if title.lower() in _UNTITLED:
         return ""
@@ -441,36 +449,40 @@ def clean_author(author: str) -> str:
     >>> clean_author("王炎2"), clean_author("高明《蔡伯喈琵琶记》"), clean_author("无名氏")
     ('王炎', '高明', '')
     """
-    if author.isalpha() and author.isascii() is False and author not in _NAMELESS and len(author) <= 12:
+    if author not in _NAMELESS and _AUTHOR_PLAIN.fullmatch(author):
         return author
-    author = _TITLE_NOTE.sub("", re.sub(r"\[[一二三四五六七八九十0-9]+\]", "", fold(author)))
+    author = _TITLE_NOTE.sub("", _NOTE_NUMBER.sub("", fold(author[:_LONGEST_RAW_TITLE])))
     if _HOLE.search(author) or _UNREADABLE.search(author):
         return ""
-    author = author.split("《")[0].replace("[", "").replace("]", "").strip()
-    if re.match(f"[{_HAN}]", author):
-        author = re.sub(r"[0-9]+", "", author.split()[0])
-    return "" if author.lower() in _NAMELESS or author.startswith(("无名氏", "無名氏")) else author[:_MAX_TITLE]
+    words = author.split("《")[0].replace("[", "").replace("]", "").split()
+    if words and _HAN_FIRST.match(words[0]):
+        words = [_DIGITS.sub("", words[0])]
+    author = " ".join(words)[:_MAX_TITLE].rstrip()
+    return "" if author.lower() in _NAMELESS or author.startswith(("无名氏", "無名氏")) else author
 
 
 # ---- the cleaner
 
 _CLEAN_LINES: Final = re.compile(f"[{_HAN}][{_HAN}，、]*[。？！](?:\n[{_HAN}][{_HAN}，、]*[。？！])*")
-_DOUBLED: Final = re.compile("[，、]{2}|[，、][。？！]")
+
+# What lines that look clean may yet hold: two marks in a row, 囗 for a lost character, the end of a biography.
+_SUSPECT: Final = re.compile("[，、]{2}|[，、][。？！]|囗|名不[詳详]|[。\n][詩诗][一二三四五六七八九十]+[首句]。$")
 _WORD: Final = re.compile(r"[^\W\d_]")
 
-#: The rules that change text, in their order of working; the names under which the report counts them.
-RULES: Final[dict[str, Callable[[str], str]]] = {
-    "compatibility forms": fold,
-    "roles in plays": remove_roles,
-    "notes in brackets": remove_notes,
-    "editorial brackets": resolve_editorial,
-    "lines that name the source": cut_sources,
-    "stray digits and Latin": remove_latin,
-    "punctuation": unify_punctuation,
-    "ends of lines": join_lines,
-    "titles": clean_title,
-    "authors": clean_author,
-}
+#: The names under which the report counts the rules that change text, in their order of working.
+RULES: Final = (
+    "compatibility forms",
+    "roles in plays",
+    "notes in brackets",
+    "editorial brackets",
+    "lines that name the source",
+    "stray digits and Latin",
+    "punctuation",
+    "ends of lines",
+    "titles",
+    "authors",
+    "script",
+)
 
 
 class Cleaner:
@@ -520,7 +532,7 @@ class Cleaner:
         return after
 
     def _verse(self, text: str, record: Record) -> str:
-        if record.dynasty != "元" and _CLEAN_LINES.fullmatch(text) and not _DOUBLED.search(text):
+        if record.dynasty != "元" and _CLEAN_LINES.fullmatch(text) and not _SUSPECT.search(text):
             body = text.replace("\n", "")
         else:
             body = self._by_rules(text, record)
@@ -544,8 +556,8 @@ class Cleaner:
         if _mostly_han(text):
             text = self._counted("notes in brackets", remove_notes, text, origin)
             text = self._counted("editorial brackets", resolve_editorial, text, origin)
-            check_holes(text)
             text = self._counted("lines that name the source", cut_sources, text, origin)
+            check_holes(text)
             text = self._counted("stray digits and Latin", remove_latin, text, origin)
             check_letters(text)
             text = self._counted("punctuation", unify_punctuation, text, origin)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,72 +25,74 @@ STOP_WORDS = frozenset(
 ) | frozenset("不见 不知 不是 不可 不得 何处 何人 何事 何时 如何 无人 无奈 不能 可以 一个 一片 一曲 有人 如此".split())
 
 
-@dataclass
-class WordLists:
-    """The words of N poems: `ids` into `words`, and `poem`, whose each is; in the order of reading."""
+@dataclass(frozen=True)
+class Words:
+    """The words of N poems: `ids` into `table`, in the order of reading, and `counts` (N,), how many each poem has."""
 
-    words: list[str] = field(default_factory=list)
-    ids: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
-    poem: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
-
-    def select(self, kept: NDArray[np.bool_]) -> WordLists:
-        """The words of the poems that `kept` marks, which are numbered anew."""
-        chosen = kept[self.poem]
-        renumber = (np.cumsum(kept) - 1).astype(np.uint32)
-        return WordLists(self.words, self.ids[chosen], renumber[self.poem[chosen]])
+    table: list[str]
+    ids: NDArray[np.uint32]
+    counts: NDArray[np.uint32]
 
 
-def cut(texts: Sequence[str]) -> WordLists:
+def cut(texts: Sequence[str]) -> Words:
     """Cut the texts of N poems into telling words."""
-    cutter = _cutter()
-    table: dict[str, int] = {}
-    ids: list[int] = []
-    ends: list[int] = []
-    for text in texts:
-        for word in cutter(text):
-            if word not in STOP_WORDS and is_han(word[0]):
-                ids.append(table.setdefault(word, len(table)))
-        ends.append(len(ids))
-    counts = np.diff(np.array([0, *ends]))
-    return WordLists(
-        list(table), np.array(ids, dtype=np.uint32), np.repeat(np.arange(len(texts), dtype=np.uint32), counts)
-    )
-
-
-def _cutter():  # type: ignore[no-untyped-def]
     import jieba
 
     jieba.setLogLevel(logging.WARNING)
-    # Without the hidden Markov model, which knows names of today's newspapers rather than words of verse.
-    return lambda text: jieba.cut(text, HMM=False)
-
-
-def concatenate(parts: Sequence[WordLists], firsts: Sequence[int]) -> WordLists:
-    """The words of several parts, the poems of each numbered from its `firsts`."""
     table: dict[str, int] = {}
-    ids, poems = [], []
-    for part, first in zip(parts, firsts, strict=True):
-        remap = np.array([table.setdefault(word, len(table)) for word in part.words], dtype=np.uint32)
-        ids.append(remap[part.ids] if len(part.ids) else part.ids)
-        poems.append(part.poem + np.uint32(first))
-    if not ids:
-        return WordLists()
-    return WordLists(list(table), np.concatenate(ids), np.concatenate(poems))
+    ids: list[int] = []
+    ends = [0]
+    for text in texts:
+        # Without the hidden Markov model, which knows names of today's newspapers rather than words of verse.
+        for word in jieba.cut(text, HMM=False):
+            if word not in STOP_WORDS and is_han(word[0]):
+                ids.append(table.setdefault(word, len(table)))
+        ends.append(len(ids))
+    return Words(list(table), np.array(ids, dtype=np.uint32), np.diff(np.array(ends)).astype(np.uint32))
 
 
-def keywords(lists: WordLists, count: int, most: int = KEYWORDS) -> Iterator[tuple[str, ...]]:
-    """For each of `count` poems its `most` most telling words, by falling TF-IDF, ties in the order of reading.
+class Lexicon:
+    """The words of a whole corpus, gathered part by part."""
 
-    tf · ln(N / df), where df is at least 5: a word that hardly another poem has is no better a key than a rare one.
-    """
-    pair = lists.poem.astype(np.uint64) << np.uint64(32) | lists.ids
-    pairs, first, tf = np.unique(pair, return_index=True, return_counts=True)
-    poem, word = (pairs >> np.uint64(32)).astype(np.int64), (pairs & np.uint64(0xFFFFFFFF)).astype(np.int64)
-    df = np.bincount(word, minlength=len(lists.words))
-    weight = tf * np.log((count + 1) / np.maximum(df, min(5, count)))[word]
-    order = np.lexsort((first, -weight, poem))
-    words = lists.words
-    starts = np.searchsorted(poem, np.arange(count + 1))
-    ranked = word[order]
-    for start, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
-        yield tuple(words[index] for index in ranked[start : min(end, start + most)].tolist())
+    def __init__(self) -> None:
+        self._table: dict[str, int] = {}
+        self._ids: list[NDArray[np.uint32]] = []
+        self._counts: list[NDArray[np.uint32]] = []
+
+    def add(self, part: Words) -> None:
+        """Append the poems of a part."""
+        remap = np.array([self._table.setdefault(word, len(self._table)) for word in part.table], dtype=np.uint32)
+        self._ids.append(remap[part.ids] if len(part.ids) else part.ids)
+        self._counts.append(part.counts)
+
+    def keywords(self, kept: NDArray[np.bool_], most: int = KEYWORDS) -> Iterator[tuple[str, ...]]:
+        """For each poem that `kept` (N,) marks, its `most` most telling words, ties in the order of reading.
+
+        By falling TF-IDF, tf · ln(N / df), with df taken to be at least 5: a word that hardly another poem has is no
+        better a key than a rare one.
+        """
+        words = list(self._table)
+        documents = int(kept.sum())
+        df = np.zeros(len(words), dtype=np.int64)
+        for _, word, _, _ in self._blocks(kept):
+            df += np.bincount(word, minlength=len(words))
+        idf = np.log((documents + 1) / np.maximum(df, min(5, documents)))
+        for poems, word, poem, (first, tf) in self._blocks(kept):
+            ranked = word[np.lexsort((first, -tf * idf[word], poem))]
+            starts = np.searchsorted(poem, np.arange(poems + 1)).tolist()
+            for start, end in zip(starts[:-1], starts[1:], strict=True):
+                yield tuple(words[index] for index in ranked[start : min(end, start + most)].tolist())
+
+    def _blocks(
+        self, kept: NDArray[np.bool_]
+    ) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.int64], tuple[NDArray[np.int64], NDArray[np.int64]]]]:
+        """For each part: its kept poems, and (word, poem, (place of the first, times)) of each word of each."""
+        at = 0
+        for ids, counts in zip(self._ids, self._counts, strict=True):
+            here = kept[at : at + len(counts)]
+            at += len(counts)
+            poem = np.repeat((np.cumsum(here) - 1), counts)
+            chosen = np.repeat(here, counts)
+            pair = poem[chosen] << 32 | ids[chosen]
+            pairs, first, tf = np.unique(pair, return_index=True, return_counts=True)
+            yield int(here.sum()), pairs & 0xFFFFFFFF, pairs >> 32, (first, tf)

@@ -34,6 +34,10 @@ class Clauses:
     length: NDArray[np.int32]
     poem: NDArray[np.int32]
 
+    def shift(self, first: int) -> Clauses:
+        """The same clauses with their poems numbered from `first`."""
+        return Clauses(self.hash, self.length, self.poem + np.int32(first))
+
 
 def _mix(x: U64) -> U64:
     """The finalizer of SplitMix64 (Steele, Lea & Flood 2014): every input bit reaches every output bit."""
@@ -42,8 +46,8 @@ def _mix(x: U64) -> U64:
     return x ^ (x >> np.uint64(31))
 
 
-def hash_clauses(bodies: Sequence[str], first: int = 0) -> Clauses:
-    """Cut bodies into clauses and hash them; poems are numbered from `first`."""
+def hash_clauses(bodies: Sequence[str]) -> Clauses:
+    """Cut bodies into clauses and hash them; poems are numbered from 0."""
     text = "\n".join(bodies) + "\n"
     chars = np.frombuffer(text.encode("utf-32-le"), dtype="<u4").astype(np.uint32)
     chars = chars[chars != _PAUSE]
@@ -58,7 +62,7 @@ def hash_clauses(bodies: Sequence[str], first: int = 0) -> Clauses:
     mixed = _mix(chars.astype(np.uint64) + (position.astype(np.uint64) + np.uint64(1) << np.uint64(32)))
     mixed[ends] = 0
     sums = np.add.reduceat(mixed, starts) if len(starts) else np.zeros(0, np.uint64)
-    return Clauses(_mix(sums[kept]), lengths[kept].astype(np.int32), (poems[kept] + first).astype(np.int32))
+    return Clauses(_mix(sums[kept]), lengths[kept].astype(np.int32), poems[kept].astype(np.int32))
 
 
 def concatenate(parts: Sequence[Clauses]) -> Clauses:

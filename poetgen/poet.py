@@ -1,0 +1,186 @@
+"""The Python interface: load a checkpoint, write poems from titles, score a text. The commands call the same code.
+
+    import poetgen
+
+    poet = poetgen.load("checkpoints/poet")
+    print(poet.write("春夜喜雨", seed=1).text)
+"""
+
+from __future__ import annotations
+
+import random
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TypedDict, Unpack
+
+import numpy as np
+
+from poetgen import checkpoint
+from poetgen.checkpoint import Checkpoint
+from poetgen.config import SampleConfig
+from poetgen.corpus import Cleaner, Poem, Record, Script, clauses, dynasty
+from poetgen.corpus.dynasties import DYNASTIES
+from poetgen.dataset import Split
+from poetgen.errors import SourceError, UsageError
+from poetgen.evaluate import score, split_of
+from poetgen.prosody.forms import recognise
+from poetgen.sample import Request, Sample, Sampler, fit, plan
+from poetgen.sequence import Layout
+from poetgen.train import pick_device
+from poetgen.vocab import UNK, Vocab
+
+#: A poem to write: what is asked for, and how each character is to be chosen.
+Job = tuple[Request, SampleConfig]
+
+
+class Options(TypedDict, total=False):
+    """What may be asked of a poem besides its title; what is left out has the default of the command line."""
+
+    form: str
+    dynasty: str
+    author: str
+    keywords: Sequence[str]
+    length: int
+    top_k: int
+    top_p: float
+    temperature: float
+    seed: int | None
+
+
+def load(path: str | Path | None = None, device: str = "cpu") -> Poet:
+    """The poet in a checkpoint folder: the one given, else the newest in checkpoints/, else the one in the box.
+
+    Raises CheckpointError, or UsageError where there is no such device.
+    """
+    target = pick_device(device)
+    return Poet(Checkpoint.load(checkpoint.find(Path(path) if path is not None else None), target))
+
+
+def fresh_seed() -> int:
+    """A seed for those who give none; short enough to be typed again."""
+    return random.SystemRandom().randrange(1, 1_000_000)
+
+
+class Poet:
+    """A trained model that writes and scores poems. Not safe for use by several threads at once."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        self.vocab = checkpoint.vocab
+        self._sampler = Sampler(checkpoint.model, checkpoint.vocab)
+
+    # Writing -----------------------------------------------------------------------------------------------------
+
+    def write(self, title: str = "", **options: Unpack[Options]) -> Sample:
+        """One poem. The same seed, title and options give the same poem; without a seed each call gives another.
+
+        Warns where the title had to be changed to suit the model. Raises UsageError for options out of range.
+        """
+        return next(self.sample([title], **options))
+
+    def sample(self, titles: Iterable[str], num: int = 1, **options: Unpack[Options]) -> Iterator[Sample]:
+        """`num` poems for each title, in order, written many at a time; see `write`."""
+        if options.get("seed") is None:
+            options["seed"] = fresh_seed()
+        return self.samples(self._jobs(titles, num, options))
+
+    def _jobs(self, titles: Iterable[str], num: int, options: Options) -> Iterator[Job]:
+        for title in titles:
+            job, notes = self.job(title, **options)
+            for note in notes:
+                warnings.warn(note, stacklevel=2)
+            yield from [job] * num
+
+    def job(self, title: str = "", **options: Unpack[Options]) -> tuple[Job, list[str]]:
+        """What `title` and `options` ask for, brought to the model's vocabulary, and what there is to say about that.
+
+        Raises UsageError that names the option which is wrong.
+        """
+        names = {field.name for field in fields(SampleConfig)}
+        chosen = {name: value for name, value in options.items() if name in names}
+        if chosen.get("seed") is None:
+            chosen["seed"] = fresh_seed()
+        config = SampleConfig(**chosen)  # type: ignore[arg-type]
+        notes: list[str] = []
+
+        def fitted(text: str, flag: str) -> str:
+            found, said = fit(text, self.vocab, flag)
+            notes.extend(said)
+            return found
+
+        known = fitted(title, "title")
+        if not known and not notes:
+            notes.append("title: empty; the poem has none")
+        request = Request(
+            title=known,
+            form=options.get("form") or "auto",
+            dynasty=_dynasty(options.get("dynasty", "")),
+            author=fitted(options.get("author", ""), "author"),
+            keywords=tuple(filter(None, (fitted(word, "keywords") for word in options.get("keywords", ())))),
+        )
+        plan(request, config.length)  # says so now if there is no such form
+        return (request, config), notes
+
+    def samples(self, jobs: Iterable[Job]) -> Iterator[Sample]:
+        """A poem for each job, in the order of the jobs."""
+        finished: dict[int, Sample] = {}
+        due = 0
+        for index, _, sample in self._sampler.steps(jobs):
+            if sample is not None:
+                finished[index] = sample
+                while due in finished:
+                    yield finished.pop(due)
+                    due += 1
+
+    def characters(self, job: Job) -> Iterator[str]:
+        """The characters of one poem, each as it is written."""
+        return (char for _, char, sample in self._sampler.steps([job]) if sample is None)
+
+    # Scoring -----------------------------------------------------------------------------------------------------
+
+    def score(self, text: str, title: str = "", tune: str = "") -> dict[str, float | int]:
+        """The figures of one poem under this model: ppl_char, ppl_all, bpc, and what they were counted over.
+
+        Raises SourceError where the text holds no verse.
+        """
+        cleaner = Cleaner(script_of(self.vocab), min_chars=1, max_chars=10**9)
+        record = Record("the text", tuple(text.splitlines()), title=title, tune=tune)
+        poem = cleaner.clean(record)
+        if poem is None:
+            raise SourceError("the text holds no verse that can be scored")
+        form = "词" if poem.tune else recognise(clauses(poem.body))
+        whole = Poem(poem.body, poem.title, poem.author, poem.dynasty, poem.tune, form)
+        return score(self.checkpoint, split_of([whole], self.vocab)).figures()
+
+
+def _dynasty(name: str) -> str:
+    known = dynasty(name)
+    if name and not known:
+        raise UsageError(f"--dynasty {name}: not known; choose one of {', '.join(DYNASTIES)}")
+    return known
+
+
+def script_of(vocab: Vocab) -> Script:
+    """The script in which a vocabulary was made; "keep" where it holds both, or no Chinese.
+
+    >>> script_of(Vocab.build({"国": 1, "风": 1}))
+    'simplified'
+    """
+    simplified, traditional = (any(char in vocab for char in chars) for chars in ("国时风万东来", "國時風萬東來"))
+    if simplified == traditional:
+        return "keep"
+    return "simplified" if simplified else "traditional"
+
+
+def in_vocab(split: Split, own: Vocab, vocab: Vocab) -> Split:
+    """A split with its ids exchanged for those of another vocabulary."""
+    if own == vocab:
+        return split
+    table = np.array([vocab.id(token) for token in own.tokens], dtype=np.uint32)
+    poems = np.array(split.poems)
+    for name in ("form", "dynasty"):
+        ids = table[poems[name]]
+        poems[name] = np.where((poems[name] == 0) | (ids == UNK), 0, ids)
+    return Split(table[split.tokens], poems, Layout(vocab))
