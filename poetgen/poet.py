@@ -1,9 +1,9 @@
 """The Python interface: load a checkpoint, write poems from titles, score a text. The commands call the same code.
 
-    import poetgen
+import poetgen
 
-    poet = poetgen.load("checkpoints/poet")
-    print(poet.write("春夜喜雨", seed=1).text)
+poet = poetgen.load("checkpoints/poet")
+print(poet.write("春夜喜雨", seed=1).text)
 """
 
 from __future__ import annotations

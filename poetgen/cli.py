@@ -1,0 +1,564 @@
+"""The command line: parse, call, print.
+
+stdout carries results only; progress, notes and errors go to stderr. Exit codes: 0 done; 1 a PoetgenError; 2 wrong
+usage; 130 Ctrl-C. Heavy modules are imported inside the commands, so that help is instant.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
+
+import typer
+
+from poetgen import __version__
+from poetgen.config import CELLS, PRECISIONS, SAMPLINGS, SCRIPTS, PreprocessConfig, SampleConfig, TrainConfig
+from poetgen.errors import CheckpointError, PoetgenError, SaveError, UsageError
+
+if TYPE_CHECKING:
+    from poetgen.poet import Job, Options, Poet
+    from poetgen.sample import Sample
+    from poetgen.train import Trainer
+
+PREPARED = Path("corpora/prepared")
+CHECKPOINTS = Path("checkpoints")
+
+app = typer.Typer(
+    help="Write classical Chinese poems with a recurrent network, one character at a time, and train your own.",
+    epilog='Example: poetgen sample "春夜喜雨"',
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """The console command ``poetgen``."""
+    _speak_chinese()
+    try:
+        app(args=args, prog_name="poetgen")
+    except PoetgenError as error:
+        _fail(error, 2 if isinstance(error, UsageError) else 1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}{error.strerror or error}", 1)
+    sys.exit(0)
+
+
+def _fail(error: object, code: int) -> NoReturn:
+    print(f"poetgen: {' '.join(str(error).split())}", file=sys.stderr)
+    try:
+        sys.stdout.flush()
+    except OSError:  # what is left to print cannot be printed, and would be tried again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def _speak_chinese() -> None:
+    """Write UTF-8 where the locale's encoding has no Chinese; one that has, such as GB18030, is kept."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            "春".encode(stream.encoding)
+        except (UnicodeEncodeError, LookupError):
+            stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+
+
+def _note(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"poetgen {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+# preprocess ------------------------------------------------------------------------------------------------------
+
+
+@app.command(epilog="Example: poetgen preprocess corpora/starter.jsonl --min-count 1")
+def preprocess(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SOURCES]...", help="Files, folders, .zip archives or http(s) addresses.  [default: corpora]"
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the prepared dataset.")] = PREPARED,
+    script: Annotated[
+        str, typer.Option(metavar="|".join(SCRIPTS), help="Script to bring every poem to.")
+    ] = PreprocessConfig.script,
+    min_count: Annotated[
+        int, typer.Option(help="Leave characters that come less often out of the vocabulary.")
+    ] = PreprocessConfig.min_count,
+    valid_share: Annotated[
+        float, typer.Option(help="Share of the poems to validate with.")
+    ] = PreprocessConfig.valid_share,
+    limit: Annotated[int, typer.Option(help="Keep at most this many poems; 0 keeps all.")] = PreprocessConfig.limit,
+    jobs: Annotated[int, typer.Option(help="Processes that read; 0 takes every core.")] = PreprocessConfig.jobs,
+    format: Annotated[
+        str,
+        typer.Option(metavar="auto|json|jsonl|csv|lines|text", help="Format of the sources; auto tells by content."),
+    ] = PreprocessConfig.format,
+) -> None:
+    """Clean a corpus and make a dataset of it, ready for training.
+
+    Reads the chinese-poetry archive, JSON, JSON Lines, CSV, and text with one poem a line (title:body); UTF-8, UTF-16,
+    GB18030 and Big5 are told apart.
+    """
+    from poetgen import display
+    from poetgen.corpus import FORMATS
+    from poetgen.preprocess import preprocess as run
+
+    config = PreprocessConfig(  # type: ignore[arg-type]  # it checks the script itself
+        script=script, min_count=min_count, valid_share=valid_share, limit=limit, jobs=jobs, format=format
+    )
+    if format not in FORMATS:
+        raise UsageError(f"--format {format}: choose one of {', '.join(FORMATS)}")
+    with display.Progress() as progress:
+
+        def show(stage: str, done: int, total: int) -> None:
+            counted = display.megabytes(done, total) if stage in ("reading", "downloading") else f"{total:,} poems"
+            progress.update(stage, done, total, counted)
+
+        report = run(sources or ["corpora"], out, config, show)
+    print(display.preprocess_table(report, out), end="", flush=True)
+
+
+# train -----------------------------------------------------------------------------------------------------------
+
+
+@app.command(epilog="Example: poetgen train --hidden 256 --embed 256 --epochs 1 --out checkpoints/small")
+def train(
+    context: typer.Context,
+    data: Annotated[Path, typer.Option(help="Folder that poetgen preprocess wrote.")] = PREPARED,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the checkpoint.  [default: checkpoints/poet, or by the name of --data]"),
+    ] = None,
+    cell: Annotated[str, typer.Option(metavar="|".join(CELLS), help="Kind of recurrent layer.")] = TrainConfig.cell,
+    layers: Annotated[int, typer.Option(help="Recurrent layers.")] = TrainConfig.layers,
+    hidden: Annotated[int, typer.Option(help="Width of each layer.")] = TrainConfig.hidden,
+    embed: Annotated[
+        int, typer.Option(help="Width of the embedding; 0 feeds one-hot vectors (with --no-tie).")
+    ] = TrainConfig.embed,
+    dropout: Annotated[float, typer.Option(help="Share of features switched off in training.")] = TrainConfig.dropout,
+    tie: Annotated[
+        bool, typer.Option("--tie/--no-tie", help="Share the embedding's weights with the output layer.")
+    ] = TrainConfig.tie,
+    batch_size: Annotated[int, typer.Option(help="Rows of a batch.")] = TrainConfig.batch_size,
+    seq_len: Annotated[int, typer.Option(help="Time steps of a window.")] = TrainConfig.seq_len,
+    sampling: Annotated[
+        str,
+        typer.Option(metavar="|".join(SAMPLINGS), help="Whole poems, or windows of one stream, in order or random."),
+    ] = TrainConfig.sampling,
+    lr_steps: Annotated[
+        str, typer.Option(metavar="RATE,RATE,...", help="Learning rates, one after the other.")
+    ] = ",".join(f"{rate:g}" for rate in TrainConfig.lr_steps),
+    warmup: Annotated[int, typer.Option(help="Steps in which the learning rate rises.")] = TrainConfig.warmup,
+    weight_decay: Annotated[float, typer.Option(help="Weight decay of matrices.")] = TrainConfig.weight_decay,
+    clip: Annotated[float, typer.Option(help="Greatest gradient norm.")] = TrainConfig.clip,
+    epochs: Annotated[
+        float, typer.Option(help="Budget in passes over the data; 0: 10, or no bound with --max-minutes.")
+    ] = TrainConfig.epochs,
+    max_minutes: Annotated[float, typer.Option(help="Budget in minutes; 0: no bound.")] = TrainConfig.max_minutes,
+    patience: Annotated[
+        int, typer.Option(help="Evaluations without progress, at the last learning rate, that end the run.")
+    ] = TrainConfig.patience,
+    eval_every: Annotated[
+        int, typer.Option(help="Steps between evaluations; 0: an epoch, from 50 to 1000.")
+    ] = TrainConfig.eval_every,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...; auto takes a GPU.")] = TrainConfig.device,
+    precision: Annotated[
+        str, typer.Option(metavar="|".join(PRECISIONS), help="auto takes bf16 where the hardware has it.")
+    ] = TrainConfig.precision,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --out, with its options unless given anew.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Throw the run in --out away first.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of weights, order and dropout.")] = TrainConfig.seed,
+) -> None:
+    """Train a poet on a prepared dataset.
+
+    Ctrl-C, or SIGTERM, saves and stops; --resume goes on from there. A second Ctrl-C quits at once.
+    """
+    values = {field.name: context.params[field.name] for field in fields(TrainConfig)}
+    values["lr_steps"] = _rates(lr_steps)
+    config = TrainConfig(**values)
+    if resume and overwrite:
+        raise UsageError("--resume and --overwrite: give one of them")
+    out = out or CHECKPOINTS / ("poet" if data.name in ("prepared", "") else data.name)
+    if not resume and not overwrite and any((out / name).exists() for name in _RUN_FILES):
+        raise UsageError(
+            f"{out} holds a run already: --resume goes on with it, --out DIR trains elsewhere, --overwrite starts anew"
+        )
+    # glibc then backs large blocks with huge pages: on a CPU a training step takes a quarter less time. Read when torch
+    # is loaded, and harmless elsewhere.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    from poetgen import display
+    from poetgen.dataset import Dataset
+    from poetgen.train import Trainer
+
+    if resume:
+        given = {name for name in values if _is_given(context, name)}
+        config = TrainConfig(**_saved_options(out) | {name: values[name] for name in given})
+    dataset = Dataset.load(data)
+    if overwrite:
+        _remove_run(out)
+    trainer = Trainer(dataset, config, out, resume=resume, stop=lambda: stops.count > 0)
+    _note(_opening(trainer, data))
+    with _Stops() as stops, display.Progress(delay=0.0) as progress:
+        reason = _follow(trainer, progress, display)
+    kept = (out / "model.safetensors").exists()
+    if reason == "interrupted":
+        again = f"poetgen train --resume --data {data} --out {out}"
+        _note(f"stopped at step {trainer.progress.step:,}, and saved; to go on: {again}")
+        raise typer.Exit(128 + stops.last)
+    if kept:
+        _note(f"{out} holds the best model; try it: poetgen sample 春夜喜雨 --checkpoint {out}")
+
+
+#: What a run may leave in its folder.
+_RUN_FILES = ("model.safetensors", "train.state", "config.json", "vocab.json", "log.jsonl", "run.png", "run.svg")
+#: Seconds between two pictures of a run; drawing one takes one or two.
+_PLOT_EVERY = 120.0
+
+
+def _follow(trainer: Trainer, progress: Any, display: Any) -> str:
+    """Show a run to its end and draw its picture now and then; returns why it ended."""
+    view = display.RunView(progress, lambda: _specimen(trainer))
+    drawn, reason = time.monotonic(), ""
+    for record in trainer.run():
+        view.show(record)
+        reason = record.get("reason", "")
+        if reason or (record["kind"] == "eval" and time.monotonic() - drawn >= _PLOT_EVERY):
+            try:
+                display.plot_run(trainer.out / "log.jsonl", trainer.out, trainer.config.clip)
+            except SaveError as error:  # a run is worth more than its picture
+                progress.say(f"poetgen: {error}")
+            drawn = time.monotonic()
+    return reason
+
+
+def _specimen(trainer: Trainer) -> list[str]:
+    """A few lines by the model as it stands; draws nothing from the run's own random numbers."""
+    from poetgen.sample import Request, Sampler
+
+    vocab, training = trainer.dataset.vocab, trainer.model.training
+    title = "春夜" if "春" in vocab and "夜" in vocab else ""
+    request = Request(title, form="七绝" if title else "free")
+    sampler = Sampler(trainer.model, vocab)
+    try:
+        return next(sampler.samples([request], SampleConfig(seed=1))).lines[:4]
+    finally:
+        trainer.model.train(training)
+
+
+def _opening(trainer: Trainer, data: Path) -> str:
+    config, dataset = trainer.config, trainer.dataset
+    goes_on = f", from step {trainer.progress.step:,}" if trainer.progress.step else ""
+    return (
+        f"{config.cell} {config.layers} x {config.hidden}, {trainer.model.parameters_count / 1e6:.1f} million weights, "
+        f"{len(dataset.train):,} poems from {data}, {trainer.device}, {str(trainer.dtype).removeprefix('torch.')}, "
+        f"into {trainer.out}{goes_on}"
+    )
+
+
+def _rates(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise UsageError(f"--lr-steps {text}: give numbers with commas between them") from None
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
+
+
+def _saved_options(out: Path) -> dict[str, Any]:
+    """The training options of the run in `out`; raises CheckpointError."""
+    from poetgen import checkpoint
+
+    path = out / checkpoint.STATE
+    if not path.exists():
+        raise CheckpointError(f"{path}: missing, so there is no run to go on with; train without --resume")
+    _, metadata = checkpoint.read_tensors(path)
+    try:
+        saved = json.loads(metadata["run"])["train"]
+        options = {field.name: saved[field.name] for field in fields(TrainConfig)}
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: not the state of a run ({error}); train again without --resume") from error
+    return options | {"lr_steps": tuple(options["lr_steps"])}
+
+
+def _remove_run(out: Path) -> None:
+    for name in _RUN_FILES:
+        try:
+            (out / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise SaveError(f"{out / name}: cannot be removed ({error.strerror})") from error
+
+
+class _Stops:
+    """Counts Ctrl-C and SIGTERM: the first asks the run to save and stop, the second quits at once."""
+
+    _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.last = 0
+        self._before: list[Any] = []
+
+    def __enter__(self) -> _Stops:
+        self._before = [signal.signal(number, self._take) for number in self._SIGNALS]
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, before in zip(self._SIGNALS, self._before, strict=True):
+            signal.signal(number, before)
+
+    def _take(self, number: int, frame: object) -> None:
+        self.count, self.last = self.count + 1, number
+        if self.count > 1:
+            raise KeyboardInterrupt
+        os.write(
+            2, b"\nsaving; once more quits at once\n"
+        )  # print may be under way already, and cannot be entered twice
+
+
+# sample ----------------------------------------------------------------------------------------------------------
+
+
+@app.command(epilog='Example: poetgen sample "春夜喜雨" --form 七律 --seed 7')
+def sample(
+    titles: Annotated[list[str] | None, typer.Argument(metavar="TITLES...", help="Titles to write poems for.")] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(help="Checkpoint folder.  [default: the newest in checkpoints, else the one in the box]"),
+    ] = None,
+    length: Annotated[
+        int, typer.Option(help="Characters of a poem, punctuation counted; a regulated form has its own.")
+    ] = SampleConfig.length,
+    top_k: Annotated[int, typer.Option(help="Choose among this many likeliest characters.")] = SampleConfig.top_k,
+    top_p: Annotated[
+        float, typer.Option(help="Choose among the fewest characters that hold this share of the probability.")
+    ] = SampleConfig.top_p,
+    temperature: Annotated[
+        float, typer.Option(help="Below 1 bolder in the likely, above 1 in the unlikely; 0 takes the likeliest.")
+    ] = SampleConfig.temperature,
+    form: Annotated[
+        str,
+        typer.Option(
+            help="auto (by length), free, 五绝, 七绝, 五律, 七律, 古体, 词, 杂言, or a tune such as 水调歌头."
+        ),
+    ] = "auto",
+    dynasty: Annotated[str, typer.Option(help="Write as in this dynasty: 唐, 宋, ...")] = "",
+    author: Annotated[str, typer.Option(help="Write in this poet's manner.")] = "",
+    keywords: Annotated[str, typer.Option(help="Words to write about, with commas or spaces between.")] = "",
+    num: Annotated[int, typer.Option(help="Poems for each title.")] = 1,
+    seed: Annotated[
+        int | None, typer.Option(help="The same seed gives the same poem.  [default: drawn, and told]")
+    ] = None,
+    input: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Titles, one a line, or JSON Lines with a title and any of these options; - is stdin."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write here, poem by poem; JSON Lines where the name ends in .jsonl."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines.")] = False,
+    stream: Annotated[
+        bool | None,
+        typer.Option(
+            "--stream/--no-stream", help="Show characters as they are written.  [default: one poem on a terminal]"
+        ),
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, auto, ...; another device may write other poems.")] = "cpu",
+) -> None:
+    """Write poems from titles."""
+    # What can be wrong without a model is said before torch is loaded.
+    SampleConfig(length=length, top_k=top_k, top_p=top_p, temperature=temperature, seed=seed or 0)
+    if num < 1:
+        raise UsageError(f"--num {num}: give a number of at least 1")
+    if stream and (as_json or output):
+        raise UsageError("--stream shows characters on the screen: leave out --json and --output")
+    if titles and input:
+        raise UsageError("TITLES and --input: give one of them")
+    if not titles and input is None:
+        raise UsageError('no title: give one, as in poetgen sample "春夜喜雨", or a file of them with --input')
+    from poetgen.titles import Line, read_titles, split_keywords
+
+    lines = [Line("", title) for title in titles or ()]
+    if input is not None:
+        lines, ignored = read_titles(input)
+        if ignored:
+            _note(f"{input}: passed over the fields {', '.join(ignored)}")
+
+    from poetgen.poet import fresh_seed, load
+
+    options: Options = {
+        "form": form,
+        "dynasty": dynasty,
+        "author": author,
+        "keywords": split_keywords(keywords),
+        "length": length,
+        "top_k": top_k,
+        "top_p": top_p,
+        "temperature": temperature,
+        "seed": fresh_seed() if seed is None else seed,
+    }
+    poet = load(checkpoint, device)
+    jobs = [job for job in _jobs(poet, lines, options) for _ in range(num)]
+    as_json = as_json or (output is not None and output.suffix in (".jsonl", ".ndjson"))
+    if stream is None:
+        stream = sys.stdout.isatty() and len(jobs) == 1 and not as_json and output is None
+    with _opened(output) as file:
+        if stream:
+            _stream(poet, jobs, file)
+        else:
+            _write(poet, jobs, file, as_json)
+    if seed is None and not as_json:
+        _note(f"seed {options['seed']}")
+
+
+#: Notes about titles that are shown one by one; of more, the number.
+_NOTES = 10
+
+
+def _jobs(poet: Poet, lines: Sequence[Any], options: Options) -> list[Job]:
+    """What the lines ask for, each with the options of the command line where it has none of its own."""
+    jobs, notes = [], []
+    for line in lines:
+        where = f"{line.origin}: " if line.origin else ""
+        try:
+            job, said = poet.job(line.title, **{**options, **line.options})
+        except UsageError as error:
+            if not where:
+                raise
+            raise PoetgenError(f"{where}{error}") from error
+        jobs.append(job)
+        notes.extend(f"{where}{note}" for note in said)
+    for note in notes[:_NOTES]:
+        _note(note)
+    if len(notes) > _NOTES:
+        _note(f"and {len(notes) - _NOTES:,} more notes like these")
+    return jobs
+
+
+@contextmanager
+def _opened(output: Path | None) -> Iterator[TextIO]:
+    """Where poems go. A file holds every poem that is finished, so that a killed batch loses none."""
+    if output is None:
+        yield sys.stdout
+        return
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with output.open("w", encoding="utf-8") as file:
+            yield file
+    except OSError as error:
+        reason = error.strerror or error
+        raise SaveError(f"--output {output}: cannot be written ({reason}); give another place") from error
+
+
+def _stream(poet: Poet, jobs: Sequence[Job], file: TextIO) -> None:
+    from poetgen import display
+    from poetgen.sample import plan
+
+    terminal = display.is_terminal(file)
+    for number, job in enumerate(jobs):
+        request, config = job
+        form = plan(request, config.length).header.form
+        print("\n" * (number > 0) + display.heading(request.title, request.author, form, terminal), end="", file=file)
+        for chars in display.verse(poet.characters(job), terminal):
+            print(chars, end="", file=file, flush=True)
+
+
+def _write(poet: Poet, jobs: Sequence[Job], file: TextIO, as_json: bool) -> None:
+    from poetgen import display
+
+    terminal = display.is_terminal(file)
+
+    def text(number: int, sample: Sample) -> str:
+        if as_json:
+            return json.dumps(sample.record(poet.checkpoint.id), ensure_ascii=False) + "\n"
+        above = display.heading(sample.request.title, sample.request.author, sample.form, terminal)
+        return "\n" * (number > 0) + above + "".join(display.verse(sample.text, terminal))
+
+    with display.Progress() as progress:
+        for number, sample in enumerate(poet.samples(jobs)):
+            print(text(number, sample), end="", file=file, flush=True)
+            progress.update("writing", number + 1, len(jobs), f"{number + 1:,} of {len(jobs):,} poems")
+
+
+# evaluate --------------------------------------------------------------------------------------------------------
+
+
+@app.command(epilog="Example: poetgen evaluate --poems corpora/starter.jsonl")
+def evaluate(
+    poems: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Poems in any format that preprocess reads.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="PREPARED", help="A prepared dataset, of which the validation split counts.")
+    ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(help="Checkpoint folder.  [default: the newest in checkpoints, else the one in the box]"),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...; auto takes a GPU.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
+) -> None:
+    """Measure a checkpoint: its perplexity on a file of poems, or on a validation split."""
+    if (poems is None) == (data is None):
+        raise UsageError(
+            "give --poems FILE or --data PREPARED, one of them; figures of generated poems are not there yet"
+        )
+    from poetgen import display
+    from poetgen.dataset import Dataset
+    from poetgen.errors import DatasetError
+    from poetgen.evaluate import read_poems, score, split_of
+    from poetgen.poet import in_vocab, load, script_of
+
+    poet = load(checkpoint, device)
+    if data is not None:
+        dataset = Dataset.load(data)
+        split = in_vocab(dataset.valid, dataset.vocab, poet.vocab)
+        if not len(split):
+            raise DatasetError(f"{data}: its validation split is empty; preprocess with a greater --valid-share")
+    else:
+        assert poems is not None
+        split = split_of(read_poems(poems, script_of(poet.vocab)), poet.vocab)
+    with display.Progress() as progress:
+        show: Callable[[int, int], None] = lambda done, total: progress.update(  # noqa: E731
+            "scoring", done, total, f"{done:,} of {total:,} poems"
+        )
+        figures = score(poet.checkpoint, split, show).figures()
+    if as_json:
+        finite = {name: value if math.isfinite(value) else None for name, value in figures.items()}
+        print(json.dumps({**finite, "poems": len(split), "checkpoint": poet.checkpoint.id}), flush=True)
+    else:
+        print(display.figures_table(figures, f"{poet.checkpoint.path} ({poet.checkpoint.id})"), end="", flush=True)

@@ -1,0 +1,410 @@
+"""What people see: poems, tables, progress, and the picture of a run.
+
+Everything here works on plain text. rich draws the bar on a terminal and matplotlib the picture; both are imported
+when they are needed and not before.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import sys
+import time
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TextIO
+
+from poetgen.files import write_atomic
+from poetgen.prosody.forms import SHAPES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from rich.progress import Progress as RichProgress
+
+Record = Mapping[str, Any]
+
+# Poems -----------------------------------------------------------------------------------------------------------
+
+_INDENT = "  "
+#: Marks after which a poem goes on in a new line.
+_ENDS = "。！？；"
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal `text` takes: two for each Chinese character.
+
+    >>> columns("春 a")
+    4
+    """
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else not unicodedata.combining(char) for char in text)
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether a person looks at `stream`, on something that can move its cursor."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def heading(title: str, author: str = "", form: str = "", terminal: bool = False) -> str:
+    """The lines above a poem: its title, and whom it is written after (拟, "in the manner of").
+
+    On a terminal they stand centred over the couplets, whose width the form tells.
+    """
+    lines = [line for line in (title, f"拟{author}" if author else "") if line]
+    if not terminal:
+        return "".join(f"{line}\n" for line in lines)
+    chars = SHAPES[form][1] if form in SHAPES else 0
+    width = 4 * (chars + 1) - 2  # the last mark is mostly white
+    bold, plain = ("", "") if os.environ.get("NO_COLOR") else ("\x1b[1m", "\x1b[0m")
+    centred = [" " * ((width - columns(line)) // 2) + line for line in lines]
+    if centred and title:
+        centred[0] = bold + centred[0] + plain
+    return "".join(f"{_INDENT}{line}\n" for line in centred) + ("\n" if lines else "")
+
+
+def verse(chars: Iterable[str], terminal: bool = False) -> Iterator[str]:
+    r"""Characters as they come, set in couplets: broken after 。！？ and ；, and where the text breaks its lines.
+
+    >>> "".join(verse("白日依山尽，黄河入海流。欲穷千里目，更上一层楼。"))
+    '白日依山尽，黄河入海流。\n欲穷千里目，更上一层楼。\n'
+    """
+    start = _INDENT if terminal else ""
+    lead, empty = start, True
+    for char in chars:
+        if char == "\n":
+            lead = lead if empty else f"\n{start}"
+            continue
+        yield lead + char
+        lead, empty = (f"\n{start}" if char in _ENDS else ""), False
+    if not empty:
+        yield "\n"
+
+
+# Tables ----------------------------------------------------------------------------------------------------------
+
+
+def table(rows: Iterable[tuple[str, str]]) -> str:
+    """Two columns, the first padded to one width.
+
+    >>> print(table([("诗", "1"), ("lines", "12")]), end="")
+    诗     1
+    lines  12
+    """
+    rows = list(rows)
+    width = max(columns(left) for left, _ in rows)
+    return "".join(f"{left}{' ' * (width - columns(left))}  {right}".rstrip() + "\n" for left, right in rows)
+
+
+def preprocess_table(report: Record, out: Path) -> str:
+    """What became of a corpus, from the report that preprocess returns."""
+    dropped = {name: tally["poems"] for name, tally in report["dropped"].items()}
+    train, valid, leak, seconds = (report[name] for name in ("train", "valid", "leak_check", "seconds"))
+    rows = [("read", f"{report['read']:,} poems in {report['documents']:,} files")]
+    if passed_over := _counts(report["passed_over"]):
+        rows.append(("passed over", passed_over))
+    rows += [("dropped", f"{sum(dropped.values()):,}" + (f": {_counts(dropped)}" if dropped else ""))]
+    rows += [
+        ("kept", f"{train['poems'] + valid['poems']:,} poems, {report['characters']:,} characters"),
+        ("forms", _counts(report["forms"])),
+        ("dynasties", _counts(report["dynasties"])),
+        (
+            "vocabulary",
+            f"{report['vocabulary']:,} tokens; {report['unknown_tokens']:,} characters are left out as rare",
+        ),
+        ("split", f"{train['poems']:,} poems to train on, {valid['poems']:,} to validate with"),
+        (
+            "leak check",
+            f"{leak['shared_lines']:,} lines on both sides ({leak['least_line']} characters or more), "
+            f"{leak['shared_short_phrases']:,} shorter phrases",
+        ),
+        ("time", f"{seconds['all']:.1f} s (work {seconds['workers']:.1f} s, jieba's share {seconds['jieba']:.1f} s)"),
+        ("written to", str(out)),
+    ]
+    return table(rows)
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count:,} {name}" for name, count in ordered if count)
+
+
+def figures_table(figures: Mapping[str, float], checkpoint: str) -> str:
+    """The figures of an evaluation, each with what it means."""
+    rows = [
+        ("ppl_char", f"{figures['ppl_char']:.2f}", "perplexity over Chinese characters"),
+        ("ppl_all", f"{figures['ppl_all']:.2f}", "over characters, punctuation and end of poem"),
+        ("bpc", f"{figures['bpc']:.3f}", "bits for each of them"),
+        ("characters", f"{figures['characters']:,}", "Chinese characters scored"),
+        ("tokens", f"{figures['tokens']:,}", "with punctuation and ends of poems"),
+        ("unknown", f"{figures['unknown']:,}", "characters outside the vocabulary, charged as such"),
+    ]
+    width = max(len(value) for _, value, _ in rows)
+    body = [(name, f"{value:>{width}}  {meaning}") for name, value, meaning in rows]
+    return table([*body, ("checkpoint", checkpoint)])
+
+
+# Progress --------------------------------------------------------------------------------------------------------
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a clock shows them.
+
+    >>> duration(75), duration(3675)
+    ('1:15', '1:01:15')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class Progress:
+    """Progress on stderr: a live bar on a terminal, elsewhere a plain line now and then.
+
+    Nothing is shown in the first `delay` seconds, so that quick work stays quiet.
+    """
+
+    def __init__(self, stream: TextIO | None = None, delay: float = 2.0, every: float = 10.0) -> None:
+        self._stream = stream or sys.stderr
+        self._live = is_terminal(self._stream)
+        self._delay, self._every = delay, every
+        self._bar: RichProgress | None = None
+        self._task: Any = None
+        self._what = ""
+        self._began = self._first = self._said = 0.0
+
+    def __enter__(self) -> Self:
+        self._said = time.monotonic() + self._delay - self._every
+        self._shown_from = time.monotonic() + self._delay
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.clear()
+
+    def update(self, what: str, done: float, total: float, note: str = "") -> None:
+        """Say that `done` of `total` is done; a new `what` starts a new estimate of the time that is left."""
+        now = time.monotonic()
+        if what != self._what:
+            self._what, self._began, self._first = what, now, done
+        if now < self._shown_from:
+            return
+        left = self._left(now, done, total)
+        if self._live:
+            self._draw(what, done, total, left, note)
+        elif now >= self._said + self._every:
+            self._said = now
+            share = f"{done / total:.0%}" if total else ""
+            parts = [share, f"{left} left" if left else "", note]
+            print(f"{what}: {', '.join(part for part in parts if part)}", file=self._stream, flush=True)
+
+    def say(self, line: str) -> None:
+        """A line of its own, above the bar where there is one."""
+        if self._bar is not None:
+            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+        else:
+            print(line, file=self._stream, flush=True)
+
+    def clear(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def _left(self, now: float, done: float, total: float) -> str:
+        elapsed = now - self._began
+        if done <= self._first or elapsed < 1 or done >= total:
+            return ""
+        return duration(elapsed * (total - done) / (done - self._first))
+
+    def _draw(self, what: str, done: float, total: float, left: str, note: str) -> None:
+        if self._bar is None:
+            from rich.console import Console
+            from rich.progress import BarColumn, TextColumn
+            from rich.progress import Progress as RichProgress
+
+            console = Console(file=self._stream)
+            self._bar = RichProgress(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(bar_width=max(5, min(40, console.width - 75))),
+                TextColumn("{task.percentage:>3.0f}%"),
+                TextColumn("{task.fields[left]}", style="cyan", markup=False),
+                TextColumn("{task.fields[note]}", markup=False),
+                console=console,
+                transient=True,
+                refresh_per_second=4,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task(what, total=None, left="", note="")
+        self._bar.update(
+            self._task,
+            description=what,
+            completed=done,
+            total=total or None,
+            left=f"{left} left" if left else "",
+            note=note,
+        )
+
+
+def megabytes(done: int, total: int) -> str:
+    """How much of a file or a corpus has been read.
+
+    >>> megabytes(1_500_000, 3_000_000)
+    '1.5 of 3.0 MB'
+    """
+    return f"{done / 1e6:.1f} of {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB"
+
+
+class RunView:
+    """Shows the records of a training run as they come.
+
+    `write` gives a few lines from the model as it stands; they follow each evaluation.
+    """
+
+    _WHY = {
+        "budget": "its share of the budget is spent",
+        "jump": "the validation loss jumped",
+        "plateau": "the validation loss stopped falling",
+    }
+
+    def __init__(self, progress: Progress, write: Callable[[], Sequence[str]]) -> None:
+        self._progress = progress
+        self._write = write
+
+    def show(self, record: Record) -> None:
+        """Draw one record."""
+        match record["kind"]:
+            case "step":
+                self._progress.update("training", record["share"], 1.0, self.figures(record))
+            case "eval":
+                best = ", the best so far" if record["best"] else ""
+                self._progress.say(
+                    f"step {record['step']}, epoch {record['epoch']:.2f}, {duration(record['seconds'])}: validation "
+                    f"ppl_char {record['ppl_char']:.1f}, ppl_all {record['ppl_all']:.1f}{best}"
+                )
+                for line in self._write():
+                    self._progress.say(f"    {line}")
+            case "rung":
+                self._progress.say(f"step {record['step']}: learning rate {record['lr']:g}, {self._WHY[record['why']]}")
+
+    @staticmethod
+    def figures(record: Record) -> str:
+        """The figures of a step in one short line."""
+        return (
+            f"step {record['step']} loss {record['loss']:.3f} ppl {record['perplexity']:.1f} lr {record['lr']:.2g} "
+            f"norm {record['grad_norm']:.2f} {record['tokens_per_second']:,.0f} tokens/s"
+        )
+
+
+# The picture of a run --------------------------------------------------------------------------------------------
+
+#: Okabe & Ito's colours, which can be told apart by nearly everyone.
+_BLUE, _ORANGE, _GREEN, _VERMILION, _GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#7F7F7F"
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The records of a log.jsonl in the order of the steps.
+
+    A run that was killed and resumed repeats some steps; what came later stands. A line cut short is left out.
+    """
+    records: list[dict[str, Any]] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            record = json.loads(line)
+            step = record["step"]
+        except (ValueError, KeyError, TypeError):
+            continue
+        while records and records[-1]["step"] > step:
+            records.pop()
+        if record not in records[-3:]:
+            records.append(record)
+    return records
+
+
+def plot_run(log_path: Path, out_folder: Path, clip: float | None = None) -> list[Path]:
+    """Draw a run from its log.jsonl: loss, perplexity, learning rate, gradient norm; returns the PNG and the SVG.
+
+    `clip` draws the line at which gradients are cut. Raises SaveError.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    records = read_log(log_path)
+    steps = [record for record in records if record["kind"] == "step"]
+    evals = [record for record in records if record["kind"] == "eval"]
+    rungs = [record["step"] for record in records if record["kind"] == "rung"]
+    at, seen = [r["step"] for r in steps], [r["step"] for r in evals]
+    style = {
+        "font.size": 10,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.color": "#E6E6E6",
+        "legend.frameon": False,
+        "svg.hashsalt": "poetgen",
+    }
+    with matplotlib.rc_context(style):
+        figure = Figure(figsize=(9, 10), layout="constrained")
+        loss, perplexity, rate, norm = figure.subplots(4, 1, sharex=True, height_ratios=(3, 3, 1.6, 2))
+        _curve(loss, at, [r["loss"] for r in steps], _BLUE, "training")
+        loss.plot(seen, [r["valid_loss"] for r in evals], "o-", color=_VERMILION, ms=3.5, label="validation")
+        loss.set_ylabel("loss (nats a token)")
+        _curve(perplexity, at, [r["perplexity"] for r in steps], _BLUE, "training")
+        for key, mark, colour, label in (
+            ("ppl_all", "o-", _VERMILION, "validation, all tokens"),
+            ("ppl_char", "s--", _GREEN, "validation, Chinese characters"),
+        ):
+            values = [r[key] if math.isfinite(r[key]) else math.nan for r in evals]
+            perplexity.plot(seen, values, mark, color=colour, ms=3.5, label=label)
+        perplexity.set_yscale("log")
+        perplexity.set_ylabel("perplexity")
+        rate.plot(at, [r["lr"] for r in steps], color=_BLUE, drawstyle="steps-post")
+        rate.set_yscale("log")
+        rate.set_ylabel("learning rate")
+        _curve(norm, at, [r["grad_norm"] for r in steps], _BLUE, "mean of ten steps")
+        if clip:
+            norm.axhline(clip, color=_VERMILION, ls="--", lw=1.2, label=f"clipped above {clip:g}")
+        norm.set_yscale("log")
+        norm.set_ylabel("gradient norm")
+        norm.set_xlabel("step")
+        for axes in (loss, perplexity, rate, norm):
+            for step in rungs:
+                axes.axvline(step, color=_GREY, ls=":", lw=0.8, zorder=0)
+        for axes in (loss, perplexity, norm):
+            axes.legend(loc="upper right")
+        loss.set_title(_caption(steps, evals), loc="left")
+        paths = []
+        for kind in ("png", "svg"):
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=kind, dpi=130, metadata={"Date": None} if kind == "svg" else None)
+            paths.append(out_folder / f"run.{kind}")
+            write_atomic(paths[-1], buffer.getvalue())
+    return paths
+
+
+def _curve(axes: Axes, x: Sequence[float], y: Sequence[float], colour: str, label: str) -> None:
+    """A noisy curve: faint as it is, and clear where it is going."""
+    if len(y) < 100:
+        axes.plot(x, y, color=colour, lw=1.4, label=label)
+        return
+    keep = 1 - 1 / max(10, len(y) // 50)
+    mean, smooth = y[0], []
+    for value in y:
+        mean = keep * mean + (1 - keep) * value if math.isfinite(value) else mean
+        smooth.append(mean)
+    axes.plot(x, y, color=colour, lw=0.6, alpha=0.3)
+    axes.plot(x, smooth, color=colour, lw=1.4, label=f"{label} (smoothed)")
+
+
+def _caption(steps: Sequence[Record], evals: Sequence[Record]) -> str:
+    if not steps:
+        return "no step yet"
+    last = steps[-1]
+    parts = [f"{last['step']:,} steps", f"{last['tokens']:,} tokens", duration(last["seconds"])]
+    if evals:
+        best = min(evals, key=lambda record: record["valid_loss"])
+        parts.append(f"best validation ppl_char {best['ppl_char']:.1f} at step {best['step']:,}")
+    return ", ".join(parts)
