@@ -22,6 +22,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from poetgen.config import ModelConfig
 from poetgen.errors import CheckpointError, PoetgenError
@@ -57,10 +58,19 @@ class Checkpoint:
                 "the files are of different checkpoints: copy the whole folder again"
             )
         tensors, metadata = read_tensors(path / WEIGHTS)
-        with torch.device("meta"):
+        with torch.device("meta"), _Unfilled():
             model = PoetModel(model_config)
         load_weights(model, tensors, path / WEIGHTS)
         return cls(path, model.to(device).eval(), vocab, config, metadata.get("id", ""))
+
+
+class _Unfilled(TorchFunctionMode):
+    """Leaves new weights as they are: random numbers on "meta" load torch._dynamo and sympy, which takes a second."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(function, "__module__", "") == "torch.nn.init" or function in (Tensor.normal_, Tensor.uniform_):
+            return args[0] if args else kwargs["tensor"]
+        return function(*args, **(kwargs or {}))
 
 
 def newest(folder: Path) -> Path | None:

@@ -25,8 +25,8 @@ from poetgen.config import CELLS, PRECISIONS, SAMPLINGS, SCRIPTS, PreprocessConf
 from poetgen.errors import CheckpointError, PoetgenError, SaveError, UsageError
 
 if TYPE_CHECKING:
-    from poetgen.poet import Job, Options, Poet
-    from poetgen.sample import Sample
+    from poetgen.poet import Options, Poet
+    from poetgen.sample import Job, Sample
     from poetgen.train import Trainer
 
 PREPARED = Path("corpora/prepared")
@@ -101,7 +101,7 @@ def preprocess(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[SOURCES]...", help="Files, folders, .zip archives or http(s) addresses.  [default: corpora]"
+            metavar="SOURCES", help="Files, folders, .zip archives or http(s) addresses.  [default: corpora]"
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the prepared dataset.")] = PREPARED,
@@ -130,8 +130,13 @@ def preprocess(
     from poetgen.corpus import FORMATS
     from poetgen.preprocess import preprocess as run
 
-    config = PreprocessConfig(  # type: ignore[arg-type]  # it checks the script itself
-        script=script, min_count=min_count, valid_share=valid_share, limit=limit, jobs=jobs, format=format
+    config = PreprocessConfig(
+        script=script,  # type: ignore[arg-type]  # it checks that itself
+        min_count=min_count,
+        valid_share=valid_share,
+        limit=limit,
+        jobs=jobs,
+        format=format,
     )
     if format not in FORMATS:
         raise UsageError(f"--format {format}: choose one of {', '.join(FORMATS)}")
@@ -148,7 +153,7 @@ def preprocess(
 # train -----------------------------------------------------------------------------------------------------------
 
 
-@app.command(epilog="Example: poetgen train --hidden 256 --embed 256 --epochs 1 --out checkpoints/small")
+@app.command(epilog="Example: poetgen train --hidden 256 --embed 256 --epochs 1")
 def train(
     context: typer.Context,
     data: Annotated[Path, typer.Option(help="Folder that poetgen preprocess wrote.")] = PREPARED,
@@ -225,17 +230,15 @@ def train(
     dataset = Dataset.load(data)
     if overwrite:
         _remove_run(out)
-    trainer = Trainer(dataset, config, out, resume=resume, stop=lambda: stops.count > 0)
-    _note(_opening(trainer, data))
-    with _Stops() as stops, display.Progress(delay=0.0) as progress:
+    with _Stops() as stops, _memory(), display.Progress(delay=0.0) as progress:
+        trainer = Trainer(dataset, config, out, resume=resume, stop=lambda: stops.count > 0)
+        _note(_opening(trainer, data))
         reason = _follow(trainer, progress, display)
-    kept = (out / "model.safetensors").exists()
     if reason == "interrupted":
         again = f"poetgen train --resume --data {data} --out {out}"
         _note(f"stopped at step {trainer.progress.step:,}, and saved; to go on: {again}")
         raise typer.Exit(128 + stops.last)
-    if kept:
-        _note(f"{out} holds the best model; try it: poetgen sample 春夜喜雨 --checkpoint {out}")
+    _note(f"{out} holds the best model; try it: poetgen sample 春夜喜雨 --checkpoint {out}")
 
 
 #: What a run may leave in its folder.
@@ -269,7 +272,7 @@ def _specimen(trainer: Trainer) -> list[str]:
     request = Request(title, form="七绝" if title else "free")
     sampler = Sampler(trainer.model, vocab)
     try:
-        return next(sampler.samples([request], SampleConfig(seed=1))).lines[:4]
+        return next(sampler.samples([(request, SampleConfig(seed=1))])).lines[:4]
     finally:
         trainer.model.train(training)
 
@@ -320,6 +323,17 @@ def _remove_run(out: Path) -> None:
             raise SaveError(f"{out / name}: cannot be removed ({error.strerror})") from error
 
 
+@contextmanager
+def _memory() -> Iterator[None]:
+    """Say in a line what to do where a model or a batch does not fit."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, MemoryError) or "memory" in str(error):
+            raise PoetgenError("not enough memory: give a smaller --batch-size, --hidden or --layers") from error
+        raise
+
+
 class _Stops:
     """Counts Ctrl-C and SIGTERM: the first asks the run to save and stop, the second quits at once."""
 
@@ -352,7 +366,7 @@ class _Stops:
 
 @app.command(epilog='Example: poetgen sample "春夜喜雨" --form 七律 --seed 7')
 def sample(
-    titles: Annotated[list[str] | None, typer.Argument(metavar="TITLES...", help="Titles to write poems for.")] = None,
+    titles: Annotated[list[str] | None, typer.Argument(metavar="TITLES", help="Titles to write poems for.")] = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option(help="Checkpoint folder.  [default: the newest in checkpoints, else the one in the box]"),
@@ -365,7 +379,7 @@ def sample(
         float, typer.Option(help="Choose among the fewest characters that hold this share of the probability.")
     ] = SampleConfig.top_p,
     temperature: Annotated[
-        float, typer.Option(help="Below 1 bolder in the likely, above 1 in the unlikely; 0 takes the likeliest.")
+        float, typer.Option(help="Lower is safer, higher is wilder; 0 always takes the likeliest.")
     ] = SampleConfig.temperature,
     form: Annotated[
         str,
@@ -412,7 +426,7 @@ def sample(
         raise UsageError('no title: give one, as in poetgen sample "春夜喜雨", or a file of them with --input')
     from poetgen.titles import Line, read_titles, split_keywords
 
-    lines = [Line("", title) for title in titles or ()]
+    lines = [Line("", title, {}) for title in titles or ()]
     if input is not None:
         lines, ignored = read_titles(input)
         if ignored:
@@ -451,7 +465,8 @@ _NOTES = 10
 
 def _jobs(poet: Poet, lines: Sequence[Any], options: Options) -> list[Job]:
     """What the lines ask for, each with the options of the command line where it has none of its own."""
-    jobs, notes = [], []
+    jobs: list[Job] = []
+    notes: list[str] = []
     for line in lines:
         where = f"{line.origin}: " if line.origin else ""
         try:
@@ -511,7 +526,8 @@ def _write(poet: Poet, jobs: Sequence[Job], file: TextIO, as_json: bool) -> None
     with display.Progress() as progress:
         for number, sample in enumerate(poet.samples(jobs)):
             print(text(number, sample), end="", file=file, flush=True)
-            progress.update("writing", number + 1, len(jobs), f"{number + 1:,} of {len(jobs):,} poems")
+            if not terminal:  # there the poems themselves show how far it is
+                progress.update("writing", number + 1, len(jobs), f"{number + 1:,} of {len(jobs):,} poems")
 
 
 # evaluate --------------------------------------------------------------------------------------------------------
@@ -532,7 +548,10 @@ def evaluate(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...; auto takes a GPU.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
 ) -> None:
-    """Measure a checkpoint: its perplexity on a file of poems, or on a validation split."""
+    """Measure the perplexity of a checkpoint.
+
+    On the poems of a file (--poems), or on the validation split of a dataset (--data).
+    """
     if (poems is None) == (data is None):
         raise UsageError(
             "give --poems FILE or --data PREPARED, one of them; figures of generated poems are not there yet"

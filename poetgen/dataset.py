@@ -139,7 +139,7 @@ class Split:
             shown = rng.random(shown.shape) < list(SHOWN.values())
             order = rng.permutation(len(self))
         lengths = -(-self._lengths(shown)[order] // ROUND) * ROUND
-        groups = []
+        groups: list[Group] = []
         for length in np.unique(lengths).tolist():
             bucket = order[lengths == length]
             rows = max(1, batch_tokens // min(length, seq_len))
@@ -234,7 +234,7 @@ class Dataset:
         except CheckpointError as error:
             raise DatasetError(str(error)) from None
         if len(vocab) != meta["vocab_size"]:
-            raise DatasetError(f"{folder / 'vocab.json'}: does not belong to this dataset; run poetgen preprocess again")
+            raise DatasetError(f"{folder / 'vocab.json'}: of another dataset; run poetgen preprocess again")
         layout = Layout(vocab)
         splits = [Split(*_read_split(folder, name, meta), layout) for name in SPLITS]
         return cls(vocab, splits[0], splits[1], str(meta["fingerprint"]))

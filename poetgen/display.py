@@ -13,6 +13,7 @@ import os
 import sys
 import time
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -314,13 +315,15 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
             record = json.loads(line)
-            step = record["step"]
+            step, _ = record["step"], record["kind"]
         except (ValueError, KeyError, TypeError):
             continue
-        while records and records[-1]["step"] > step:
+        if records and records[-1]["step"] > step:
+            while records and records[-1]["step"] >= step:
+                records.pop()
+        elif records and (records[-1]["step"], records[-1]["kind"]) == (step, record["kind"]):
             records.pop()
-        if record not in records[-3:]:
-            records.append(record)
+        records.append(record)
     return records
 
 
@@ -331,13 +334,14 @@ def plot_run(log_path: Path, out_folder: Path, clip: float | None = None) -> lis
     """
     import matplotlib
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     records = read_log(log_path)
     steps = [record for record in records if record["kind"] == "step"]
     evals = [record for record in records if record["kind"] == "eval"]
     rungs = [record["step"] for record in records if record["kind"] == "rung"]
     at, seen = [r["step"] for r in steps], [r["step"] for r in evals]
-    style = {
+    style: dict[Any, Any] = {
         "font.size": 10,
         "axes.spines.top": False,
         "axes.spines.right": False,
@@ -361,8 +365,9 @@ def plot_run(log_path: Path, out_folder: Path, clip: float | None = None) -> lis
             perplexity.plot(seen, values, mark, color=colour, ms=3.5, label=label)
         perplexity.set_yscale("log")
         perplexity.set_ylabel("perplexity")
-        rate.plot(at, [r["lr"] for r in steps], color=_BLUE, drawstyle="steps-post")
+        rate.plot([r["step"] for r in records], [r["lr"] for r in records], color=_BLUE, drawstyle="steps-post")
         rate.set_yscale("log")
+        lasting = [value for value, times in Counter(r["lr"] for r in records).items() if times >= 3]
         rate.set_ylabel("learning rate")
         _curve(norm, at, [r["grad_norm"] for r in steps], _BLUE, "mean of ten steps")
         if clip:
@@ -373,6 +378,14 @@ def plot_run(log_path: Path, out_folder: Path, clip: float | None = None) -> lis
         for axes in (loss, perplexity, rate, norm):
             for step in rungs:
                 axes.axvline(step, color=_GREY, ls=":", lw=0.8, zorder=0)
+        _cut_start(loss, [r["loss"] for r in steps], [r["valid_loss"] for r in evals], 1.1)
+        _cut_start(perplexity, [r["perplexity"] for r in steps], [r["ppl_char"] for r in evals], 2.0)
+        for axes in (perplexity, rate, norm):
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter(lambda value, place: f"{value:g}")
+            axes.yaxis.set_minor_formatter(NullFormatter())
+        if lasting:
+            rate.set_yticks(lasting, minor=False)
         for axes in (loss, perplexity, norm):
             axes.legend(loc="upper right")
         loss.set_title(_caption(steps, evals), loc="left")
@@ -397,6 +410,14 @@ def _curve(axes: Axes, x: Sequence[float], y: Sequence[float], colour: str, labe
         smooth.append(mean)
     axes.plot(x, y, color=colour, lw=0.6, alpha=0.3)
     axes.plot(x, smooth, color=colour, lw=1.4, label=f"{label} (smoothed)")
+
+
+def _cut_start(axes: Axes, y: Sequence[float], valid: Sequence[float], room: float) -> None:
+    """Fit the axis to what is worth seeing: the first steps of a run lie far above the rest."""
+    tops = [*y[len(y) // 20 :], *valid]
+    tops = [value for value in tops if math.isfinite(value)]
+    if len(y) >= 20 and tops and max(y) > room * max(tops):
+        axes.set_ylim(min(tops) / (1 + (room - 1) / 4), room * max(tops))
 
 
 def _caption(steps: Sequence[Record], evals: Sequence[Record]) -> str:

@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from poetgen.checkpoint import Checkpoint
-from poetgen.corpus import Cleaner, Poem, clauses, documents, read
+from poetgen.corpus import Cleaner, Poem, documents, read
 from poetgen.dataset import FIELDS, POEM, Split
 from poetgen.errors import SourceError
 from poetgen.perplexity import Scorer, Tally
-from poetgen.prosody.forms import recognise
-from poetgen.sequence import Layout, control
+from poetgen.sequence import Layout, control, form_of
 from poetgen.vocab import Vocab
 
 #: Window and rows of an evaluation; they change its speed and not its figures.
@@ -31,7 +30,7 @@ def read_poems(path: Path, script: str = "simplified") -> list[Poem]:
         for record in read(document):
             poem = cleaner.clean(record)
             if poem is not None:
-                form = "词" if poem.tune else recognise(clauses(poem.body)) if record.verse else ""
+                form = form_of(poem.body, poem.tune) if record.verse else ""
                 poems.append(Poem(poem.body, poem.title, poem.author, poem.dynasty, poem.tune, form))
     if not poems:
         raise SourceError(f"{path}: no poem in it could be read; see poetgen preprocess --help for the formats")
@@ -59,7 +58,9 @@ def split_of(poems: Sequence[Poem], vocab: Vocab) -> Split:
     return Split(np.array(ids, dtype=np.uint32), records, Layout(vocab))
 
 
-def score(checkpoint: Checkpoint, split: Split, progress: Callable[[int, int], None] = lambda done, total: None) -> Tally:
+def score(
+    checkpoint: Checkpoint, split: Split, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Tally:
     """The tally of every poem of a split, teacher-forced, each given its title, tune and form."""
     groups = split.groups(_ROWS * _SEQ_LEN, _SEQ_LEN)
     total = Tally()

@@ -114,7 +114,8 @@ class PoetModel(nn.Module):
         if self.embedding is None:
             return F.one_hot(ids, self.config.vocab_size).to(self.output.weight.dtype)
         # Undoes the small standard deviation that the tied output layer wants.
-        return self.dropout(self.embedding(ids) * math.sqrt(self.config.embed))
+        x: Tensor = self.dropout(self.embedding(ids) * math.sqrt(self.config.embed))
+        return x
 
     def _layer_state(self, state: State, index: int) -> Tensor | State:
         parts = tuple(part[index : index + 1].contiguous() for part in state)

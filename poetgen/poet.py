@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TypedDict, Unpack
 
@@ -20,19 +20,15 @@ import numpy as np
 from poetgen import checkpoint
 from poetgen.checkpoint import Checkpoint
 from poetgen.config import SampleConfig
-from poetgen.corpus import Cleaner, Poem, Record, Script, clauses, dynasty
+from poetgen.corpus import Cleaner, Record, Script, dynasty
 from poetgen.corpus.dynasties import DYNASTIES
 from poetgen.dataset import Split
 from poetgen.errors import SourceError, UsageError
 from poetgen.evaluate import score, split_of
-from poetgen.prosody.forms import recognise
-from poetgen.sample import Request, Sample, Sampler, fit, plan
-from poetgen.sequence import Layout
+from poetgen.sample import Job, Request, Sample, Sampler, fit, plan
+from poetgen.sequence import Layout, form_of
 from poetgen.train import pick_device
 from poetgen.vocab import UNK, Vocab
-
-#: A poem to write: what is asked for, and how each character is to be chosen.
-Job = tuple[Request, SampleConfig]
 
 
 class Options(TypedDict, total=False):
@@ -111,8 +107,8 @@ class Poet:
             return found
 
         known = fitted(title, "title")
-        if not known and not notes:
-            notes.append("title: empty; the poem has none")
+        if title and not known and not notes:
+            notes.append("title: nothing is left of it; the poem has none")
         request = Request(
             title=known,
             form=options.get("form") or "auto",
@@ -125,14 +121,7 @@ class Poet:
 
     def samples(self, jobs: Iterable[Job]) -> Iterator[Sample]:
         """A poem for each job, in the order of the jobs."""
-        finished: dict[int, Sample] = {}
-        due = 0
-        for index, _, sample in self._sampler.steps(jobs):
-            if sample is not None:
-                finished[index] = sample
-                while due in finished:
-                    yield finished.pop(due)
-                    due += 1
+        return self._sampler.samples(jobs)
 
     def characters(self, job: Job) -> Iterator[str]:
         """The characters of one poem, each as it is written."""
@@ -150,8 +139,7 @@ class Poet:
         poem = cleaner.clean(record)
         if poem is None:
             raise SourceError("the text holds no verse that can be scored")
-        form = "词" if poem.tune else recognise(clauses(poem.body))
-        whole = Poem(poem.body, poem.title, poem.author, poem.dynasty, poem.tune, form)
+        whole = replace(poem, form=form_of(poem.body, poem.tune))
         return score(self.checkpoint, split_of([whole], self.vocab)).figures()
 
 

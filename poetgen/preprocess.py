@@ -23,12 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poetgen.config import PreprocessConfig
-from poetgen.corpus import Cleaner, Counts, Document, clauses, documents, keywords, likeness, read
+from poetgen.corpus import Cleaner, Counts, Document, documents, keywords, likeness, read
 from poetgen.dataset import FIELDS, POEM, write_dataset
 from poetgen.errors import SourceError
 from poetgen.files import write_atomic
-from poetgen.prosody.forms import recognise
-from poetgen.sequence import CONTROL, SEP, control
+from poetgen.sequence import CONTROL, SEP, control, form_of
 from poetgen.vocab import Vocab
 
 #: Told the stage, what is done and what there is to do (bytes or poems).
@@ -229,7 +228,7 @@ def _work(task: list[Document], config: PreprocessConfig) -> Part:
             poems.author.append(poem.author)
             poems.dynasty.append(poem.dynasty)
             poems.tune.append(poem.tune)
-            poems.form.append(_form(poem.body, poem.tune) if record.verse else "")
+            poems.form.append(form_of(poem.body, poem.tune) if record.verse else "")
             poems.body.append(poem.body)
             poems.origin.append(record.origin)
             texts.append(f"{poem.title}\n{poem.body}" if record.verse else "")
@@ -238,10 +237,6 @@ def _work(task: list[Document], config: PreprocessConfig) -> Part:
     words = keywords.cut(texts)
     ended = time.perf_counter()
     return Part(poems, hashes, words, cleaner.counts, passed_over, ended - began, ended - cutting)
-
-
-def _form(body: str, tune: str) -> str:
-    return "词" if tune else recognise(clauses(body))
 
 
 # Choosing --------------------------------------------------------------------------------------------------------

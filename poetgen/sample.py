@@ -25,10 +25,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from poetgen.config import SampleConfig
-from poetgen.corpus.poem import clauses
 from poetgen.corpus.tunes import TUNES
 from poetgen.errors import UsageError
 from poetgen.model import PoetModel, State
@@ -53,6 +51,17 @@ class Request:
     dynasty: str = ""
     author: str = ""
     keywords: tuple[str, ...] = ()
+
+
+#: A poem to write: what is asked for, and how each character is to be chosen.
+Job = tuple[Request, SampleConfig]
+
+#: Gives a request the constraint on its poem, or None.
+Rule = Callable[[Request], "Constraint | None"]
+
+
+def free(request: Request) -> None:
+    """The rule that constrains nothing."""
 
 
 @dataclass(frozen=True)
@@ -173,49 +182,40 @@ class Sampler:
         self._emittable = np.ones(len(vocab), dtype=np.bool_)
         self._emittable[vocab.special] = False
 
-    def samples(
-        self,
-        requests: Iterable[Request],
-        config: SampleConfig,
-        num: int = 1,
-        constraint: Callable[[Request], Constraint | None] = lambda request: None,
-    ) -> Iterator[Sample]:
-        """`num` poems for each request, in the order of the requests.
-
-        `constraint` gives each request its rule of which characters may come next. Raises UsageError.
-        """
+    def samples(self, jobs: Iterable[Job], constraint: Rule = free) -> Iterator[Sample]:
+        """A poem for each job, in the order of the jobs. Raises UsageError."""
         finished: dict[int, Sample] = {}
         due = 0
-        for index, _, sample in self.steps(((request, config) for request in requests for _ in range(num)), constraint):
+        for index, _, sample in self.steps(jobs, constraint):
             if sample is not None:
                 finished[index] = sample
-                while due in finished:
-                    yield finished.pop(due)
-                    due += 1
+            while due in finished:
+                yield finished.pop(due)
+                due += 1
 
     @torch.inference_mode()
     def steps(
         self,
-        jobs: Iterable[tuple[Request, SampleConfig]],
-        constraint: Callable[[Request], Constraint | None] = lambda request: None,
+        jobs: Iterable[Job],
+        constraint: Rule = free,
     ) -> Iterator[tuple[int, str, Sample | None]]:
-        """Every character as it is written: (number of the job, character, None), and ("", Sample) at a poem's end."""
+        """Every character as it is written: (number of the job, character, None), and ("", Sample) at a poem's end.
+
+        `constraint` gives each request its rule of which characters may come next.
+        """
         queue = self._slots(jobs, constraint)
         slots: list[_Slot | None] = [next(queue, None) for _ in range(SLOTS)]
         state = self._zeros()
         while any(slots):
             ids = torch.tensor([[self._next_input(slot)] for slot in slots], device=self.device)
             features, state = self.model.features(ids, state)
-            writing = [row for row, slot in enumerate(slots) if slot and slot.read == len(slot.header)]
+            writing = [(row, slot) for row, slot in enumerate(slots) if slot and slot.read == len(slot.header)]
             if not writing:
                 continue
-            logits = self.model.logits(features[:, 0])
-            chosen, nats = self._choose(logits, slots)
-            for row in writing:
-                slot = slots[row]
-                assert slot is not None
-                token = int(chosen[row])
-                slot.nats += float(nats[row])
+            # All slots, for the sake of one shape, though only some may be writing.
+            logits = self.model.logits(features[:, 0]).cpu().numpy().astype(np.float64)
+            for row, slot in writing:
+                token = self._choose(logits[row], slot)
                 if token != self.layout.end:
                     char = self.vocab.tokens[token]
                     slot.chars.append(char)
@@ -228,10 +228,10 @@ class Sampler:
 
     def _slots(
         self,
-        jobs: Iterable[tuple[Request, SampleConfig]],
-        constraint: Callable[[Request], Constraint | None],
+        jobs: Iterable[Job],
+        constraint: Rule,
     ) -> Iterator[_Slot]:
-        numbers: Counter[tuple[Request, SampleConfig]] = Counter()
+        numbers: Counter[Job] = Counter()
         for index, (request, config) in enumerate(jobs):
             number = numbers[request, config]
             numbers[request, config] += 1
@@ -253,33 +253,25 @@ class Sampler:
             return slot.header[slot.read - 1]
         return self.vocab.id(slot.chars[-1])
 
-    def _choose(self, logits: Tensor, slots: list[_Slot | None]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """One token for every slot by its own options, and what each cost the model in nats, both (S,)."""
-        cost = torch.logsumexp(logits, dim=-1).cpu().numpy().astype(np.float64)
-        scores = logits.cpu().numpy()  # (S, V)
-        allowed = np.tile(self._emittable, (len(slots), 1))
-        draws = np.zeros(len(slots))
-        for row, slot in enumerate(slots):
-            if slot is None or slot.read < len(slot.header):
-                continue
-            allowed[row, self.layout.end] = slot.plan.may_end and bool(slot.chars)
-            mask = slot.constraint("".join(slot.chars)) if slot.constraint else None
-            if mask is not None:
-                allowed[row] &= mask
-            draws[row] = slot.random.random()
-        masked = np.where(allowed, scores, -np.inf)
-        configs = [slot.sample.config if slot else SampleConfig() for slot in slots]
-        widest = min(masked.shape[1], max(config.top_k for config in configs))
-        # (S, K) ids by falling score; the stable order keeps ties the same on every machine.
-        top = np.argpartition(-masked, widest - 1, axis=1)[:, :widest]
-        top = np.take_along_axis(top, np.lexsort((top, -np.take_along_axis(masked, top, 1)), axis=1), 1)
-        picked = np.array(
-            [
-                top[row, pick(masked[row, top[row]].astype(np.float64), config, float(draws[row]))]
-                for row, config in enumerate(configs)
-            ]
-        )
-        return picked, cost - np.take_along_axis(scores, picked[:, None], 1)[:, 0]
+    def _choose(self, logits: NDArray[np.float64], slot: _Slot) -> int:
+        """A token for a slot from its logits (V,), by its own options and random numbers; counts what it cost."""
+        allowed = self._emittable.copy()
+        allowed[self.layout.end] = slot.plan.may_end and bool(slot.chars)
+        mask = slot.constraint("".join(slot.chars)) if slot.constraint else None
+        if mask is not None:
+            allowed &= mask
+        config = slot.sample.config
+        ids = np.flatnonzero(allowed)
+        if not len(ids):
+            raise ValueError(f"the constraint leaves no character that could follow {''.join(slot.chars)!r}")
+        if len(ids) > config.top_k:
+            ids = ids[np.argpartition(-logits[ids], config.top_k)[: config.top_k]]
+        # Candidates by falling score; ties in the order of ids, the same on every machine.
+        ids = ids[np.lexsort((ids, -logits[ids]))]
+        token = int(ids[pick(logits[ids], config, slot.random.random())])
+        highest = logits.max()
+        slot.nats += float(highest + np.log(np.exp(logits - highest).sum()) - logits[token])
+        return token
 
     def _finish(self, slot: _Slot) -> Sample:
         count = max(1, len(slot.chars))

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from poetgen.corpus.dynasties import DYNASTIES
-from poetgen.prosody.forms import FORMS
+from poetgen.corpus.poem import clauses
+from poetgen.prosody.forms import FORMS, recognise
 from poetgen.vocab import Vocab
 
 TUNE, AUTHOR, KEYWORDS, SEP, TITLE, BODY, END = (
@@ -47,6 +48,15 @@ CONTROL = (
     *map(control, FORMS),
     *map(control, DYNASTIES),
 )
+
+
+def form_of(body: str, tune: str = "") -> str:
+    """The form of a poem, one of FORMS: 词 where its tune is known, else what the lengths of its lines say.
+
+    >>> form_of("白日依山尽，黄河入海流。欲穷千里目，更上一层楼。")
+    '五绝'
+    """
+    return "词" if tune else recognise(clauses(body))
 
 
 @dataclass(frozen=True)

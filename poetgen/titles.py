@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +45,7 @@ class Line:
 
     origin: str
     title: str
-    options: Options = field(default_factory=dict)
+    options: Options
 
 
 def read_titles(path: Path) -> tuple[list[Line], list[str]]:
@@ -63,7 +63,7 @@ def read_titles(path: Path) -> tuple[list[Line], list[str]]:
     if not rows:
         raise SourceError(f"--input {name}: no titles in it; give one a line, or JSON Lines")
     if not rows[0][1].startswith("{"):
-        return [Line(f"{name}:{number}", row) for number, row in rows], []
+        return [Line(f"{name}:{number}", row, {}) for number, row in rows], []
     lines, ignored = [], dict[str, None]()
     for number, row in rows:
         try:

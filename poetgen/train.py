@@ -18,7 +18,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -139,14 +138,16 @@ class Trainer:
                 if self.ladder.due(share):
                     yield self._rung("budget")
                 interrupted = self.stop()
-                if step % LOG_EVERY == 0 or interrupted or share >= 1:
+                evaluating = step % self._eval_every == 0 or share >= 1
+                # Whatever is saved below starts a new record, so that a resumed run logs the same ones.
+                if step % LOG_EVERY == 0 or interrupted or evaluating:
                     yield self._log(self._stamp("step") | log.record())
                     log = _Sums()
                 if interrupted:
                     self.save_state()
                     yield self._log(self._stamp("end") | {"reason": "interrupted"})
                     return
-                if step % self._eval_every == 0 or share >= 1:
+                if evaluating:
                     record, verdict = self._evaluate()
                     yield record
                     if verdict in ("jump", "plateau"):
@@ -180,7 +181,7 @@ class Trainer:
         if count:  # a window may hold nothing but a long header
             loss = self._loss(features, labels)
             self.worker.zero_grad(set_to_none=True)
-            (loss / count).backward()
+            torch.autograd.backward(loss / count)
             if self.worker is not self.model:
                 for master, parameter in zip(self.model.parameters(), self.worker.parameters(), strict=True):
                     master.grad = None if parameter.grad is None else parameter.grad.float()
@@ -300,7 +301,7 @@ class Trainer:
 
     def save_state(self) -> None:
         """Write what --resume needs: weights, optimizer, schedule, random states, carried state, data position."""
-        tensors = {f"model.{name}": tensor for name, tensor in self.model.named_parameters()}
+        tensors: dict[str, Tensor] = {f"model.{name}": tensor for name, tensor in self.model.named_parameters()}
         for index, parameter in enumerate(self.model.parameters()):
             for key, value in self.optimizer.state.get(parameter, {}).items():
                 tensors[f"optimizer.{index}.{key}"] = value

@@ -17,7 +17,7 @@ from poetgen.vocab import is_han
 
 KEYWORDS = 4
 
-#: Words that tell nothing of a poem: 虚词, pronouns, numbers and counters of the classical language, and the commonest verbs.
+#: Words that tell nothing of a poem: 虚词, pronouns, numbers and counters, and the commonest verbs.
 STOP_WORDS = frozenset(
     "之乎者也矣焉哉兮而以于於其则乃且若所与为因何不无有非未莫勿毋亦又更还复却犹尚已曾将欲可能应须当得教令使"
     "此彼是斯这那谁孰我吾予余君汝尔他自相一二三四五六七八九十百千万两几多少半双数第个上下中前后里外内间边头"

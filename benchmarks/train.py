@@ -1,0 +1,110 @@
+"""How fast training is beside its floor: the matrix products of a step at the rate at which this machine multiplies.
+
+    python benchmarks/train.py                          # synthetic poems of a real corpus' lengths
+    python benchmarks/train.py --data corpora/prepared
+
+The floor of a step counts six operations for every weight that a token meets (two forward, four backward): the
+recurrent layers for every position of a batch, the output layer for scored positions only. The rate is that of one
+large square product in the same precision, measured in the same run. The rows are measured in turn; medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as `poetgen train` does
+
+import numpy as np
+import torch
+
+from poetgen.config import TrainConfig
+from poetgen.dataset import POEM, Batch, Dataset, Split
+from poetgen.sequence import CONTROL, Layout
+from poetgen.train import Trainer, pick_device, pick_precision
+from poetgen.vocab import PAD, Vocab
+
+
+def synthetic(characters: int = 8600, poems: int = 4000) -> Dataset:
+    """Random characters in the shape of a corpus: quatrains and eight-line poems under titles of one to twenty."""
+    rng = np.random.default_rng(0)
+    vocab = Vocab.build({chr(0x4E00 + index): 1 for index in range(characters)}, CONTROL)
+    records = np.zeros(poems, dtype=POEM)
+    records["title"] = rng.integers(1, 20, poems)
+    records["body"] = rng.choice([24, 32, 48, 64], poems, p=[0.06, 0.35, 0.28, 0.31])
+    sizes = records["title"].astype(np.int64) + records["body"]
+    records["start"] = np.cumsum(sizes) - sizes
+    tokens = rng.integers(len(CONTROL) + 2, len(vocab), int(sizes.sum())).astype(np.uint16)
+    split = Split(tokens, records, Layout(vocab))
+    return Dataset(vocab, split, split, "synthetic")
+
+
+def operations(trainer: Trainer, batch: Batch) -> float:
+    """Floating-point operations of the matrix products of one step."""
+    recurrent = sum(p.numel() for p in trainer.model.cells.parameters() if p.dim() == 2)
+    output = trainer.model.output.weight.numel()
+    return 6.0 * (recurrent * batch.inputs.size + output * int((batch.labels != PAD).sum()))
+
+
+def product_rate(dtype: torch.dtype, device: torch.device, size: int = 2048) -> float:
+    """Operations a second of a square matrix product, the median of nine."""
+    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    return 2.0 * size**3 / statistics.median(list(seconds(lambda: a @ b, device, 9))[2:])
+
+
+def seconds(work: Callable[[], object], device: torch.device, times: int) -> Iterator[float]:
+    """How long each of some calls took."""
+    for _ in range(times):
+        began = time.perf_counter()
+        work()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        yield time.perf_counter() - began
+
+
+def main() -> None:
+    """Measure in turn and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    dataset = Dataset.load(options.data) if options.data else synthetic()
+    device = pick_device(options.device)
+    fast = pick_precision("auto", device)
+    precisions = ["fp32"] + (["bf16"] if fast is torch.bfloat16 else [])
+    cases = [(precision, size) for precision in precisions for size in (16, 32, 64)]
+    results: dict[tuple[str, int], list[tuple[float, float, float]]] = {case: [] for case in cases}
+    with tempfile.TemporaryDirectory() as out:
+        for _ in range(options.rounds):
+            for precision, size in cases:
+                config = TrainConfig(
+                    batch_size=size, seq_len=96, dropout=0.0, device=options.device, precision=precision
+                )
+                trainer = Trainer(dataset, config, Path(out))
+                batches = trainer._batches()
+                taken = [next(batches) for _ in range(4)]  # few shapes, so that none is new once warmed up
+                rate = product_rate(trainer.dtype, device)
+                for batch, done in taken * 2:
+                    trainer._step(batch, done)
+                for number in range(options.steps):
+                    batch, done = taken[number % len(taken)]
+                    (took,) = seconds(partial(trainer._step, batch, done), device, 1)
+                    scored = int((batch.labels != PAD).sum())
+                    results[precision, size].append((took, scored / took, took * rate / operations(trainer, batch)))
+    print(f"lstm 2 x 512, tied, {len(dataset.vocab):,} tokens, {device}, {torch.get_num_threads()} threads\n")
+    print("precision  rows x 96   ms a step  scored tokens/s  ÷ floor")
+    for (precision, size), rows in results.items():
+        took, speed, ratio = (statistics.median(column) for column in zip(*rows, strict=True))
+        print(f"{precision:9s}  {size:4d} x 96  {1000 * took:10.0f}  {speed:15,.0f}  {ratio:7.1f}")
+
+
+if __name__ == "__main__":
+    main()
