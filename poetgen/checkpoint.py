@@ -3,6 +3,7 @@
     model.safetensors   weights of the best evaluation; metadata with format version and step
     config.json         model and training options, dataset fingerprint, figures
     vocab.json
+    README.md           model card: model, data, training, figures
     train.state         everything --resume needs, weights included (safetensors); not needed to sample
 
 Nothing is ever unpickled. Every file is written beside itself and renamed, and neither weights file relies on the
@@ -31,7 +32,10 @@ from poetgen.model import PoetModel
 from poetgen.vocab import Vocab
 
 FORMAT = 1
-WEIGHTS, CONFIG, VOCAB, STATE = "model.safetensors", "config.json", "vocab.json", "train.state"
+WEIGHTS, CONFIG, VOCAB, STATE, CARD = "model.safetensors", "config.json", "vocab.json", "train.state", "README.md"
+
+#: Stands at the head of the cards that training writes, and may write again.
+_CARD_MARK = "<!-- written by poetgen train -->"
 
 
 @dataclass
@@ -148,10 +152,54 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise CheckpointError(f"{path}: cut short or not a weights file ({error}); copy it again") from error
 
 
-def write_config(path: Path, model: ModelConfig, **rest: object) -> None:
-    """Write config.json; raises SaveError."""
-    data = {"format": FORMAT, "model": asdict(model), **rest}
-    write_atomic(path / CONFIG, json.dumps(data, ensure_ascii=False, indent=2) + "\n")
+def write_config(path: Path, model: ModelConfig, **rest: object) -> dict[str, Any]:
+    """Write config.json and return what is in it; raises SaveError."""
+    config = {"format": FORMAT, "model": asdict(model), **rest}
+    write_atomic(path / CONFIG, json.dumps(config, ensure_ascii=False, indent=2) + "\n")
+    return config
+
+
+def write_card(path: Path, name: str, config: Mapping[str, Any]) -> None:
+    """Write the model card that a config.json tells of, unless a person has written a README there; raises SaveError."""
+    card = path / CARD
+    if card.exists() and not card.read_bytes().startswith(_CARD_MARK.encode()):
+        return
+    model, train, figures = config["model"], config["train"], config["figures"]
+    lines = [
+        _CARD_MARK,
+        f"# {name}",
+        "",
+        "A character-level poetry model, trained and to be sampled with poetgen:",
+        f'`poetgen sample "春夜喜雨" --checkpoint {name}`.',
+        "",
+        "| | |",
+        "| --- | --- |",
+        f"| model | {model['cell']}, {model['layers']} layers of {model['hidden']}, embedding {model['embed']}"
+        f"{', tied' if model['tie'] else ''}, {model['vocab_size']:,} tokens |",
+        f"| data | prepared dataset {config['dataset']}: {figures['train_poems']:,} poems to train on, "
+        f"{figures['valid_poems']:,} to validate with |",
+        f"| training | {figures['step']:,} steps, {figures['epoch']:.2f} epochs, {figures['tokens']:,} scored tokens, "
+        f"{figures['seconds'] / 60:.1f} minutes, learning rates {', '.join(map(str, train['lr_steps']))} |",
+        f"| validation | ppl_char {figures['ppl_char']:.1f}, ppl_all {figures['ppl_all']:.1f} on "
+        f"{figures['valid_tokens']:,} tokens of the validation split, in the precision of training |",
+        "",
+        "Form, rhyme and tone are what the model has picked up from its examples; nothing enforces them. It has the",
+        "taste and the blind spots of its corpus. The figures are those of the best evaluation, as are the weights.",
+        "",
+    ]
+    write_atomic(card, "\n".join(lines))
+
+
+def export(source: Path, target: Path) -> str:
+    """Copy what sampling needs into `target`, the weights in half precision and half the size; returns the new id.
+
+    Raises CheckpointError or SaveError.
+    """
+    loaded = Checkpoint.load(source)
+    for name in (CONFIG, VOCAB, CARD):
+        if (source / name).exists():
+            write_atomic(target / name, (source / name).read_bytes())
+    return save_weights(target / WEIGHTS, loaded.model, torch.float16, source=loaded.id)
 
 
 def _own_tensors(model: PoetModel) -> list[tuple[str, Tensor]]:

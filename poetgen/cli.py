@@ -213,7 +213,7 @@ def train(
     if resume and overwrite:
         raise UsageError("--resume and --overwrite: give one of them")
     out = out or CHECKPOINTS / ("poet" if data.name in ("prepared", "") else data.name)
-    if not resume and not overwrite and any((out / name).exists() for name in _RUN_FILES):
+    if not resume and not overwrite and any((out / name).exists() for name in _OF_A_RUN):
         raise UsageError(
             f"{out} holds a run already: --resume goes on with it, --out DIR trains elsewhere, --overwrite starts anew"
         )
@@ -228,10 +228,10 @@ def train(
         given = {name for name in values if _is_given(context, name)}
         config = TrainConfig(**_saved_options(out) | {name: values[name] for name in given})
     dataset = Dataset.load(data)
-    if overwrite:
-        _remove_run(out)
     with _Stops() as stops, _memory(), display.Progress(delay=0.0) as progress:
         trainer = Trainer(dataset, config, out, resume=resume, stop=lambda: stops.count > 0)
+        if overwrite:  # only now, when nothing stands in the way of the new run
+            _remove_run(out)
         _note(_opening(trainer, data))
         reason = _follow(trainer, progress, display)
     if reason == "interrupted":
@@ -241,8 +241,18 @@ def train(
     _note(f"{out} holds the best model; try it: poetgen sample 春夜喜雨 --checkpoint {out}")
 
 
+#: Any of these in a folder says that it holds a run.
+_OF_A_RUN = ("model.safetensors", "train.state", "log.jsonl")
 #: What a run may leave in its folder.
-_RUN_FILES = ("model.safetensors", "train.state", "config.json", "vocab.json", "log.jsonl", "run.png", "run.svg")
+_RUN_FILES = (
+    "model.safetensors",
+    "train.state",
+    "config.json",
+    "vocab.json",
+    "log.jsonl",
+    "run.png",
+    "run.svg",
+)
 #: Seconds between two pictures of a run; drawing one takes one or two.
 _PLOT_EVERY = 120.0
 
@@ -316,7 +326,10 @@ def _saved_options(out: Path) -> dict[str, Any]:
 
 
 def _remove_run(out: Path) -> None:
+    """Remove what an earlier run left, but for the vocabulary, which is the new one's already."""
     for name in _RUN_FILES:
+        if name == "vocab.json":
+            continue
         try:
             (out / name).unlink(missing_ok=True)
         except OSError as error:

@@ -94,8 +94,8 @@ class TrainConfig:
     embed: int = 512
     dropout: float = 0.1
     tie: bool = True
-    batch_size: int = 48
-    seq_len: int = 64
+    batch_size: int = 32
+    seq_len: int = 96
     sampling: str = "poems"
     lr_steps: tuple[float, ...] = (0.003, 0.001, 0.0007, 0.0003, 0.0001)
     warmup: int = 200

@@ -238,8 +238,7 @@ class Progress:
                 transient=True,
                 refresh_per_second=4,
             )
-            self._bar.start()
-            self._task = self._bar.add_task(what, total=None, left="", note="")
+            self._task = self._bar.add_task(what, left="", note="")
         self._bar.update(
             self._task,
             description=what,
@@ -248,6 +247,7 @@ class Progress:
             left=f"{left} left" if left else "",
             note=note,
         )
+        self._bar.start()
 
 
 def megabytes(done: int, total: int) -> str:

@@ -315,6 +315,8 @@ def fit(text: str, vocab: Vocab, flag: str = "title") -> tuple[str, list[str]]:
 
     if len(text) > LONGEST_TITLE:
         raise UsageError(f"a {flag} of {len(text)} characters: give at most {LONGEST_TITLE}")
+    # Bytes that are no UTF-8 reach Python as lone surrogates, which nothing can encode.
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     fitted = text if all(char in vocab for char in text) else clean_title(" ".join(text.split()))
     if any(char not in vocab for char in fitted):
         fitted = _other_script(fitted, vocab)

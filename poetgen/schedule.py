@@ -8,6 +8,8 @@ from dataclasses import dataclass
 JUMP = 0.05
 #: A fall by less than this does not count as one.
 LEAST_FALL = 0.002
+#: No more than this share of the budget is spent on warming up.
+WARMUP_SHARE = 0.1
 #: Evaluations without a fall before the next rung.
 PLATEAU = 2
 
@@ -33,9 +35,12 @@ class Ladder:
     best: float = float("inf")
     idle: int = 0
 
-    def rate(self, step: int) -> float:
-        """The learning rate of a step, counted from 0; the first `warmup` steps rise to the rung in a line."""
-        return self.rates[self.rung] * min(1.0, (step + 1) / (self.warmup or 1))
+    def rate(self, step: int, share: float = 0.0) -> float:
+        """The learning rate of a step, counted from 0, when `share` (0 to 1) of the budget is spent.
+
+        The first `warmup` steps rise to the rung in a line; in a short run, the first WARMUP_SHARE of the budget.
+        """
+        return self.rates[self.rung] * min(1.0, max((step + 1) / (self.warmup or 1), share / WARMUP_SHARE))
 
     def due(self, share: float) -> bool:
         """Step down if the share of the budget that is spent (0 to 1) says so."""

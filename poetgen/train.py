@@ -130,7 +130,7 @@ class Trainer:
         """Train until the budget, the patience or `stop` ends it, yielding records; saves at every evaluation."""
         self._clock = time.monotonic() - self.progress.seconds
         log = _Sums()
-        while True:
+        while self.share < 1:
             for batch, done in self._batches():
                 log.add(*self._step(batch, done))
                 step = self.progress.step
@@ -158,6 +158,7 @@ class Trainer:
                         yield self._log(self._stamp("end") | {"reason": reason})
                         return
             self.progress.epoch, self.progress.group = self.progress.epoch + 1, 0
+        yield self._stamp("end") | {"reason": "budget"}  # a finished run, resumed
 
     @property
     def share(self) -> float:
@@ -177,7 +178,7 @@ class Trainer:
         count = int((batch.labels != PAD).sum())
         norm = 0.0
         total = 0.0
-        rate = self.ladder.rate(self.progress.step)
+        rate = self.ladder.rate(self.progress.step, self.share)
         if count:  # a window may hold nothing but a long header
             loss = self._loss(features, labels)
             self.worker.zero_grad(set_to_none=True)
@@ -254,6 +255,7 @@ class Trainer:
             "valid_loss": loss,
             "ppl_char": tally.ppl_char,
             "ppl_all": tally.ppl_all,
+            "valid_tokens": tally.all,
             "best": best,
         }
         self._log(record)
@@ -275,7 +277,7 @@ class Trainer:
             "seconds": round(progress.seconds, 2),
             "tokens": progress.tokens,
             "share": round(self.share, 5),
-            "lr": self.ladder.rate(progress.step),
+            "lr": self.ladder.rate(progress.step, self.share),
         }
 
     def _rung(self, why: str) -> Record:
@@ -289,14 +291,17 @@ class Trainer:
     # Saving ------------------------------------------------------------------------------------------------------
 
     def save_best(self, figures: Record) -> None:
-        """Write what sampling needs: model.safetensors and config.json."""
-        checkpoint.write_config(
+        """Write what sampling needs, and the model card."""
+        kept = ("step", "epoch", "seconds", "tokens", "ppl_char", "ppl_all", "valid_tokens")
+        config = checkpoint.write_config(
             self.out,
             self.model.config,
             train=asdict(self.config),
             dataset=self.dataset.fingerprint,
-            figures={key: figures[key] for key in ("step", "epoch", "seconds", "tokens", "ppl_char", "ppl_all")},
+            figures={key: figures[key] for key in kept}
+            | {"train_poems": len(self.dataset.train), "valid_poems": len(self.dataset.valid)},
         )
+        checkpoint.write_card(self.out, self.out.name, config)
         checkpoint.save_weights(self.out / checkpoint.WEIGHTS, self.model, step=self.progress.step)
 
     def save_state(self) -> None:

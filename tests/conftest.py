@@ -8,15 +8,23 @@ import random
 from pathlib import Path
 
 import pytest
-import torch
 
 from poetgen.config import PreprocessConfig, TrainConfig
 from poetgen.dataset import Dataset
 from poetgen.preprocess import preprocess
 from poetgen.train import Trainer
 
-torch.set_num_threads(1)
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # for the processes that tests start
+
+def pytest_configure() -> None:
+    """One thread: tiny models gain nothing from more, and tests may run beside each other."""
+    import torch
+
+    torch.set_num_threads(1)
+    # For the processes that tests start.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    root = str(Path(__file__).parent.parent)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+
 
 #: What the poems are made of: enough characters for verse, few enough to be learned in a few steps.
 CHARACTERS = (

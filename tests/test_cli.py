@@ -1,0 +1,572 @@
+"""The command line: what goes in, what comes out on stdout and stderr, and the exit codes."""
+
+import itertools
+import json
+import os
+import resource
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import poetgen
+from poetgen import cli, display
+from poetgen.checkpoint import Checkpoint
+from poetgen.errors import SaveError, SourceError
+from poetgen.poet import Job, Poet
+from poetgen.sample import Sample
+from poetgen.titles import read_titles, split_keywords
+
+COMMANDS = [command.callback.__name__ for command in cli.app.registered_commands if command.callback]
+
+
+@dataclass
+class Result:
+    """What a run of the command left."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def error(self) -> str:
+        """The one line on stderr with which a failed command ends."""
+        assert self.out == ""
+        assert self.err.count("\n") == 1 and self.err.startswith("poetgen: "), self.err
+        return self.err.removeprefix("poetgen: ").rstrip()
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command in this process, which spares loading torch each time."""
+
+    def run(*args: object) -> Result:
+        with pytest.raises(SystemExit) as exit:
+            cli.main([str(arg) for arg in args])
+        out, err = capsys.readouterr()
+        return Result(int(exit.value.code or 0), out, err)
+
+    return run
+
+
+@pytest.fixture
+def place(tmp_path: Path, corpus: Path, prepared: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, laid out as the commands expect by default."""
+    (tmp_path / "corpora").mkdir()
+    shutil.copy(corpus, tmp_path / "corpora" / "starter.jsonl")
+    shutil.copytree(prepared, tmp_path / "corpora" / "prepared")
+    shutil.copytree(tiny, tmp_path / "checkpoints" / "tiny")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def unpictured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs without a picture, which takes longer to draw than a tiny model to train."""
+    monkeypatch.setattr(display, "plot_run", lambda *args: [])
+
+
+def start(*args: object, **options: object) -> subprocess.Popen[bytes]:
+    """The command in a process of its own."""
+    command = [sys.executable, "-m", "poetgen", *map(str, args)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def records(text: str) -> list[dict[str, object]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+TRAIN = ("train", "--hidden", 8, "--embed", 8, "--layers", 1, "--precision", "fp32", "--device", "cpu", "--warmup", 0)
+
+
+# Help ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_commands() -> None:
+    assert COMMANDS == ["preprocess", "train", "sample", "evaluate"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.usefixtures("unpictured")
+def test_help_ends_with_an_example_that_runs(command: str, run: Run, place: Path) -> None:
+    shown = run(command, "--help")
+    assert shown.code == 0 and shown.err == ""
+    example = shown.out.strip().splitlines()[-1].strip()
+    assert example.startswith(f"Example: poetgen {command} ")
+    done = run(*shlex.split(example)[2:])
+    assert done.code == 0, done.err
+    assert run(command, "-h").out == shown.out
+
+
+@pytest.mark.parametrize("command", cli.app.registered_commands, ids=lambda command: command.callback.__name__)
+def test_every_option_has_help(command: object, run: Run) -> None:
+    callback = command.callback  # type: ignore[attr-defined]
+    shown = " ".join(run(callback.__name__, "--help").out.split())
+    for name, annotation in callback.__annotations__.items():
+        if name not in ("context", "return"):
+            assert "help=" in str(annotation), f"{callback.__name__}: {name} has no help"
+    assert callback.__doc__.split("\n")[0] in shown
+
+
+def test_help_is_quick_and_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from poetgen.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: print([m for m in ('torch', 'numpy', 'rich', 'jieba', 'matplotlib') if m in sys.modules])"
+    )
+    spent = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        assert done.stdout.endswith("[]\n")
+    assert min(spent) < 0.3
+
+
+def test_the_version(run: Run) -> None:
+    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert run("--version").out == f"poetgen {project['version']}\n" == f"poetgen {poetgen.__version__}\n"
+
+
+def test_wrong_usage_exits_with_2(run: Run) -> None:
+    for args in (["write"], ["sample", "--colour", "red"], ["sample", "春", "--length", "many"]):
+        result = run(*args)
+        assert (result.code, result.out) == (2, "")
+        assert "Usage: poetgen" in result.err
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ("sample 春 --top-k 0", "--top-k 0: give a number of at least 1"),
+        ("sample 春 --top-p 0", "--top-p 0: give a share above 0"),
+        ("sample 春 --temperature -1", "--temperature -1: give a number of at least 0"),
+        ("sample 春 --temperature nan", "--temperature nan"),
+        ("sample 春 --length 0", "--length 0: give a number of at least 1"),
+        ("sample 春 --num 0", "--num 0: give a number of at least 1"),
+        ("sample 春 --seed -5", "--seed -5: give a number of at least 0"),
+        ("sample 春 --form 十四行诗", "--form 十四行诗: no such form"),
+        ("sample 春 --dynasty Tudor", "--dynasty Tudor: not known; choose one of 先秦"),
+        ("sample 春 --device toaster", "--device toaster: not available here"),
+        ("sample 春 --stream --json", "--stream shows characters on the screen"),
+        ("sample 春 --input titles.txt", "TITLES and --input: give one of them"),
+        ("sample", 'no title: give one, as in poetgen sample "春夜喜雨"'),
+        (f"sample {'春' * 10_000}", "a title of 10000 characters: give at most 100"),
+        ("evaluate", "give --poems FILE or --data PREPARED"),
+        ("evaluate --data corpora/prepared --poems corpora/starter.jsonl", "give --poems FILE or --data PREPARED"),
+        ("train --lr-steps 0.1,high", "--lr-steps 0.1,high: give numbers"),
+        ("train --lr-steps ,", "--lr-steps: give at least one"),
+        ("train --cell transformer", "--cell transformer: choose one of lstm, gru, rnn"),
+        ("train --embed 0", "--embed 0 (one-hot) has no embedding to tie: add --no-tie"),
+        ("train --device toaster --out new", "--device toaster: not available here"),
+        ("train --resume --overwrite", "--resume and --overwrite: give one of them"),
+        ("train --out checkpoints/tiny", "checkpoints/tiny holds a run already: --resume goes on with it"),
+        ("preprocess --script cuneiform", "--script cuneiform: choose one of"),
+        ("preprocess --format docx", "--format docx: choose one of auto"),
+        ("preprocess --min-count 0", "--min-count 0"),
+    ],
+)
+def test_options_that_cannot_be_honoured(args: str, message: str, run: Run, place: Path) -> None:
+    result = run(*args.split(" "))
+    assert result.code == 2
+    assert message in result.error
+
+
+def test_a_gpu_that_is_not_there(run: Run, place: Path) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU here")
+    for args in (["sample", "春"], ["train", "--out", "new"], ["evaluate", "--poems", "corpora/starter.jsonl"]):
+        result = run(*args, "--device", "cuda")
+        assert result.code == 2
+        assert "--device cuda: not available here" in result.error
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ("sample 春 --checkpoint nowhere", "nowhere: no such checkpoint folder"),
+        ("sample --input nowhere.txt", "--input nowhere.txt: cannot be read (No such file or directory)"),
+        ("sample --input corpora", "--input corpora: cannot be read (Is a directory)"),
+        ("sample 春 --output corpora", "--output corpora: cannot be written"),
+        ("sample 春 --output corpora/starter.jsonl/x", "--output corpora/starter.jsonl/x: cannot be written"),
+        ("train --data nowhere --out new", "nowhere: no prepared dataset here"),
+        ("train --resume --out new", "new/train.state: missing, so there is no run to go on with"),
+        ("evaluate --data nowhere", "nowhere: no prepared dataset here"),
+        ("evaluate --poems nowhere", "nowhere"),
+        ("preprocess nowhere", "nowhere"),
+    ],
+)
+def test_things_that_are_wrong_exit_with_1(args: str, message: str, run: Run, place: Path) -> None:
+    result = run(*args.split(" "))
+    assert result.code == 1
+    assert message in result.error
+
+
+# preprocess ------------------------------------------------------------------------------------------------------
+
+
+def test_preprocess_prints_a_table(run: Run, place: Path) -> None:
+    result = run("preprocess", "--out", "data", "--jobs", 1, "--min-count", 1)
+    assert (result.code, result.err) == (0, "")
+    rows = dict(line.split(maxsplit=1) for line in result.out.splitlines())
+    assert rows["read"] == "60 poems in 1 files"
+    assert rows["kept"].startswith("60 poems, ")
+    assert rows["forms"] == "15 七律, 15 七绝, 15 五律, 15 五绝"
+    assert "jieba" in rows["time"]
+    assert {"dropped", "vocabulary", "split", "leak", "written"} <= rows.keys()
+    assert (place / "data" / "report.json").exists()
+
+
+# train -----------------------------------------------------------------------------------------------------------
+
+
+def test_train_sample_evaluate(run: Run, place: Path) -> None:
+    result = run(*TRAIN, "--epochs", 1)
+    assert (result.code, result.out) == (0, "")
+    lines = result.err.splitlines()
+    assert lines[0].startswith("lstm 1 x 8, ") and lines[0].endswith("into checkpoints/poet")
+    assert any("validation ppl_char" in line for line in lines)
+    assert lines[-1].endswith("try it: poetgen sample 春夜喜雨 --checkpoint checkpoints/poet")
+    made = {path.name for path in (place / "checkpoints" / "poet").iterdir()}
+    assert {"model.safetensors", "config.json", "vocab.json", "log.jsonl", "train.state", "run.png", "run.svg"} <= made
+    newest = json.loads(run("sample", "春", "--json").out)
+    assert newest["checkpoint"] == Checkpoint.load(Path("checkpoints/poet")).id
+    assert "checkpoints/poet" in run("evaluate", "--poems", "corpora/starter.jsonl").out
+
+
+@pytest.mark.usefixtures("unpictured")
+def test_the_name_of_the_data_names_the_checkpoint(run: Run, place: Path) -> None:
+    (place / "corpora" / "prepared").rename(place / "tang")
+    assert run(*TRAIN, "--epochs", 0.5, "--data", "tang").code == 0
+    assert (place / "checkpoints" / "tang" / "model.safetensors").exists()
+
+
+@pytest.mark.usefixtures("unpictured")
+def test_overwrite_starts_anew(run: Run, place: Path) -> None:
+    tiny = place / "checkpoints" / "tiny"
+    (tiny / "notes.txt").write_text("mine")
+    assert run(*TRAIN, "--epochs", 0.5, "--out", tiny, "--overwrite").code == 0
+    assert display.read_log(tiny / "log.jsonl")[0]["step"] <= 10
+    assert Checkpoint.load(tiny).config["model"]["hidden"] == 8
+    assert (tiny / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.usefixtures("unpictured")
+def test_a_failed_overwrite_loses_nothing(run: Run, place: Path) -> None:
+    before = {path: path.read_bytes() for path in (place / "checkpoints" / "tiny").iterdir()}
+    for wrong in (["--data", "nowhere"], ["--device", "toaster"]):
+        assert run("train", "--out", "checkpoints/tiny", "--overwrite", *wrong).code != 0
+    assert {path: path.read_bytes() for path in (place / "checkpoints" / "tiny").iterdir()} == before
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.usefixtures("unpictured")
+def test_the_first_signal_saves_and_resume_goes_on(
+    number: signal.Signals, code: int, run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = display.RunView.show
+
+    def interrupting(view: display.RunView, record: dict[str, object]) -> None:
+        show(view, record)
+        if record["kind"] == "step" and record["step"] == 10:
+            signal.raise_signal(number)
+
+    whole = run(*TRAIN, "--epochs", 3, "--out", "whole")
+    before = signal.getsignal(number)
+    with monkeypatch.context() as patch:
+        patch.setattr(display.RunView, "show", interrupting)
+        result = run(*TRAIN, "--epochs", 3, "--out", "run")
+    assert (result.code, whole.code) == (code, 0)
+    assert signal.getsignal(number) == before
+    assert "stopped at step 11, and saved; to go on: poetgen train --resume" in result.err.splitlines()[-1]
+    # Its options come from the run, not from the defaults: hidden is 8, the budget three epochs.
+    again = run(*shlex.split(result.err.splitlines()[-1].split("to go on: poetgen ")[1]))
+    assert again.code == 0
+    assert ", from step 11" in again.err.splitlines()[0]
+    assert display.read_log(Path("run/log.jsonl"))[-1]["step"] == display.read_log(Path("whole/log.jsonl"))[-1]["step"]
+    assert Checkpoint.load(Path("run")).id == Checkpoint.load(Path("whole")).id
+
+
+@pytest.mark.usefixtures("unpictured")
+def test_options_given_anew_count_when_resuming(run: Run, place: Path) -> None:
+    assert run(*TRAIN, "--epochs", 0.5, "--out", "run").code == 0
+    assert run("train", "--resume", "--out", "run", "--epochs", 1).code == 0
+    config = Checkpoint.load(Path("run")).config
+    assert (config["train"]["epochs"], config["train"]["hidden"]) == (1, 8)
+
+
+def test_a_run_whose_state_is_foreign(run: Run, place: Path) -> None:
+    state = place / "checkpoints" / "tiny" / "train.state"
+    shutil.copy(place / "checkpoints" / "tiny" / "model.safetensors", state)
+    result = run("train", "--resume", "--out", "checkpoints/tiny")
+    assert result.code == 1
+    assert "checkpoints/tiny/train.state: not the state of a run" in result.error
+
+
+def test_a_run_outlives_its_picture(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object) -> None:
+        raise SaveError("run.png: cannot be written")
+
+    monkeypatch.setattr(display, "plot_run", full)
+    result = run(*TRAIN, "--epochs", 0.5)
+    assert result.code == 0
+    assert "poetgen: run.png: cannot be written\n" in result.err
+
+
+@pytest.mark.usefixtures("unpictured")
+def test_the_second_signal_quits_at_once(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def impatient(view: display.RunView, record: dict[str, object]) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(display.RunView, "show", impatient)
+    result = run(*TRAIN, "--out", "run")
+    assert result.code == 130
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.usefixtures("unpictured")
+def test_too_large_a_model_is_an_error_of_one_line(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object) -> None:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr("poetgen.train.PoetModel", full)
+    result = run(*TRAIN, "--out", "run")
+    assert result.code == 1
+    assert result.error == "not enough memory: give a smaller --batch-size, --hidden or --layers"
+
+
+# sample ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_piped_poem_is_plain_text(run: Run, place: Path) -> None:
+    result = run("sample", "春夜", "--seed", 1)
+    assert (result.code, result.err) == (0, "")
+    title, *lines = result.out.splitlines()
+    assert title == "春夜"
+    assert len("".join(lines)) == 64
+    assert result == run("sample", "春夜", "--seed", 1)
+    assert result.out == run("sample", "春夜", "--seed", 1, "--stream").out
+
+
+def test_a_drawn_seed_is_told(run: Run, place: Path) -> None:
+    first = run("sample", "春夜")
+    seed = first.err.removeprefix("seed ").strip()
+    assert run("sample", "春夜", "--seed", seed).out == first.out
+    drawn = run("sample", "春夜", "--json")
+    assert drawn.err == ""
+    assert run("sample", "春夜", "--json", "--seed", records(drawn.out)[0]["seed"]).out == drawn.out
+
+
+def test_poems_stand_apart(run: Run, place: Path) -> None:
+    result = run("sample", "春", "秋", "--seed", 1, "--form", "五绝", "--author", "李白")
+    first, second = result.out.split("\n\n")
+    assert first.splitlines()[:2] == ["春", "拟李白"]
+    assert second.splitlines()[:2] == ["秋", "拟李白"]
+    assert len("".join(second.splitlines()[2:])) == 24
+
+
+def test_a_terminal_shows_one_poem_as_it_is_written(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    plain = run("sample", "春夜", "--seed", 1).out
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    pieces: list[str] = []
+    monkeypatch.setattr(sys.stdout, "write", pieces.append)
+    for args in ([], ["--no-stream"]):
+        pieces.clear()
+        assert run("sample", "春夜", "--seed", 1, *args).code == 0
+        shown = "".join(pieces).splitlines()
+        assert [line.strip() for line in shown if line.strip()] == plain.splitlines()
+        assert all(line.startswith("  ") for line in shown if line)
+        assert (len(pieces) >= 64) == (args == [])
+
+
+def test_what_was_changed_about_a_title_is_said_on_stderr(run: Run, place: Path) -> None:
+    result = run("sample", "春龘🌸", "--seed", 1)
+    assert result.code == 0
+    assert result.out.startswith("春龘\n")
+    assert result.err.splitlines() == [
+        "title: left out 🌸, which the model has never seen",
+        "title: 龘 is not in the model's vocabulary and is read as [UNK]",
+    ]
+
+
+def test_an_empty_title_gives_a_poem_without_one(run: Run, place: Path) -> None:
+    result = run("sample", "", "--seed", 1)
+    assert result.code == 0
+    assert len(result.out.replace("\n", "")) == 64
+
+
+def test_batches_of_titles(run: Run, place: Path) -> None:
+    Path("titles.txt").write_text("春\r\n\n秋\n", encoding="utf-8-sig")
+    result = run("sample", "--input", "titles.txt", "--output", "out/poems.jsonl", "--num", 2, "--seed", 1)
+    assert (result.code, result.out, result.err) == (0, "", "")
+    written = records(Path("out/poems.jsonl").read_text(encoding="utf-8"))
+    assert [(r["title"], r["number"]) for r in written] == [("春", 0), ("春", 1), ("秋", 0), ("秋", 1)]
+    assert written[2] == records(run("sample", "秋", "--seed", 1, "--json").out)[0], "a poem is the same alone"
+    run("sample", "--input", "titles.txt", "--output", "poems.txt", "--seed", 1)
+    assert Path("poems.txt").read_text(encoding="utf-8") == run("sample", "春", "秋", "--seed", 1).out
+
+
+def test_a_batch_that_is_cut_short_keeps_its_poems(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = run("sample", "春", "--num", 3, "--seed", 1, "--json").out
+    samples = Poet.samples
+
+    def cut(poet: Poet, jobs: list[Job]) -> Iterator[Sample]:
+        yield from itertools.islice(samples(poet, jobs), 2)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Poet, "samples", cut)
+    result = run("sample", "春", "--num", 3, "--seed", 1, "--output", "poems.jsonl")
+    assert (result.code, result.out, result.err) == (130, "", "")
+    assert Path("poems.jsonl").read_text(encoding="utf-8").splitlines() == whole.splitlines()[:2]
+
+
+def test_many_notes_are_counted(run: Run, place: Path) -> None:
+    Path("titles.txt").write_text("🌸\n" * 15, encoding="utf-8")
+    notes = run("sample", "--input", "titles.txt", "--seed", 1).err.splitlines()
+    assert notes[0] == "titles.txt:1: title: left out 🌸, which the model has never seen"
+    assert notes[10:] == ["and 5 more notes like these"]
+
+
+def test_records_ask_for_the_same_poems_again(run: Run, place: Path) -> None:
+    asked = [
+        {"title": "春", "form": "五绝", "seed": 7, "keywords": ["明月", "酒"]},
+        {"title": "秋", "temperature": 0, "author": "李白", "dynasty": "宋"},
+        {"length": 20, "form": "free", "top_k": 5, "top_p": 0.9, "temperature": 1, "id": 12, "author": None},
+        {"title": "春", "form": "五绝", "seed": 7, "keywords": "明月、酒"},
+    ]
+    Path("asked.jsonl").write_text("\n".join(map(json.dumps, asked)))
+    first = run("sample", "--input", "asked.jsonl", "--json", "--seed", 3)
+    assert first.code == 0
+    assert first.err == "asked.jsonl: passed over the fields id\n"
+    written = records(first.out)
+    assert [r["seed"] for r in written] == [7, 3, 3, 7]
+    assert [r["number"] for r in written] == [0, 0, 0, 1]
+    assert written[0]["text"] != written[3]["text"]
+    assert all("".join(r["lines"]) == r["text"] for r in written)  # type: ignore[arg-type]
+    Path("poems.jsonl").write_text(first.out, encoding="utf-8")
+    again = run("sample", "--input", "poems.jsonl", "--json")
+    assert (again.out, again.err) == (first.out, "")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"title": "春"', "Expecting ',' delimiter"),
+        ('["春"]', "give a JSON object on each line"),
+        ('{"title": 3}', "title must be text, not 3"),
+        ('{"top_k": 2.5}', "top_k must be a whole number, not 2.5"),
+        ('{"seed": true}', "seed must be a whole number, not true"),
+        ('{"keywords": [1]}', "keywords must be a list of words"),
+        ('{"top_k": 0}', "--top-k 0: give a number of at least 1"),
+        ('{"form": "十四行诗"}', "--form 十四行诗: no such form"),
+        ('{"dynasty": "Tudor"}', "--dynasty Tudor: not known"),
+        (json.dumps({"title": "春" * 101}), "a title of 101 characters"),
+    ],
+)
+def test_a_bad_line_is_named(line: str, message: str, run: Run, place: Path) -> None:
+    Path("bad.jsonl").write_text(f'{{"title": "春"}}\n\n{line}\n', encoding="utf-8")
+    Path("old.jsonl").write_text("poems of yesterday")
+    result = run("sample", "--input", "bad.jsonl", "--output", "old.jsonl")
+    assert result.code == 1
+    assert result.error.startswith("bad.jsonl:3: ")
+    assert message in result.error
+    assert Path("old.jsonl").read_text() == "poems of yesterday", "nothing is written over before all lines are good"
+
+
+def test_titles_in_other_encodings(tmp_path: Path) -> None:
+    for encoding in ("utf-8", "utf-16", "gb18030"):
+        path = tmp_path / f"{encoding}.txt"
+        path.write_bytes("春夜喜雨\n山中问答\n".encode(encoding))
+        lines, _ = read_titles(path)
+        assert [line.title for line in lines] == ["春夜喜雨", "山中问答"]
+        assert lines[1].origin == f"{path}:2"
+    (tmp_path / "binary").write_bytes(bytes(range(256)) * 20)
+    (tmp_path / "empty").write_text("\n \n")
+    for name in ("binary", "empty"):
+        with pytest.raises(SourceError, match=name):
+            read_titles(tmp_path / name)
+
+
+def test_keywords_are_words() -> None:
+    assert split_keywords(" 明月,故乡，酒、 剑 ") == ["明月", "故乡", "酒", "剑"]
+    assert split_keywords("") == []
+
+
+# evaluate --------------------------------------------------------------------------------------------------------
+
+
+def test_evaluate_prints_figures(run: Run, place: Path) -> None:
+    result = run("evaluate", "--data", "corpora/prepared")
+    assert (result.code, result.err) == (0, "")
+    rows = {line.split()[0]: line.split()[1] for line in result.out.splitlines()}
+    as_json = json.loads(run("evaluate", "--data", "corpora/prepared", "--json").out)
+    assert float(rows["ppl_char"]) == pytest.approx(as_json["ppl_char"], abs=0.01)
+    assert rows["unknown"] == "0" == str(as_json["unknown"])
+    assert as_json["checkpoint"] == Checkpoint.load(Path("checkpoints/tiny")).id
+    every = json.loads(run("evaluate", "--poems", "corpora/starter.jsonl", "--json").out)
+    assert every["poems"] == 60 and every["characters"] == 15 * (20 + 28 + 40 + 56)
+
+
+def test_evaluate_without_chinese_has_no_ppl_char(run: Run, place: Path) -> None:
+    run("preprocess", "--out", "data", "--jobs", 1, "--valid-share", 0)
+    assert "its validation split is empty" in run("evaluate", "--data", "data").error
+
+
+# Processes -------------------------------------------------------------------------------------------------------
+
+
+def test_a_reader_that_has_seen_enough(place: Path) -> None:
+    with start("sample", "春", "--num", 40, "--json", "--seed", 1) as process:
+        assert process.stdout and process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk(place: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "poetgen", "sample", "春", "--seed", "1"], stdout=full, stderr=subprocess.PIPE
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"poetgen: No space left on device\n"
+
+
+def test_standard_input_and_a_locale_without_chinese(place: Path) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    process = start("sample", "--input", "-", "--seed", 1, "--form", "五绝", env=environment, stdin=subprocess.PIPE)
+    out, err = process.communicate("春\n秋\n".encode())
+    assert (process.returncode, err) == (0, b"")
+    assert [poem.splitlines()[0] for poem in out.decode("utf-8").split("\n\n")] == ["春", "秋"]
+
+
+def test_ctrl_c_in_a_process(place: Path) -> None:
+    process = start(*TRAIN, "--epochs", 10_000, "--out", "run")
+    assert process.stderr
+    lines = [process.stderr.readline()]
+    while b"training" not in lines[-1]:
+        lines.append(process.stderr.readline())
+        assert lines[-1], b"".join(lines)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "stopped at step" in err.decode()
+    assert b"Traceback" not in err
+    assert (place / "run" / "train.state").exists()

@@ -1,0 +1,194 @@
+"""The Python interface."""
+
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import poetgen
+from poetgen.dataset import Dataset
+from poetgen.errors import CheckpointError, PoetgenError, SourceError, UsageError
+from poetgen.evaluate import read_poems, score, split_of
+from poetgen.poet import Poet, in_vocab, script_of
+from poetgen.vocab import Vocab
+
+
+@pytest.fixture(scope="module")
+def poet(tiny: Path) -> Poet:
+    return poetgen.load(tiny)
+
+
+def test_importing_poetgen_loads_nothing_heavy() -> None:
+    code = "import poetgen, sys; print([m for m in ('torch', 'numpy', 'rich', 'typer') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_the_names_of_the_package() -> None:
+    assert set(poetgen.__all__) == set(dir(poetgen))
+    for name in poetgen.__all__:
+        assert getattr(poetgen, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'lode'"):
+        _ = poetgen.lode
+    assert (Path(str(poetgen.__file__)).parent / "py.typed").exists()
+
+
+# Loading ---------------------------------------------------------------------------------------------------------
+
+
+def test_load_takes_the_newest_checkpoint(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "mine").symlink_to(tiny)
+    assert poetgen.load().checkpoint.path == Path("checkpoints/mine")
+
+
+def test_load_says_what_is_wrong(tmp_path: Path, tiny: Path) -> None:
+    with pytest.raises(CheckpointError, match="nowhere"):
+        poetgen.load(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="--device toaster"):
+        poetgen.load(tiny, device="toaster")
+
+
+# Writing ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_poem_can_be_written_again(poet: Poet) -> None:
+    first = poet.write("春夜", seed=3)
+    assert len(first.text) == 64
+    assert first == poet.write("春夜", seed=3)
+    assert first.text != poet.write("春夜", seed=4).text
+    assert poet.write("春夜", seed=first.config.seed) == first
+
+
+def test_without_a_seed_each_poem_is_another_and_can_be_repeated(poet: Poet) -> None:
+    first, second = poet.write("春夜"), poet.write("春夜")
+    assert first.text != second.text
+    assert poet.write("春夜", seed=first.config.seed).text == first.text
+
+
+def test_poems_come_in_the_order_of_the_titles(poet: Poet) -> None:
+    titles = ["春", "夏", "秋", "冬"] * 5
+    poems = list(poet.sample(titles, num=2, seed=1, form="free", length=20))
+    assert [poem.request.title for poem in poems] == [title for title in titles for _ in range(2)]
+    assert len({poem.text for poem in poems}) == len(poems), "equal titles give different poems"
+    assert poems[0] == poet.write("春", seed=1, form="free", length=20), "a poem is the same alone"
+
+
+def test_every_option_reaches_the_request(poet: Poet) -> None:
+    poem = poet.write(
+        "春夜",
+        seed=1,
+        form="五绝",
+        dynasty="唐朝",
+        author="李白",
+        keywords=["明月", "酒"],
+        top_k=3,
+        top_p=0.9,
+        temperature=0.5,
+    )
+    assert poem.request == poetgen.sample.Request("春夜", "五绝", "唐", "李白", ("明月", "酒"))
+    assert (poem.config.top_k, poem.config.top_p, poem.config.temperature) == (3, 0.9, 0.5)
+    assert len(poem.text) == 24
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"form": "十四行诗"}, "--form 十四行诗"),
+        ({"dynasty": "Tudor"}, "--dynasty Tudor"),
+        ({"length": 0}, "--length 0"),
+        ({"top_k": 0}, "--top-k 0"),
+        ({"top_p": 1.5}, "--top-p 1.5"),
+        ({"temperature": -1}, "--temperature -1"),
+        ({"seed": -1}, "--seed -1"),
+        ({"author": "李" * 101}, "author of 101 characters"),
+    ],
+)
+def test_wrong_options_are_named(poet: Poet, options: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        poet.write("春夜", **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("title", "fitted", "note"),
+    [
+        ("春夜", "春夜", None),
+        ("", "", None),
+        ("   ", "", "nothing is left"),
+        ("春風雲", "春风云", None),  # traditional
+        ("春,夜", "春，夜", None),  # half-width
+        ("🌸春🎉", "春", "left out 🌸 🎉"),
+        ("🌸", "", "left out 🌸"),
+        ("Spring 春", "春", "left out"),
+        ("龘春", "龘春", "龘 is not in the model's vocabulary and is read as [UNK]"),
+        ("\x1b[31m春\udcff\0", "春", "left out"),
+    ],
+)
+def test_titles_of_every_kind(poet: Poet, title: str, fitted: str, note: str | None) -> None:
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        poem = poet.write(title, seed=1, length=24)
+    assert poem.request.title == fitted
+    assert len(poem.text) == 24
+    assert [str(one.message) for one in said] == [] if note is None else note in str(said[0].message)
+
+
+def test_an_endless_title_is_refused(poet: Poet) -> None:
+    with pytest.raises(UsageError, match="a title of 10000 characters: give at most 100"):
+        poet.write("春" * 10_000)
+
+
+def test_nothing_but_text_is_ever_written(poet: Poet) -> None:
+    poems = poet.sample(["春夜"] * 20, seed=1, temperature=5.0, top_k=10_000)
+    assert not {char for poem in poems for char in poem.text} & set("[]PADUNK")
+
+
+# Scoring ---------------------------------------------------------------------------------------------------------
+
+POEM = "春夏秋冬风，花雪月山水。云雨江河湖，海天地日夜。"
+
+
+def test_score_agrees_with_evaluate(poet: Poet, tmp_path: Path) -> None:
+    path = tmp_path / "one.txt"
+    path.write_text(f"春夜:{POEM}\n", encoding="utf-8")
+    figures = poet.score(POEM, title="春夜")
+    assert figures == score(poet.checkpoint, split_of(read_poems(path), poet.vocab)).figures()
+    assert (figures["characters"], figures["tokens"], figures["unknown"]) == (20, 25, 0)
+    assert figures["ppl_char"] != poet.score(POEM)["ppl_char"], "the title is told to the model"
+
+
+def test_score_folds_what_it_is_given(poet: Poet) -> None:
+    assert poet.score("春夏秋冬風,\n花雪月山水.\n雲雨江河湖，海天地日夜。") == poet.score(POEM)
+
+
+def test_unknown_characters_are_charged(poet: Poet) -> None:
+    assert poet.score(POEM.replace("春", "龘"))["unknown"] == 1
+
+
+def test_there_must_be_something_to_score(poet: Poet) -> None:
+    with pytest.raises(SourceError, match="no verse"):
+        poet.score("  ")
+    assert issubclass(SourceError, PoetgenError)
+
+
+def test_the_script_of_a_vocabulary() -> None:
+    assert script_of(Vocab.build({"国": 1})) == "simplified"
+    assert script_of(Vocab.build({"國": 1})) == "traditional"
+    assert script_of(Vocab.build({"国": 1, "國": 1})) == script_of(Vocab.build({"a": 1})) == "keep"
+
+
+def test_a_split_in_another_vocabulary(prepared: Path, poet: Poet) -> None:
+    dataset = Dataset.load(prepared)
+    assert in_vocab(dataset.valid, dataset.vocab, poet.vocab) is dataset.valid
+    other = Vocab([*dataset.vocab.tokens[:2], *reversed(dataset.vocab.tokens[2:])])
+    moved = in_vocab(dataset.valid, dataset.vocab, other)
+    for index in range(len(moved)):
+        before, after = dataset.valid.sequence(index)[0], moved.sequence(index)[0]
+        assert other.decode(after) == dataset.vocab.decode(before)
+    bare = Vocab([token for token in dataset.vocab.tokens if token not in ("[五绝]", "[唐]")])
+    moved = in_vocab(dataset.valid, dataset.vocab, bare)
+    assert not np.isin(moved.poems["form"], [1]).any(), "a form that a vocabulary lacks is not mentioned"
