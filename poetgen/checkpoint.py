@@ -62,8 +62,16 @@ class Checkpoint:
                 "the files are of different checkpoints: copy the whole folder again"
             )
         tensors, metadata = read_tensors(path / WEIGHTS)
-        with torch.device("meta"), _Unfilled():
-            model = PoetModel(model_config)
+        if metadata.get("vocab", vocab.fingerprint) != vocab.fingerprint:
+            raise CheckpointError(
+                f"{path / VOCAB}: not the vocabulary that {WEIGHTS} was trained with; "
+                "the files are of different checkpoints: copy the whole folder again"
+            )
+        try:
+            with torch.device("meta"), _Unfilled():
+                model = PoetModel(model_config)
+        except (TypeError, RuntimeError) as error:
+            raise CheckpointError(f"{path / CONFIG}: does not describe a model ({error}); copy it again") from error
         load_weights(model, tensors, path / WEIGHTS)
         return cls(path, model.to(device).eval(), vocab, config, metadata.get("id", ""))
 
@@ -95,7 +103,9 @@ def find(given: Path | None = None, folder: Path = Path("checkpoints")) -> Path:
     return given or newest(folder) or boxed()
 
 
-def save_weights(path: Path, model: PoetModel, dtype: torch.dtype | None = None, **metadata: object) -> str:
+def save_weights(
+    path: Path, model: PoetModel, vocab: Vocab, dtype: torch.dtype | None = None, **metadata: object
+) -> str:
     """Write weights, shared ones once, as `dtype` (default: as they are); returns the id, a hash of them."""
     tensors = {
         name: tensor.detach().to("cpu", dtype or tensor.dtype).contiguous() for name, tensor in _own_tensors(model)
@@ -105,7 +115,9 @@ def save_weights(path: Path, model: PoetModel, dtype: torch.dtype | None = None,
         digest.update(name.encode())
         digest.update(tensor.view(torch.uint8).numpy().tobytes())
     id = digest.hexdigest()[:12]
-    write_tensors(path, tensors, {"id": id, **{key: str(value) for key, value in metadata.items()}})
+    write_tensors(
+        path, tensors, {"id": id, "vocab": vocab.fingerprint, **{key: str(value) for key, value in metadata.items()}}
+    )
     return id
 
 
@@ -159,18 +171,20 @@ def write_config(path: Path, model: ModelConfig, **rest: object) -> dict[str, An
     return config
 
 
-def write_card(path: Path, name: str, config: Mapping[str, Any]) -> None:
-    """Write the model card that a config.json tells of, unless a person has written a README there; raises SaveError."""
+def write_card(path: Path, config: Mapping[str, Any]) -> None:
+    """Write the model card that a config.json tells of, unless a person wrote a README there; raises SaveError."""
     card = path / CARD
     if card.exists() and not card.read_bytes().startswith(_CARD_MARK.encode()):
         return
     model, train, figures = config["model"], config["train"], config["figures"]
+    measured = [f"{key} {figures[key]:.1f}" for key in ("ppl_char", "ppl_all") if figures[key] is not None]
+    scored = "validation split" if figures["valid_poems"] else "training split, for there is no other"
     lines = [
         _CARD_MARK,
-        f"# {name}",
+        f"# {path.name}",
         "",
         "A character-level poetry model, trained and to be sampled with poetgen:",
-        f'`poetgen sample "春夜喜雨" --checkpoint {name}`.',
+        f"`poetgen sample TITLE --checkpoint {path}`.",
         "",
         "| | |",
         "| --- | --- |",
@@ -180,8 +194,8 @@ def write_card(path: Path, name: str, config: Mapping[str, Any]) -> None:
         f"{figures['valid_poems']:,} to validate with |",
         f"| training | {figures['step']:,} steps, {figures['epoch']:.2f} epochs, {figures['tokens']:,} scored tokens, "
         f"{figures['seconds'] / 60:.1f} minutes, learning rates {', '.join(map(str, train['lr_steps']))} |",
-        f"| validation | ppl_char {figures['ppl_char']:.1f}, ppl_all {figures['ppl_all']:.1f} on "
-        f"{figures['valid_tokens']:,} tokens of the validation split, in the precision of training |",
+        f"| figures | {', '.join(measured)} on {figures['valid_tokens']:,} tokens of the {scored}, in the precision of "
+        "training |",
         "",
         "Form, rhyme and tone are what the model has picked up from its examples; nothing enforces them. It has the",
         "taste and the blind spots of its corpus. The figures are those of the best evaluation, as are the weights.",
@@ -199,7 +213,7 @@ def export(source: Path, target: Path) -> str:
     for name in (CONFIG, VOCAB, CARD):
         if (source / name).exists():
             write_atomic(target / name, (source / name).read_bytes())
-    return save_weights(target / WEIGHTS, loaded.model, torch.float16, source=loaded.id)
+    return save_weights(target / WEIGHTS, loaded.model, loaded.vocab, torch.float16, source=loaded.id)
 
 
 def _own_tensors(model: PoetModel) -> list[tuple[str, Tensor]]:
@@ -213,7 +227,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         version = config["format"]
     except FileNotFoundError:
         raise CheckpointError(f"{path}: missing; copy the whole folder, or train again") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointError(f"{path}: not a config of poetgen ({error}); copy the whole folder again") from error
     if version != FORMAT:
         raise CheckpointError(f"{path}: checkpoint format {version}; this poetgen reads format {FORMAT}")

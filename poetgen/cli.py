@@ -109,7 +109,8 @@ def preprocess(
         str, typer.Option(metavar="|".join(SCRIPTS), help="Script to bring every poem to.")
     ] = PreprocessConfig.script,
     min_count: Annotated[
-        int, typer.Option(help="Leave characters that come less often out of the vocabulary.")
+        int,
+        typer.Option(help="Leave rarer characters out of the vocabulary; 0: under 5, but none of a small corpus."),
     ] = PreprocessConfig.min_count,
     valid_share: Annotated[
         float, typer.Option(help="Share of the poems to validate with.")
@@ -238,7 +239,8 @@ def train(
         again = f"poetgen train --resume --data {data} --out {out}"
         _note(f"stopped at step {trainer.progress.step:,}, and saved; to go on: {again}")
         raise typer.Exit(128 + stops.last)
-    _note(f"{out} holds the best model; try it: poetgen sample 春夜喜雨 --checkpoint {out}")
+    title = "春夜喜雨" if trainer.dataset.vocab.chinese else "TITLE --form free"
+    _note(f"{out} holds the best model; try it: poetgen sample {title} --checkpoint {out}")
 
 
 #: Any of these in a folder says that it holds a run.
@@ -397,7 +399,7 @@ def sample(
     form: Annotated[
         str,
         typer.Option(
-            help="auto (by length), free, 五绝, 七绝, 五律, 七律, 古体, 词, 杂言, or a tune such as 水调歌头."
+            help="auto (by length), free, 五绝, 七绝, 五律, 七律, 古体, 词, 杂言, 散文, or a tune such as 水调歌头."
         ),
     ] = "auto",
     dynasty: Annotated[str, typer.Option(help="Write as in this dynasty: 唐, 宋, ...")] = "",
@@ -583,7 +585,11 @@ def evaluate(
             raise DatasetError(f"{data}: its validation split is empty; preprocess with a greater --valid-share")
     else:
         assert poems is not None
-        split = split_of(read_poems(poems, script_of(poet.vocab)), poet.vocab)
+        found, counts = read_poems(poems, script_of(poet.vocab))
+        if counts.dropped:
+            reasons = ", ".join(f"{tally.poems:,} {reason}" for reason, tally in counts.dropped.items())
+            _note(f"{poems}: left out {counts.read - counts.kept:,} of {counts.read:,} poems: {reasons}")
+        split = split_of(found, poet.vocab)
     with display.Progress() as progress:
         show: Callable[[int, int], None] = lambda done, total: progress.update(  # noqa: E731
             "scoring", done, total, f"{done:,} of {total:,} poems"

@@ -34,10 +34,13 @@ def _share(flag: str, value: float) -> None:
 
 @dataclass(frozen=True)
 class PreprocessConfig:
-    """How to read and clean a corpus; `limit` 0 reads all of it, `jobs` 0 takes every core."""
+    """How to read and clean a corpus; `limit` 0 reads all of it, `jobs` 0 takes every core.
+
+    `min_count` 0 leaves out characters seen fewer than five times, and none of a corpus under a million characters.
+    """
 
     script: Literal["simplified", "traditional", "keep"] = "simplified"
-    min_count: int = 5
+    min_count: int = 0
     min_chars: int = 10
     max_chars: int = 1000
     valid_share: float = 0.02
@@ -47,7 +50,7 @@ class PreprocessConfig:
 
     def __post_init__(self) -> None:
         _choice("--script", self.script, SCRIPTS)
-        _at_least("--min-count", self.min_count, 1)
+        _at_least("--min-count", self.min_count, 0)
         _share("--valid-share", self.valid_share)
         _at_least("--limit", self.limit, 0)
         _at_least("--jobs", self.jobs, 0)
@@ -144,9 +147,8 @@ class TrainConfig:
 class SampleConfig:
     """How to choose each character.
 
-    `form` "auto" takes the regulated form that has `length` characters (punctuation counted), "free" none; with
-    both the poem has exactly `length` characters or, with "free", at most. `top_k` 0 and `top_p` 1 cut nothing;
-    `temperature` 0 takes the likeliest.
+    `length` counts characters with their punctuation, and bounds the poem where its form has no length of its own.
+    `top_p` 1 cuts nothing; `temperature` 0 takes the likeliest.
     """
 
     length: int = 64

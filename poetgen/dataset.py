@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poetgen.errors import CheckpointError, DatasetError
+from poetgen.errors import CheckpointError, DatasetError, SaveError
 from poetgen.files import atomic, write_atomic
 from poetgen.sequence import Layout
 from poetgen.vocab import PAD, Vocab
@@ -250,7 +250,7 @@ def _read_meta(folder: Path) -> dict[str, Any]:
             _ = meta["fingerprint"]
     except FileNotFoundError:
         raise DatasetError(f"{folder}: no prepared dataset here; run poetgen preprocess --out {folder}") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DatasetError(f"{path}: not a prepared dataset ({error}); run poetgen preprocess again") from error
     if version != FORMAT:
         raise DatasetError(f"{path}: dataset format {version}; this poetgen reads format {FORMAT}: preprocess again")
@@ -262,17 +262,20 @@ def _read_split(folder: Path, name: str, meta: dict[str, Any]) -> tuple[Ids, NDA
     for kind in ("tokens", "poems"):
         path = folder / f"{name}.{kind}.npy"
         try:
-            array = np.load(path, mmap_mode="r", allow_pickle=False)
+            array = np.lib.format.open_memmap(path, mode="r")  # never unpickles
         except FileNotFoundError:
             raise DatasetError(f"{path}: missing; run poetgen preprocess again") from None
         except (OSError, ValueError) as error:
             raise DatasetError(f"{path}: cut short or not an array ({error}); run poetgen preprocess again") from error
-        if len(array) != meta["splits"][name][kind]:
+        if array.shape != (meta["splits"][name][kind],):
             raise DatasetError(f"{path}: cut short or of another dataset; run poetgen preprocess again")
         arrays.append(array)
     tokens, poems = arrays
     if poems.dtype != POEM or tokens.dtype.kind != "u":
         raise DatasetError(f"{folder}: {name} arrays are of another version; run poetgen preprocess again")
+    end = int(poems[-1]["start"]) + sum(int(poems[-1][field]) for field in FIELDS) if len(poems) else 0
+    if end != len(tokens):
+        raise DatasetError(f"{folder / name}.poems.npy: of another dataset; run poetgen preprocess again")
     return tokens, poems
 
 
@@ -281,7 +284,10 @@ def write_dataset(folder: Path, vocab: Vocab, splits: dict[str, tuple[Ids, NDArr
 
     A folder without its dataset.json does not load, so a kill leaves no half dataset that looks whole.
     """
-    (folder / "dataset.json").unlink(missing_ok=True)
+    try:
+        (folder / "dataset.json").unlink(missing_ok=True)
+    except OSError as error:
+        raise SaveError(f"{folder}: cannot be written ({error.strerror}); choose another place") from error
     digest = hashlib.sha256()
     vocab_json = vocab.to_json()
     write_atomic(folder / "vocab.json", vocab_json)

@@ -318,6 +318,7 @@ def read_log(path: Path) -> list[dict[str, Any]]:
             step, _ = record["step"], record["kind"]
         except (ValueError, KeyError, TypeError):
             continue
+        record = {key: math.inf if value is None else value for key, value in record.items()}
         if records and records[-1]["step"] > step:
             while records and records[-1]["step"] >= step:
                 records.pop()

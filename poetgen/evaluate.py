@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from poetgen.checkpoint import Checkpoint
-from poetgen.corpus import Cleaner, Poem, documents, read
+from poetgen.corpus import Cleaner, Counts, Poem, Script, documents, read
 from poetgen.dataset import FIELDS, POEM, Split
 from poetgen.errors import SourceError
 from poetgen.perplexity import Scorer, Tally
@@ -19,12 +19,12 @@ from poetgen.vocab import Vocab
 _SEQ_LEN, _ROWS = 256, 64
 
 
-def read_poems(path: Path, script: str = "simplified") -> list[Poem]:
-    """The poems of a file in any format that preprocess reads, forms recognised; raises SourceError.
+def read_poems(path: Path, script: Script = "simplified") -> tuple[list[Poem], Counts]:
+    """The poems of a file in any format that preprocess reads, forms recognised, and what cleaning did to them.
 
-    Nothing is cleaned away for being short, long or a duplicate: what is scored is what the file holds.
+    None is dropped for being short, long or a duplicate, but a poem with holes cannot be scored. Raises SourceError.
     """
-    cleaner = Cleaner(script, min_chars=1, max_chars=10**9)  # type: ignore[arg-type]
+    cleaner = Cleaner(script, min_chars=1, max_chars=10**9)
     poems = []
     for document in documents([path]):
         for record in read(document):
@@ -34,7 +34,7 @@ def read_poems(path: Path, script: str = "simplified") -> list[Poem]:
                 poems.append(Poem(poem.body, poem.title, poem.author, poem.dynasty, poem.tune, form))
     if not poems:
         raise SourceError(f"{path}: no poem in it could be read; see poetgen preprocess --help for the formats")
-    return poems
+    return poems, cleaner.counts
 
 
 def split_of(poems: Sequence[Poem], vocab: Vocab) -> Split:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -26,11 +26,13 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         reason = error.strerror or error
         raise SaveError(f"{path}: cannot be written ({reason}); free some room, or choose another place") from error
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise
 
 
@@ -38,4 +40,3 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     """Write a whole file in one step; raises SaveError."""
     with atomic(path) as file:
         file.write(data.encode() if isinstance(data, str) else data)
-

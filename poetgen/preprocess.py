@@ -38,6 +38,8 @@ _SEP_CHAR = "\ue000"
 _CODE_POINTS = 0x110000
 #: Poems encoded at a time, which bounds the memory of their UTF-32 form.
 _CHUNK = 20_000
+#: Characters from which on a corpus is large enough to do without its rare ones.
+_LARGE = 1_000_000
 #: Bytes of a document handed to one task; small files travel together.
 _TASK_BYTES = 4 << 20
 
@@ -126,10 +128,13 @@ def preprocess(
     all_clauses = likeness.Clauses(all_clauses.hash, all_clauses.length, renumber[all_clauses.poem].astype(np.int32))
     valid = likeness.choose_valid(keys, family, config.valid_share)
     indices = np.flatnonzero(kept)
+    counts.kept = len(indices)
 
     progress("encoding", 0, len(indices))
     keys_of = list(lexicon.keywords(kept))
-    vocab = _vocabulary(poems, indices, config.min_count)
+    characters = sum(len(poems.body[i]) for i in indices.tolist())
+    min_count = config.min_count or (5 if characters >= _LARGE else 1)
+    vocab = _vocabulary(poems, indices, min_count)
     table = _id_table(vocab)
     splits = {}
     for name, side in (("train", ~valid), ("valid", valid)):
@@ -146,7 +151,8 @@ def preprocess(
         **counts.as_dict(),
         "forms": dict(Counter(poems.form[i] or "text" for i in indices.tolist()).most_common()),
         "dynasties": dict(Counter(poems.dynasty[i] or "unknown" for i in indices.tolist()).most_common()),
-        "characters": int(sum(len(poems.body[i]) for i in indices.tolist())),
+        "characters": characters,
+        "min_count": min_count,
         "vocabulary": len(vocab),
         "unknown_tokens": int(sum((tokens == vocab.id("[UNK]")).sum() for tokens, _ in splits.values())),
         "train": {"poems": int((~valid).sum()), "tokens": len(splits["train"][0])},

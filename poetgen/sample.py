@@ -27,12 +27,13 @@ import torch
 from numpy.typing import NDArray
 
 from poetgen.config import SampleConfig
+from poetgen.corpus.poem import PUNCTUATION
 from poetgen.corpus.tunes import TUNES
 from poetgen.errors import UsageError
 from poetgen.model import PoetModel, State
 from poetgen.prosody.forms import FORMS, SHAPES
 from poetgen.sequence import Header, Layout
-from poetgen.vocab import UNK, Vocab
+from poetgen.vocab import UNK, Vocab, is_han
 
 #: Rows that step together. One shape for one poem or ten thousand: matrix products of another shape round
 #: differently, and a poem would depend on its company.
@@ -179,7 +180,7 @@ class Sampler:
         self.vocab = vocab
         self.layout = Layout(vocab)
         self.device = next(model.parameters()).device
-        self._emittable = np.ones(len(vocab), dtype=np.bool_)
+        self._emittable = np.array([_is_verse(token) or not vocab.chinese for token in vocab.tokens])
         self._emittable[vocab.special] = False
 
     def samples(self, jobs: Iterable[Job], constraint: Rule = free) -> Iterator[Sample]:
@@ -217,6 +218,7 @@ class Sampler:
             for row, slot in writing:
                 token = self._choose(logits[row], slot)
                 if token != self.layout.end:
+                    slot.nats += _cost(logits[row], token)
                     char = self.vocab.tokens[token]
                     slot.chars.append(char)
                     yield slot.index, char, None
@@ -254,7 +256,7 @@ class Sampler:
         return self.vocab.id(slot.chars[-1])
 
     def _choose(self, logits: NDArray[np.float64], slot: _Slot) -> int:
-        """A token for a slot from its logits (V,), by its own options and random numbers; counts what it cost."""
+        """A token for a slot from its logits (V,), by its own options and random numbers."""
         allowed = self._emittable.copy()
         allowed[self.layout.end] = slot.plan.may_end and bool(slot.chars)
         mask = slot.constraint("".join(slot.chars)) if slot.constraint else None
@@ -268,10 +270,7 @@ class Sampler:
             ids = ids[np.argpartition(-logits[ids], config.top_k)[: config.top_k]]
         # Candidates by falling score; ties in the order of ids, the same on every machine.
         ids = ids[np.lexsort((ids, -logits[ids]))]
-        token = int(ids[pick(logits[ids], config, slot.random.random())])
-        highest = logits.max()
-        slot.nats += float(highest + np.log(np.exp(logits - highest).sum()) - logits[token])
-        return token
+        return int(ids[pick(logits[ids], config, slot.random.random())])
 
     def _finish(self, slot: _Slot) -> Sample:
         count = max(1, len(slot.chars))
@@ -293,8 +292,21 @@ def pick(scores: NDArray[np.float64], config: SampleConfig, draw: float) -> int:
     return min(int(np.searchsorted(mass, draw * mass[-1], side="right")), len(mass) - 1)
 
 
+def _is_verse(char: str) -> bool:
+    """Whether a character may stand in Chinese verse; names and titles may hold others."""
+    return len(char) == 1 and (is_han(char) or char in PUNCTUATION or char == "\n")
+
+
+def _cost(logits: NDArray[np.float64], token: int) -> float:
+    """What a token costs under logits (V,), in nats."""
+    highest = logits.max()
+    return float(highest + np.log(np.exp(logits - highest).sum()) - logits[token])
+
+
 def _stream(request: Request, config: SampleConfig, number: int) -> np.random.Generator:
     """The random numbers of one poem: those of its seed, request, options and number, and of nothing else."""
+    # 1 and 1.0 ask for the same.
+    config = replace(config, top_p=float(config.top_p), temperature=float(config.temperature))
     name = json.dumps([asdict(request), asdict(config), number], ensure_ascii=False, sort_keys=True)
     return np.random.Generator(np.random.PCG64(int.from_bytes(hashlib.sha256(name.encode()).digest())))
 
@@ -311,7 +323,6 @@ def fit(text: str, vocab: Vocab, flag: str = "title") -> tuple[str, list[str]]:
     Raises UsageError for a text of more than LONGEST_TITLE characters.
     """
     from poetgen.corpus.clean import clean_title
-    from poetgen.vocab import is_han
 
     if len(text) > LONGEST_TITLE:
         raise UsageError(f"a {flag} of {len(text)} characters: give at most {LONGEST_TITLE}")
@@ -320,9 +331,12 @@ def fit(text: str, vocab: Vocab, flag: str = "title") -> tuple[str, list[str]]:
     fitted = text if all(char in vocab for char in text) else clean_title(" ".join(text.split()))
     if any(char not in vocab for char in fitted):
         fitted = _other_script(fitted, vocab)
-    unknown = [char for char in dict.fromkeys(fitted) if char not in vocab]
+    # Latin letters that stray into Chinese titles have taught the model nothing, even where it knows some.
+    chinese = vocab.chinese
+    unknown = [c for c in dict.fromkeys(fitted) if c not in vocab or (chinese and c.isascii() and c.isalnum())]
     dropped = [char for char in unknown if not is_han(char)]
-    fitted = " ".join("".join(char for char in fitted if char not in dropped).split())
+    fitted = " ".join("".join(" " if char in dropped else char for char in fitted).split())
+    dropped = [char for char in dropped if not char.isspace()]
     notes = []
     if dropped:
         notes.append(f"{flag}: left out {' '.join(map(_spell, dropped))}, which the model has never seen")

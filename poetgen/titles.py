@@ -6,7 +6,7 @@
     {"title": "静夜思", "form": "五绝", "seed": 7}
     {"title": "春夜喜雨", "keywords": ["江船", "花"], "temperature": 0.6}
 
-The records that `poetgen sample --json` writes are such lines too, and ask for the same poems again.
+The records that `poetgen sample --json` writes are such lines too: a file of them asks for the same poems again.
 """
 
 from __future__ import annotations

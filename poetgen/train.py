@@ -25,7 +25,7 @@ from torch.nn import functional as F
 from poetgen import checkpoint
 from poetgen.config import TrainConfig
 from poetgen.dataset import Batch, Dataset, Split
-from poetgen.errors import CheckpointError, DatasetError, UsageError
+from poetgen.errors import CheckpointError, DatasetError, SaveError, UsageError
 from poetgen.files import write_atomic
 from poetgen.model import PoetModel, State
 from poetgen.perplexity import Scorer, Tally, to_device
@@ -41,6 +41,8 @@ LOG_EVERY = 10
 DEFAULT_EPOCHS = 10
 #: Scored positions reach the output layer in multiples of this.
 ROUND_SCORED = 256
+#: Options that a resumed run keeps: the shape of the model, and what the place in the data means.
+_FIXED = ("cell", "layers", "hidden", "embed", "tie", "batch_size", "seq_len", "sampling", "seed")
 
 
 def pick_device(name: str) -> torch.device:
@@ -120,8 +122,8 @@ class Trainer:
         self._eval_every = config.eval_every or max(50, min(1000, self._groups))
         if resume:
             self._restore()
+            self._groups = self._plan()[0]
         else:
-            self.out.mkdir(parents=True, exist_ok=True)
             write_atomic(self.out / checkpoint.VOCAB, dataset.vocab.to_json())
 
     # The loop ----------------------------------------------------------------------------------------------------
@@ -143,20 +145,21 @@ class Trainer:
                 if step % LOG_EVERY == 0 or interrupted or evaluating:
                     yield self._log(self._stamp("step") | log.record())
                     log = _Sums()
-                if interrupted:
-                    self.save_state()
-                    yield self._log(self._stamp("end") | {"reason": "interrupted"})
-                    return
+                verdict = None
                 if evaluating:
                     record, verdict = self._evaluate()
                     yield record
                     if verdict in ("jump", "plateau"):
                         yield self._rung(verdict)
+                elif interrupted and not self.progress.evaluations:  # there is no model to sample from yet
+                    self.save_best(self._figures(self.validate()))
+                if evaluating or interrupted:
                     self.save_state()
-                    if verdict == "stop" or share >= 1:
-                        reason = "budget" if share >= 1 else "patience"
-                        yield self._log(self._stamp("end") | {"reason": reason})
-                        return
+                reason = "budget" if share >= 1 else "patience" if verdict == "stop" else ""
+                reason = reason or ("interrupted" if interrupted else "")
+                if reason:
+                    yield self._log(self._stamp("end") | {"reason": reason})
+                    return
             self.progress.epoch, self.progress.group = self.progress.epoch + 1, 0
         yield self._stamp("end") | {"reason": "budget"}  # a finished run, resumed
 
@@ -251,13 +254,7 @@ class Trainer:
         verdict = self.ladder.observe(loss)
         self.progress.evaluations += 1
         self.progress.seconds = time.monotonic() - self._clock
-        record = self._stamp("eval") | {
-            "valid_loss": loss,
-            "ppl_char": tally.ppl_char,
-            "ppl_all": tally.ppl_all,
-            "valid_tokens": tally.all,
-            "best": best,
-        }
+        record = self._figures(tally) | {"valid_loss": loss, "best": best}
         self._log(record)
         if best or self.progress.evaluations == 1:
             self.save_best(record)
@@ -267,6 +264,10 @@ class Trainer:
         """Score the first EVAL_TOKENS or so of the validation split; of the training split where that is empty."""
         split = self.dataset.valid if len(self.dataset.valid) else self.dataset.train
         return self.scorer.tally(self.worker, validation_batches(split, self.config.seq_len, EVAL_TOKENS))
+
+    def _figures(self, tally: Tally) -> Record:
+        figures = {"ppl_char": tally.ppl_char, "ppl_all": tally.ppl_all, "valid_tokens": tally.all}
+        return self._stamp("eval") | figures
 
     def _stamp(self, kind: str) -> Record:
         progress = self.progress
@@ -284,8 +285,12 @@ class Trainer:
         return self._log(self._stamp("rung") | {"why": why})
 
     def _log(self, record: Record) -> Record:
-        with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        path = self.out / "log.jsonl"
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(finite(record)) + "\n")
+        except OSError as error:
+            raise SaveError(f"{path}: cannot be written ({error.strerror}); free some room, then --resume") from error
         return record
 
     # Saving ------------------------------------------------------------------------------------------------------
@@ -298,11 +303,11 @@ class Trainer:
             self.model.config,
             train=asdict(self.config),
             dataset=self.dataset.fingerprint,
-            figures={key: figures[key] for key in kept}
+            figures=finite({key: figures[key] for key in kept})
             | {"train_poems": len(self.dataset.train), "valid_poems": len(self.dataset.valid)},
         )
-        checkpoint.write_card(self.out, self.out.name, config)
-        checkpoint.save_weights(self.out / checkpoint.WEIGHTS, self.model, step=self.progress.step)
+        checkpoint.write_card(self.out, config)
+        checkpoint.save_weights(self.out / checkpoint.WEIGHTS, self.model, self.dataset.vocab, step=self.progress.step)
 
     def save_state(self) -> None:
         """Write what --resume needs: weights, optimizer, schedule, random states, carried state, data position."""
@@ -333,8 +338,9 @@ class Trainer:
         tensors, metadata = checkpoint.read_tensors(path)
         try:
             facts = json.loads(metadata["run"])
-            progress, ladder = Progress(**facts["progress"]), facts["ladder"]
-            fingerprint = facts["dataset"]
+            progress, ladder = Progress(**facts["progress"]), Ladder(**facts["ladder"])
+            fingerprint, options = facts["dataset"], dict(facts["train"])
+            random = tensors["rng.cpu"]
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{path}: not the state of a run ({error}); train again without --resume") from error
         if fingerprint != self.dataset.fingerprint:
@@ -342,6 +348,11 @@ class Trainer:
                 f"{path}: the run was trained on another dataset ({fingerprint}, not {self.dataset.fingerprint}); "
                 "give its --data, or train anew without --resume"
             )
+        for name in _FIXED:
+            given, saved = getattr(self.config, name), options.get(name)
+            if given != saved:
+                flag = f"--{name.replace('_', '-')}"
+                raise UsageError(f"{flag}: the run in {self.out} has {saved}, not {given}, and keeps it; leave it out")
         weights = {name[6:]: tensor for name, tensor in tensors.items() if name.startswith("model.")}
         with torch.no_grad():
             checkpoint.check_fit(self.model, weights, path)
@@ -355,14 +366,14 @@ class Trainer:
                     }
         self._publish()
         parts = [tensors[name] for name in sorted(tensors) if name.startswith("state.")]
-        self.state = tuple(part.to(self.device) for part in parts) or None
-        torch.set_rng_state(tensors["rng.cpu"])
+        self.state = tuple(part.to(self.device, self.dtype) for part in parts) or None
+        torch.set_rng_state(random)
         if self.device.type == "cuda" and "rng.cuda" in tensors:
             torch.cuda.set_rng_state(tensors["rng.cuda"], self.device)
         self.progress = progress
         # Rates, warm-up and patience may have been changed on the command line; where the run stands may not.
-        self.ladder.rung = min(ladder["rung"], len(self.ladder.rates) - 1)
-        self.ladder.best, self.ladder.idle = ladder["best"], ladder["idle"]
+        self.ladder.rung = min(ladder.rung, len(self.ladder.rates) - 1)
+        self.ladder.best, self.ladder.idle = ladder.best, ladder.idle
 
 
 @dataclass
@@ -401,6 +412,11 @@ def validation_batches(split: Split, seq_len: int, tokens: int | None = None) ->
     every = max(1, total // tokens) if tokens else 1
     for group in groups[::every]:
         yield from split.windows(group, seq_len)
+
+
+def finite(record: Record) -> Record:
+    """A record as strict JSON can hold it: None for what is not finite (ppl_char of a text without Han characters)."""
+    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in record.items()}
 
 
 def _parameter_groups(model: PoetModel, weight_decay: float) -> list[dict[str, Any]]:

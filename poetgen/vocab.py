@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -90,6 +91,16 @@ class Vocab:
         """How many Chinese characters the vocabulary holds."""
         return sum(len(token) == 1 and is_han(token) for token in self.tokens)
 
+    @property
+    def chinese(self) -> bool:
+        """Whether this is a vocabulary of Chinese: most of it Han characters."""
+        return 2 * self.han > len(self.tokens)
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the table, by which weights know the vocabulary they were trained with."""
+        return hashlib.sha256(self.to_json().encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
     def to_json(self) -> str:
         """One line per token, so that two vocabularies can be compared with any diff tool."""
         return json.dumps({"format": FORMAT, "tokens": self.tokens}, ensure_ascii=False, indent=0) + "\n"
@@ -107,5 +118,5 @@ class Vocab:
             return cls(tokens)
         except FileNotFoundError:
             raise CheckpointError(f"{path}: missing; copy the whole folder, or make it again") from None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise CheckpointError(f"{path}: not a vocabulary of poetgen ({error}); make the folder again") from error

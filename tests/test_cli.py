@@ -174,7 +174,7 @@ def test_wrong_usage_exits_with_2(run: Run) -> None:
         ("train --out checkpoints/tiny", "checkpoints/tiny holds a run already: --resume goes on with it"),
         ("preprocess --script cuneiform", "--script cuneiform: choose one of"),
         ("preprocess --format docx", "--format docx: choose one of auto"),
-        ("preprocess --min-count 0", "--min-count 0"),
+        ("preprocess --min-count -1", "--min-count -1"),
     ],
 )
 def test_options_that_cannot_be_honoured(args: str, message: str, run: Run, place: Path) -> None:

@@ -1,0 +1,126 @@
+"""Files that are the old one or the new one, whole."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from poetgen.errors import SaveError
+from poetgen.files import atomic, write_atomic
+
+
+def test_a_file_appears_whole_and_alone(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "folder" / "春.txt"
+    write_atomic(path, "春眠\n")
+    assert path.read_bytes() == "春眠\n".encode()
+    write_atomic(path, b"\0\xff")
+    assert path.read_bytes() == b"\0\xff"
+    assert list(path.parent.iterdir()) == [path], "nothing is left beside it"
+
+
+def test_until_the_end_the_old_file_stands(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    write_atomic(path, "old")
+    with atomic(path) as file:
+        file.write(b"new")
+        file.flush()
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+
+
+def test_a_failure_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    write_atomic(path, "old")
+    with pytest.raises(KeyboardInterrupt), atomic(path) as file:
+        file.write(b"half")
+        raise KeyboardInterrupt
+    with pytest.raises(SaveError, match="No space left") as error, atomic(path) as file:
+        file.write(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert str(path) in str(error.value)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_places_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder" / "taken").mkdir(parents=True)
+    for path in (tmp_path / "file" / "a", tmp_path / "file" / "b" / "a", tmp_path / "folder" / "taken", Path("/proc/a")):
+        with pytest.raises(SaveError, match="cannot be written") as error:
+            write_atomic(path, "x")
+        assert str(path) in str(error.value)
+    with pytest.raises(SaveError):
+        write_atomic(tmp_path / ("春" * 300), "x")
+
+
+def test_a_read_only_file_system_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **options: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    # There even removing what was never made is refused, and not as "no such file".
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(SaveError, match="Read-only file system"):
+        write_atomic(tmp_path / "a", "x")
+
+
+def in_a_process(code: str, *args: object) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", code, *map(str, args)], stdout=subprocess.PIPE)
+
+
+def test_a_disk_that_fills_up(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    write_atomic(path, "old")
+    code = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from poetgen.errors import SaveError\n"
+        "from poetgen.files import write_atomic\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try: write_atomic(Path(sys.argv[1]), b'x' * 100_000)\n"
+        "except SaveError as error: print(error)\n"
+    )
+    process = in_a_process(code, path)
+    told = process.communicate()[0].decode()
+    assert told == f"{path}: cannot be written (File too large); free some room, or choose another place\n"
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("wait", [0.0, 0.003, 0.01, 0.02, 0.03])
+def test_a_kill_while_writing_leaves_a_whole_file(wait: float, tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    size = 1_000_000
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from poetgen.files import write_atomic\n"
+        "for turn in range(10**6):\n"
+        f"    write_atomic(Path(sys.argv[1]), bytes([turn % 256]) * {size})\n"
+        "    if turn == 1: print('on', flush=True)\n"
+    )
+    process = in_a_process(code, path)
+    assert process.stdout is not None and process.stdout.readline() == b"on\n"
+    time.sleep(wait)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    data = path.read_bytes()
+    assert len(data) == size and len(set(data)) == 1
+    write_atomic(path, "and what the kill left lying is no hindrance")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_caller_s_error_is_not_hidden(tmp_path: Path) -> None:
+    def fail(write: Callable[[bytes], int]) -> None:
+        write(b"half")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), atomic(tmp_path / "a") as file:
+        fail(file.write)
+    assert list(tmp_path.iterdir()) == []
