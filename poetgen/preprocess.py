@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 from poetgen.config import PreprocessConfig
 from poetgen.corpus import Cleaner, Counts, Document, documents, keywords, likeness, read
 from poetgen.dataset import FIELDS, POEM, write_dataset
-from poetgen.errors import SourceError
+from poetgen.errors import SourceError, UsageError
 from poetgen.files import write_atomic
 from poetgen.sequence import CONTROL, SEP, control, form_of
-from poetgen.vocab import Vocab
+from poetgen.vocab import UNK, Vocab
 
 #: Told the stage, what is done and what there is to do (bytes or poems).
 ProgressCallback = Callable[[str, int, int], None]
@@ -87,8 +87,9 @@ def preprocess(
 ) -> dict[str, Any]:
     """Write a prepared dataset into `out` and return its report.
 
-    Raises SourceError where a source cannot be read or holds no poem that can be kept, SaveError where `out` cannot
-    be written. Nothing in `out` changes before every source has been read.
+    Raises SourceError where a source cannot be read or holds no poem that can be kept, UsageError where `min_count`
+    leaves no character, SaveError where `out` cannot be written. Nothing in `out` changes before every source has
+    been read.
     """
     began = time.perf_counter()
     passed_over: Counter[str] = Counter()
@@ -127,6 +128,8 @@ def preprocess(
     keys = keys[kept]
     all_clauses = likeness.Clauses(all_clauses.hash, all_clauses.length, renumber[all_clauses.poem].astype(np.int32))
     valid = likeness.choose_valid(keys, family, config.valid_share)
+    if valid.all():  # as may happen to a handful of poems
+        valid[:] = False
     indices = np.flatnonzero(kept)
     counts.kept = len(indices)
 
@@ -135,6 +138,8 @@ def preprocess(
     characters = sum(len(poems.body[i]) for i in indices.tolist())
     min_count = config.min_count or (5 if characters >= _LARGE else 1)
     vocab = _vocabulary(poems, indices, min_count)
+    if len(vocab) == len(Vocab.build({}, CONTROL)):
+        raise UsageError(f"--min-count {min_count}: no character comes as often; give a smaller number")
     table = _id_table(vocab)
     splits = {}
     for name, side in (("train", ~valid), ("valid", valid)):
@@ -154,7 +159,7 @@ def preprocess(
         "characters": characters,
         "min_count": min_count,
         "vocabulary": len(vocab),
-        "unknown_tokens": int(sum((tokens == vocab.id("[UNK]")).sum() for tokens, _ in splits.values())),
+        "unknown_tokens": int(sum((tokens == UNK).sum() for tokens, _ in splits.values())),
         "train": {"poems": int((~valid).sum()), "tokens": len(splits["train"][0])},
         "valid": {"poems": int(valid.sum()), "tokens": len(splits["valid"][0])},
         "leak_check": {

@@ -51,7 +51,12 @@ def test_a_failure_while_writing_leaves_the_old_file(tmp_path: Path) -> None:
 def test_places_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "folder" / "taken").mkdir(parents=True)
-    for path in (tmp_path / "file" / "a", tmp_path / "file" / "b" / "a", tmp_path / "folder" / "taken", Path("/proc/a")):
+    for path in (
+        tmp_path / "file" / "a",
+        tmp_path / "file" / "b" / "a",
+        tmp_path / "folder" / "taken",
+        Path("/proc/a"),
+    ):
         with pytest.raises(SaveError, match="cannot be written") as error:
             write_atomic(path, "x")
         assert str(path) in str(error.value)

@@ -20,7 +20,7 @@ from poetgen.config import PreprocessConfig, SampleConfig
 from poetgen.corpus import likeness
 from poetgen.corpus.poem import clauses
 from poetgen.dataset import FIELDS, Dataset, Split
-from poetgen.errors import DatasetError, SaveError, SourceError
+from poetgen.errors import DatasetError, SaveError, SourceError, UsageError
 from poetgen.preprocess import preprocess
 from poetgen.prosody.forms import FORMS
 from poetgen.sample import Request, Sampler
@@ -111,7 +111,7 @@ def test_every_poem_comes_out_as_it_went_in(corpus: Path, prepared: Path) -> Non
             f"[{form_of(body)}][{poem['dynasty']}][AUTHOR]{poem['author']}[TITLE]{poem['title']}[BODY]{body}[END]"
         )
     keywords = re.compile(r"\[KEYWORDS\](.*?)(?=\[TITLE\])")
-    assert [keywords.sub("", sequence) for sequence in found] == sorted(expected)
+    assert sorted(keywords.sub("", sequence) for sequence in found) == sorted(expected)
     assert {form_of(body_of(make_poem(number))) for number in range(4)} == {"五绝", "七绝", "五律", "七律"}
     for sequence in found:
         words = keywords.search(sequence)
@@ -157,12 +157,13 @@ def test_plain_text_has_no_form(tmp_path: Path) -> None:
     report = preprocess([source], tmp_path / "out", replace(PLAIN, format="text", valid_share=0))
     dataset = Dataset.load(tmp_path / "out")
     ids, start = dataset.train.sequence(0)
-    assert dataset.vocab.decode(ids) == "[BODY]It was the best of times.\nIt was the worst of times.\n[END]"
+    assert dataset.vocab.decode(ids) == "[BODY]It was the best of times.\nIt was the worst of times.[END]"
     assert start == 0 and report["forms"] == {"text": 1}
 
 
 def test_more_characters_than_two_bytes_can_count(tmp_path: Path) -> None:
     points = [*range(0x3400, 0x4DB0), *range(0x4E00, 0x9FFF), *range(0x20000, 0x2A6D0)]
+    points.remove(ord("囗"))  # which stands for a lost character
     assert len(points) > 1 << 16
     lines = ["".join(map(chr, points[at : at + 7])) for at in range(0, len(points), 7)]
     poems = [{"title": "", "content": "，".join(lines[at : at + 100]) + "。"} for at in range(0, len(lines), 100)]
@@ -187,7 +188,7 @@ def test_duplicates_are_dropped_and_counted(tmp_path: Path) -> None:
         "exact duplicate": 1,
         "near duplicate": 1,
     }
-    assert report["dropped"]["exact duplicate"]["examples"][0]["origin"].endswith("poems.jsonl:2")
+    assert report["dropped"]["exact duplicate"]["examples"][0]["origin"].endswith("poems.jsonl, line 2")
     assert report["train"]["poems"] + report["valid"]["poems"] == 3
 
 
@@ -245,18 +246,35 @@ def test_a_corpus_of_three_poems(tmp_path: Path) -> None:
     dataset, report = prepare(tmp_path, [make_poem(number) for number in range(3)])
     assert report["train"]["poems"] + report["valid"]["poems"] == 3
     config = replace(TINY, batch_size=2, epochs=1)
-    if not len(dataset.train):
-        pytest.fail("all three poems are for validation")
     for _ in Trainer(dataset, config, tmp_path / "run").run():
         pass
     loaded = Checkpoint.load(tmp_path / "run")
     (poem,) = Sampler(loaded.model, loaded.vocab).samples([(Request("春"), SampleConfig(seed=1))])
-    assert len(poem.text) == 64 and set(poem.text) <= set(CHARACTERS + "，。")
+    assert len(poem.text) == 64 and set(poem.text) <= set(CHARACTERS + "李白杜甫苏轼，。")
+
+
+def test_training_is_never_left_without_a_poem(tmp_path: Path) -> None:
+    dataset, _ = prepare(tmp_path, [make_poem(number) for number in range(3)], valid_share=0.999)
+    assert (len(dataset.train), len(dataset.valid)) == (3, 0)
+
+
+def test_only_a_large_corpus_loses_its_rare_characters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    poems = [make_poem(number) for number in range(20)]
+    assert prepare(tmp_path, poems, min_count=0)[1]["unknown_tokens"] == 0
+    monkeypatch.setattr(module, "_LARGE", 100)
+    first, second = (prepare(tmp_path, poems, min_count=count)[1] for count in (0, 5))
+    assert first["unknown_tokens"] > 0 and first["fingerprint"] == second["fingerprint"]
 
 
 def test_without_validation_poems(tmp_path: Path) -> None:
     dataset, report = prepare(tmp_path, [make_poem(number) for number in range(9)], valid_share=0.0)
     assert (len(dataset.train), len(dataset.valid), report["valid"]["tokens"]) == (9, 0, 0)
+
+
+def test_a_min_count_that_leaves_no_character(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--min-count 1000: no character comes as often"):
+        prepare(tmp_path, [make_poem(1)], min_count=1000)
+    assert not (tmp_path / "out").exists()
 
 
 def test_limit_takes_the_first_poems(tmp_path: Path) -> None:

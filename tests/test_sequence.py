@@ -7,7 +7,7 @@ from poetgen.prosody.forms import FORMS
 from poetgen.sequence import CONTROL, Header, Layout, control, form_of
 from poetgen.vocab import UNK, Vocab
 
-VOCAB = Vocab.build({char: 1 for char in "静夜思李白明月故乡水调歌头"}, CONTROL)
+VOCAB = Vocab.build(dict.fromkeys("静夜思李白明月故乡水调歌头", 1), CONTROL)
 LAYOUT = Layout(VOCAB)
 
 

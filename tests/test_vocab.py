@@ -26,7 +26,7 @@ def test_min_count_leaves_rare_characters_out() -> None:
 
 
 def test_control_tokens_are_never_read_from_text() -> None:
-    vocab = Vocab.build({char: 1 for char in "[END]"}, control=["[END]"])
+    vocab = Vocab.build(dict.fromkeys("[END]", 1), control=["[END]"])
     assert vocab.id("[END]") not in vocab.encode("[END]")
     assert vocab.decode(vocab.encode("[END]")) == "[END]"
 
