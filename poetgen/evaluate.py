@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +28,8 @@ def read_poems(path: Path, script: Script = "simplified") -> tuple[list[Poem], C
     cleaner = Cleaner(script, min_chars=1, max_chars=10**9)
     poems = []
     for document in documents([path]):
-        for record in read(document):
-            poem = cleaner.clean(record)
-            if poem is not None:
-                form = form_of(poem.body, poem.tune) if record.verse else ""
-                poems.append(Poem(poem.body, poem.title, poem.author, poem.dynasty, poem.tune, form))
+        for record, poem in cleaner.clean_all(read(document)):
+            poems.append(replace(poem, form=form_of(poem.body, poem.tune) if record.verse else ""))
     if not poems:
         raise SourceError(f"{path}: no poem in it could be read; see poetgen preprocess --help for the formats")
     return poems, cleaner.counts

@@ -231,10 +231,7 @@ def _work(task: list[Document], config: PreprocessConfig) -> Part:
     poems, passed_over = Poems(), Counter[str]()
     texts = []
     for document in task:
-        for record in read(document, config.format, passed_over=passed_over):
-            poem = cleaner.clean(record)
-            if poem is None:
-                continue
+        for record, poem in cleaner.clean_all(read(document, config.format, passed_over=passed_over)):
             poems.title.append("" if poem.title == poem.tune else poem.title)
             poems.author.append(poem.author)
             poems.dynasty.append(poem.dynasty)

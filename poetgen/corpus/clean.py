@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -485,8 +485,14 @@ RULES: Final = (
 )
 
 
+#: Body, title, author and tune.
+_Fields = tuple[str, str, str, str]
+#: Poems whose script is converted in one call.
+_TOGETHER: Final = 256
+
+
 class Cleaner:
-    """Cleans records one by one, and counts what it does.
+    """Cleans records, and counts what it does.
 
     One cleaner serves one process; the counts of several add up with `+=`. It is made anew in each worker from the
     same arguments, for OpenCC's converters do not travel between processes.
@@ -505,6 +511,22 @@ class Cleaner:
 
     def clean(self, record: Record) -> Poem | None:
         """The poem that a record holds, or None when it was dropped; `counts` says what was done, and why."""
+        return next((poem for _, poem in self.clean_all([record])), None)
+
+    def clean_all(self, records: Iterable[Record]) -> Iterator[tuple[Record, Poem]]:
+        """The records that are kept, each with its poem, in their order."""
+        kept: list[tuple[Record, _Fields]] = []
+        for record in records:
+            fields = self._fields(record)
+            if fields is not None:
+                kept.append((record, fields))
+            if len(kept) == _TOGETHER:
+                yield from self._converted(kept)
+                kept = []
+        yield from self._converted(kept)
+
+    def _fields(self, record: Record) -> _Fields | None:
+        """Body, title, author and tune by all rules but that of script."""
         self.counts.read += 1
         raw = "\n".join(record.paragraphs)
         try:
@@ -514,16 +536,20 @@ class Cleaner:
             return None
         title = self._counted("titles", clean_title, record.title, record.origin)
         author = self._counted("authors", clean_author, record.author, record.origin)
-        tune = record.tune if record.tune not in _UNTITLED else ""
-        if self._convert is not None:
-            # One call for all fields: they are short, and a call costs more than its characters.
-            converted = self._convert(f"{body}\0{title}\0{author}\0{tune}").split("\0")
-            if len(converted) == 4:
-                before, (body, title, author, tune) = body, converted
-                if body != before:
-                    self.counts.rules.setdefault("script", Tally()).add(record.origin, before, body)
+        tune = record.tune.replace("\0", "") if record.tune not in _UNTITLED else ""
         self.counts.kept += 1
-        return Poem(body, title=title, author=author, dynasty=record.dynasty, tune=tune)
+        return body, title, author, tune
+
+    def _converted(self, kept: list[tuple[Record, _Fields]]) -> Iterator[tuple[Record, Poem]]:
+        """Bring many poems to the script in one call: a call costs more than the characters of a poem."""
+        converted = [fields for _, fields in kept]
+        if self._convert is not None and kept:
+            text = self._convert("\0".join("\0".join(fields) for fields in converted)).split("\0")
+            converted = list(zip(*(text[place::4] for place in range(4)), strict=True))
+        for (record, (before, *_)), (body, title, author, tune) in zip(kept, converted, strict=True):
+            if body != before:
+                self.counts.rules.setdefault("script", Tally()).add(record.origin, before, body)
+            yield record, Poem(body, title=title, author=author, dynasty=record.dynasty, tune=tune)
 
     def _counted(self, rule: str, apply: Callable[[str], str], text: str, origin: str) -> str:
         after = apply(text)
