@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -219,6 +220,10 @@ def _parts(found: list[Document], config: PreprocessConfig, progress: ProgressCa
                 yield waiting[0][1].result()
                 done += sum(document.size for document in waiting.pop(0)[0])
                 progress("reading", done, total)
+        except BrokenProcessPool as error:
+            raise SourceError(
+                "a process that reads was killed, most likely for want of memory; give --jobs 1, or smaller sources"
+            ) from error
         finally:
             for _, future in waiting:
                 future.cancel()

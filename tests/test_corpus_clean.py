@@ -496,3 +496,12 @@ def test_the_real_archive() -> None:
         for p in poems
     )
     assert sum(bool(re.search("一作|卷[一二三四五六七八九]+[，。]", p.body)) for p in poems) <= 2
+
+
+def test_half_a_surrogate_pair_is_no_text() -> None:
+    cleaner = Cleaner()
+    lines = ("春眠不觉晓，处处闻啼鸟。", "夜来风雨声，花落知多少。")
+    poem = cleaner.clean(Record("here", lines, title="春\ud800晓", author="孟\udc00", tune="\ud800"))
+    assert poem is not None and (poem.title, poem.author, poem.tune) == ("春晓", "", "")
+    assert cleaner.clean(Record("here", ("春眠不觉晓，处处闻\ud800鸟。", *lines))) is None
+    json.dumps(cleaner.counts.as_dict(), ensure_ascii=False).encode()

@@ -67,7 +67,8 @@ def _around(text: str, other: str) -> str:
     text, other = text.replace("\n", ""), other.replace("\n", "")
     at = next((i for i, (a, b) in enumerate(zip(text, other, strict=False)) if a != b), 0)
     start = max(0, at - 20)
-    return text[start : start + _EXAMPLE_LENGTH]
+    # Half a surrogate pair, from a broken escape in JSON, could not be written into the report.
+    return text[start : start + _EXAMPLE_LENGTH].encode("utf-8", "replace").decode()
 
 
 @dataclass(slots=True)
@@ -284,7 +285,7 @@ def cut_sources(text: str) -> str:
 # ---- holes
 
 _HOLE: Final = re.compile("[□○◯■●◎◇△▢〓囗⿰-⿻\u2160-\u2188]")
-_UNREADABLE: Final = re.compile("[\ufffd\ue000-\uf8ff\U000f0000-\U0010ffff]")
+_UNREADABLE: Final = re.compile("[\ufffd\ud800-\udfff\ue000-\uf8ff\U000f0000-\U0010ffff]")
 _LETTER: Final = re.compile(f"[^\\W\\d_{_HAN}]")
 _LATIN: Final = re.compile(r"[0-9A-Za-z\u00c0-\u024f\u2460-\u24ff]+(?:[ .'/%-]*[0-9A-Za-z\u00c0-\u024f]+)*")
 
@@ -536,7 +537,7 @@ class Cleaner:
             return None
         title = self._counted("titles", clean_title, record.title, record.origin)
         author = self._counted("authors", clean_author, record.author, record.origin)
-        tune = record.tune.replace("\0", "") if record.tune not in _UNTITLED else ""
+        tune = _UNREADABLE.sub("", record.tune.replace("\0", ""))[:_MAX_TITLE] if record.tune not in _UNTITLED else ""
         self.counts.kept += 1
         return body, title, author, tune
 
