@@ -150,7 +150,7 @@ def test_help_ends_with_an_example_that_parses(name: str) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_commands_parse(page: Path) -> None:
     found = [args for block in blocks(page, "sh") for args in commands(block)]
-    assert found
+    assert found or page.name == "costs.md"  # which tells of scripts, not of commands
     for args in found:
         parse(args)
 
