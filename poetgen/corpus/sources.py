@@ -220,7 +220,7 @@ def _read_member(document: Document) -> bytes:
         return b"".join(pieces)
     except (zipfile.BadZipFile, zlib.error, EOFError, IndexError) as error:
         raise SourceError(f"{document.name}: damaged in the archive ({error}). Download the archive again.") from error
-    except (OSError, NotImplementedError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise SourceError(_cannot_read(document.name, error)) from error
 
 
@@ -231,7 +231,7 @@ def _archive(path: Path) -> zipfile.ZipFile:
         return _open_archive(path, status.st_size, status.st_mtime_ns, os.getpid())
     except zipfile.BadZipFile as error:
         raise SourceError(f"{path}: not a .zip archive, or a damaged one ({error}). Download it again.") from error
-    except (OSError, NotImplementedError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise SourceError(_cannot_read(str(path), error)) from error
 
 
