@@ -475,3 +475,13 @@ def test_dynasties(name: str, expected: str) -> None:
 )
 def test_dynasties_of_places(place: str, expected: str) -> None:
     assert dynasty_of_place(place) == expected
+
+
+def test_a_line_of_json_that_holds_no_poem_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "odd.jsonl"
+    lines = ['{"title": "春", "content": "春眠不觉晓"}', '{"title": 5, "paragraphs": [1, 2]}', '{"a": 1}']
+    path.write_text("\n".join(lines), encoding="utf-8")
+    passed_over: Counter[str] = Counter()
+    (document,) = documents([path])
+    assert [record.title for record in read(document, passed_over=passed_over)] == ["春"]
+    assert passed_over == {"line without a poem": 2}

@@ -120,9 +120,9 @@ def _json(text: str, name: str, counts: Counter[str]) -> Iterator[Record]:
     except RecursionError as error:
         raise SourceError(f"{name}: JSON nested too deeply to be poems.") from error
     place = _Place(name)
-    found = 0
-    for number, record in enumerate(_walk(value, place, {}, counts), 1):
-        found = number
+    found = False
+    for record in _walk(value, place, {}, counts):
+        found = True
         yield record
     if not found and not place.recognised:
         counts["JSON without poems"] += 1
@@ -141,7 +141,12 @@ def _json_lines(text: str, name: str, counts: Counter[str]) -> Iterator[Record]:
         except RecursionError as error:
             raise SourceError(f"{name}, line {number}: JSON nested too deeply to be a poem.") from error
         place.number = number - 1
-        yield from _walk(value, place, {}, counts)
+        before, found = counts.total(), False
+        for record in _walk(value, place, {}, counts):
+            found = True
+            yield record
+        if not found and counts.total() == before:
+            counts["line without a poem"] += 1
 
 
 def _broken(name: str, line: int, error: json.JSONDecodeError) -> SourceError:
