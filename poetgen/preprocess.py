@@ -39,8 +39,10 @@ _SEP_CHAR = "\ue000"
 _CODE_POINTS = 0x110000
 #: Poems encoded at a time, which bounds the memory of their UTF-32 form.
 _CHUNK = 20_000
-#: Characters from which on a corpus is large enough to do without its rare ones.
-_LARGE = 1_000_000
+#: A corpus of so many characters, and so many different ones, can do without those that it has seldom.
+_LARGE, _DIVERSE = 1_000_000, 1_000
+#: Passages from which on a text is long enough for its end to be held out.
+_LONG_TEXT = 10
 #: Bytes of a document handed to one task; small files travel together.
 _TASK_BYTES = 4 << 20
 
@@ -56,6 +58,7 @@ class Poems:
     form: list[str] = field(default_factory=list)
     body: list[str] = field(default_factory=list)
     origin: list[str] = field(default_factory=list)
+    side: list[str] = field(default_factory=list)  # "train" or "valid" where its place in a text decides, else ""
 
     def __len__(self) -> int:
         return len(self.body)
@@ -128,17 +131,19 @@ def preprocess(
     family = renumber[family]
     keys = keys[kept]
     all_clauses = likeness.Clauses(all_clauses.hash, all_clauses.length, renumber[all_clauses.poem].astype(np.int32))
-    valid = likeness.choose_valid(keys, family, config.valid_share)
+    indices = np.flatnonzero(kept)
+    sides = np.array([poems.side[i] for i in indices.tolist()])
+    valid = np.where(sides == "", likeness.choose_valid(keys, family, config.valid_share), sides == "valid")
     if valid.all():  # as may happen to a handful of poems
         valid[:] = False
-    indices = np.flatnonzero(kept)
     counts.kept = len(indices)
 
     progress("encoding", 0, len(indices))
     keys_of = list(lexicon.keywords(kept))
     characters = sum(len(poems.body[i]) for i in indices.tolist())
-    min_count = config.min_count or (5 if characters >= _LARGE else 1)
-    vocab = _vocabulary(poems, indices, min_count)
+    seen = _count(poems, indices)
+    min_count = config.min_count or (5 if characters >= _LARGE and len(seen) >= _DIVERSE else 1)
+    vocab = Vocab.build(seen, CONTROL, min_count)
     if len(vocab) == len(Vocab.build({}, CONTROL)):
         raise UsageError(f"--min-count {min_count}: no character comes as often; give a smaller number")
     table = _id_table(vocab)
@@ -234,8 +239,9 @@ def _work(task: list[Document], config: PreprocessConfig) -> Part:
     began = time.perf_counter()
     cleaner = Cleaner(config.script, config.min_chars, config.max_chars)
     poems, passed_over = Poems(), Counter[str]()
-    texts = []
+    words_from, clauses_from = [], []
     for document in task:
+        first = len(poems)
         for record, poem in cleaner.clean_all(read(document, config.format, passed_over=passed_over)):
             poems.title.append("" if poem.title == poem.tune else poem.title)
             poems.author.append(poem.author)
@@ -244,12 +250,26 @@ def _work(task: list[Document], config: PreprocessConfig) -> Part:
             poems.form.append(form_of(poem.body, poem.tune) if record.verse else "")
             poems.body.append(poem.body)
             poems.origin.append(record.origin)
-            texts.append(f"{poem.title}\n{poem.body}" if record.verse else "")
-    hashes = likeness.hash_clauses(poems.body)
+            words_from.append(f"{poem.title}\n{poem.body}" if record.verse else "")
+            # Lines of prose come again (who speaks in a play) and make no kin: a passage counts as one clause.
+            clauses_from.append(poem.body if record.verse else likeness.as_one_clause(poem.body))
+            poems.side.append("" if record.verse else "train")
+        _hold_out_end(poems.side, first, config.valid_share)
+    hashes = likeness.hash_clauses(clauses_from)
     cutting = time.perf_counter()
-    words = keywords.cut(texts)
+    words = keywords.cut(words_from)
     ended = time.perf_counter()
     return Part(poems, hashes, words, cleaner.counts, passed_over, ended - began, ended - cutting)
+
+
+def _hold_out_end(side: list[str], first: int, share: float) -> None:
+    """Put the last passages of a text, which begins at `first`, into validation; short texts are left to their hash."""
+    passages = [index for index in range(first, len(side)) if side[index]]
+    held = max(1, round(share * len(passages))) if share and len(passages) >= _LONG_TEXT else 0
+    for index in passages:
+        side[index] = "" if len(passages) < _LONG_TEXT else "train"
+    for index in passages[len(passages) - held :]:
+        side[index] = "valid"
 
 
 # Choosing --------------------------------------------------------------------------------------------------------
@@ -280,14 +300,13 @@ def _reasons(counts: Counts) -> str:
 # Encoding --------------------------------------------------------------------------------------------------------
 
 
-def _vocabulary(poems: Poems, indices: NDArray[np.int64], min_count: int) -> Vocab:
-    """Every character of titles, authors, tunes and bodies, counted over both splits."""
+def _count(poems: Poems, indices: NDArray[np.int64]) -> dict[str, int]:
+    """How often each character stands in titles, authors, tunes and bodies of both splits."""
     counts = np.zeros(_CODE_POINTS, dtype=np.int64)
     for chunk in _chunks(indices):
         text = "".join(poems.title[i] + poems.author[i] + poems.tune[i] + poems.body[i] for i in chunk)
         counts += np.bincount(_code_points(text), minlength=_CODE_POINTS)
-    seen = np.flatnonzero(counts).tolist()
-    return Vocab.build({chr(point): int(counts[point]) for point in seen}, CONTROL, min_count)
+    return {chr(point): int(counts[point]) for point in np.flatnonzero(counts).tolist()}
 
 
 def _id_table(vocab: Vocab) -> NDArray[np.uint32]:

@@ -234,7 +234,7 @@ def test_plain_text_is_cut_into_passages_that_give_the_text_back(tmp_path: Path)
     paragraph = "却说那日天色已晚，众人各自散去。" * 20
     text = "\n\n".join(f"{number}{paragraph}\n{paragraph}" for number in range(30))
     found = records(tmp_path, text)
-    assert "\n\n".join("\n".join(r.paragraphs) for r in found) == text
+    assert len(found) > 5 and "".join("\n".join(r.paragraphs) for r in found) == text
     assert not any(r.verse for r in found)
     assert all(len("\n".join(r.paragraphs)) <= 2000 for r in found)
 
@@ -245,7 +245,8 @@ def test_no_passage_loses_text(text: str) -> None:
     from poetgen.corpus.readers import _passages
 
     found = list(_passages(text, "a"))
-    assert "".join("".join(r.paragraphs) for r in found).replace(" ", "") == "".join(text.split())
+    kept = "".join("\n".join(r.paragraphs) for r in found)
+    assert kept.replace(" ", "").replace("\n", "") == "".join(text.split()), "only blank passages are left out"
     assert all(len("\n".join(r.paragraphs)) <= 2000 for r in found)
 
 

@@ -161,6 +161,35 @@ def test_plain_text_has_no_form(tmp_path: Path) -> None:
     assert start == 0 and report["forms"] == {"text": 1}
 
 
+def speeches(count: int) -> str:
+    """A play: the same few names before speeches of which no two are alike."""
+    lines = (f"{('Ophelia', 'First Clown')[n % 2]}:\nWord {n} and word {7 * n}, my lord.\n\n" for n in range(count))
+    return "".join(lines)
+
+
+def test_the_end_of_a_long_text_is_held_out(tmp_path: Path) -> None:
+    play = speeches(800).strip("\n")
+    source = tmp_path / "play.txt"
+    source.write_text(play, encoding="utf-8")
+    report = preprocess([source], tmp_path / "out", replace(PLAIN, format="text", valid_share=0.1))
+    dataset = Dataset.load(tmp_path / "out")
+
+    def text(split: Split) -> str:
+        return "".join(dataset.vocab.decode(split.fields(i)["body"]) for i in range(len(split)))
+
+    assert text(dataset.train) + text(dataset.valid) == play, "in order, and nothing lost"
+    assert 0.05 < len(text(dataset.valid)) / len(play) < 0.15
+    assert report["forms"] == {"text": len(dataset.train) + len(dataset.valid)}
+
+
+def test_a_large_text_of_few_characters_keeps_them_all(tmp_path: Path) -> None:
+    source = tmp_path / "play.txt"
+    source.write_text(speeches(26_000) + "Zounds, & $3!", encoding="utf-8")
+    report = preprocess([source], tmp_path / "out", replace(PLAIN, format="text", min_count=0))
+    assert report["characters"] > 1_000_000
+    assert (report["min_count"], report["unknown_tokens"]) == (1, 0)
+
+
 def test_more_characters_than_two_bytes_can_count(tmp_path: Path) -> None:
     points = [*range(0x3400, 0x4DB0), *range(0x4E00, 0x9FFF), *range(0x20000, 0x2A6D0)]
     points.remove(ord("囗"))  # which stands for a lost character
@@ -262,6 +291,8 @@ def test_only_a_large_corpus_loses_its_rare_characters(tmp_path: Path, monkeypat
     poems = [make_poem(number) for number in range(20)]
     assert prepare(tmp_path, poems, min_count=0)[1]["unknown_tokens"] == 0
     monkeypatch.setattr(module, "_LARGE", 100)
+    assert prepare(tmp_path, poems, min_count=0)[1]["unknown_tokens"] == 0, "an alphabet is kept whole"
+    monkeypatch.setattr(module, "_DIVERSE", 10)
     first, second = (prepare(tmp_path, poems, min_count=count)[1] for count in (0, 5))
     assert first["unknown_tokens"] > 0 and first["fingerprint"] == second["fingerprint"]
 

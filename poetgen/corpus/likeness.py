@@ -20,6 +20,7 @@ LEAST_SHARED = 5
 NEAR = 0.75
 
 _ENDS = np.array([ord(mark) for mark in "，。？！；：\n"], dtype=np.uint32)
+_NO_ENDS = dict.fromkeys(_ENDS.tolist())
 _PAUSE = ord("、")
 
 U64 = NDArray[np.uint64]
@@ -44,6 +45,15 @@ def _mix(x: U64) -> U64:
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
+
+
+def as_one_clause(body: str) -> str:
+    """A body without the marks that part clauses.
+
+    >>> as_one_clause("白日依山尽，黄河入海流。")
+    '白日依山尽黄河入海流'
+    """
+    return body.translate(_NO_ENDS)
 
 
 def hash_clauses(bodies: Sequence[str]) -> Clauses:

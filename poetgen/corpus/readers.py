@@ -319,7 +319,7 @@ def _passages(text: str, name: str) -> Iterator[Record]:
     start, number = 0, 0
     while start < len(text):
         end = _cut(text, start)
-        passage = text[start:end].strip("\n")
+        passage = text[start:end]  # its line ends with it: passages in a row give the text back
         if passage.strip():
             number += 1
             yield Record(f"{name}, passage {number}", tuple(passage.split("\n")), dynasty=dynasty_name, verse=False)
