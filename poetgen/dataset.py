@@ -61,6 +61,15 @@ GIVEN = ("form", "tune", "title")
 ROUND = 8
 
 
+def rows_of(part: int, parts: int, rows: int) -> slice:
+    """The rows that one of some parts has, of `rows` in all: contiguous, in order, as even as can be, perhaps none.
+
+    >>> [rows_of(part, 2, 5) for part in range(2)]
+    [slice(0, 2, None), slice(2, 5, None)]
+    """
+    return slice(rows * part // parts, rows * (part + 1) // parts)
+
+
 @dataclass(frozen=True)
 class Group:
     """Poems that are batched together: their numbers (B,), the header fields each shows (B, fields), time steps."""
@@ -68,6 +77,11 @@ class Group:
     poems: NDArray[np.int64]
     shown: NDArray[np.bool_]
     length: int
+
+    def part(self, part: int, parts: int) -> Group:
+        """The poems of one of some parts, by rows_of."""
+        rows = rows_of(part, parts, len(self.poems))
+        return Group(self.poems[rows], self.shown[rows], self.length)
 
 
 @dataclass(frozen=True)
@@ -118,6 +132,18 @@ class Split:
         ids.extend(body.tolist())
         ids.append(self.layout.end)
         return ids, start
+
+    def frequencies(self) -> NDArray[np.int64]:
+        """(V,) how often each token comes in the bodies and after them, where poem batches are scored."""
+        body = self.poems["body"].astype(np.int64)
+        before = sum((self.poems[name].astype(np.int64) for name in FIELDS[:-1]), start=np.zeros_like(body))
+        in_a_body = np.repeat(np.tile([False, True], len(self)), np.stack((before, body), axis=1).ravel())
+        counts = np.zeros(len(self.layout.vocab), dtype=np.int64)
+        for at in range(0, len(in_a_body), 1 << 20):  # a piece at a time, for bincount makes int64 of what it counts
+            part = slice(at, at + (1 << 20))
+            counts += np.bincount(self.tokens[part][in_a_body[part]], minlength=len(counts))
+        counts[self.layout.end] += len(self)
+        return counts
 
     # Poem batches ------------------------------------------------------------------------------------------------
     #
@@ -209,6 +235,11 @@ class Windows(Sequence[Batch]):
 
     def __len__(self) -> int:
         return len(self._steps)
+
+    def part(self, part: int, parts: int) -> Windows:
+        """The same batches, each with the rows of one of some parts, by rows_of."""
+        offsets = [rows[rows_of(part, parts, len(rows))] for rows in self._offsets]
+        return Windows(self._stream, offsets, self._steps, self._carry)
 
     def __getitem__(self, index: Any) -> Any:
         position = self._offsets[index][:, None] + np.arange(self._steps[index])

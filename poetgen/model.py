@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from poetgen.config import ModelConfig
+from poetgen.loss import cross_entropy
 
 #: Hidden state of every layer: h, or h and c for an LSTM, each (L, B, H).
 State = tuple[Tensor, ...]
@@ -79,6 +80,14 @@ class PoetModel(nn.Module):
                     if self.config.cell == "lstm" and name.startswith("bias_ih"):
                         parameter.data[self.config.hidden : 2 * self.config.hidden] = 1.0
 
+    def expect(self, counts: Tensor) -> None:
+        """Start out from how often each token comes, (V,) counts, which would else take the first hundred steps.
+
+        The output layer's bias becomes the logarithm of their shares, each counted once more than it was seen.
+        """
+        with torch.no_grad():
+            self.output.bias.copy_(torch.log((counts + 1.0) / (counts + 1.0).sum()))
+
     @property
     def parameters_count(self) -> int:
         """Trainable numbers; shared weights are counted once."""
@@ -90,8 +99,15 @@ class PoetModel(nn.Module):
         return self.logits(features), state
 
     def logits(self, features: Tensor) -> Tensor:
-        """The output layer alone: (…, H) → (…, V). Training calls it on scored positions only."""
+        """The output layer alone: (…, H) → (…, V). Training has `loss` instead."""
         return F.linear(self.projection(features), self.output.weight, self.output.bias)
+
+    def loss(self, features: Tensor, labels: Tensor) -> Tensor:
+        """Summed cross-entropy in nats of features (B, T, H) over the positions of labels (B, T) that are not [PAD]."""
+        # Headers and padding never reach the output layer.
+        return cross_entropy(
+            self.projection(features).flatten(0, 1), self.output.weight, self.output.bias, labels.flatten()
+        )
 
     def features(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """All but the output layer: `ids` (B, T) → (B, T, H) and the state after the last step."""

@@ -117,6 +117,15 @@ def test_validation_shows_form_tune_and_title(split: Split) -> None:
             assert [VOCAB.tokens[i] for i in ids[:start] if i < FIRST] == ["[七绝]", "[TUNE]", "[TITLE]"]
 
 
+def test_frequencies_count_what_poem_batches_score(split: Split) -> None:
+    scored = Counter[int]()
+    for group in split.groups(512, 16):
+        for batch in split.windows(group, 16):
+            scored.update(batch.labels[batch.labels != PAD].tolist())
+    counts = split.frequencies()
+    assert {token: count for token, count in enumerate(counts.tolist()) if count} == dict(scored)
+
+
 def test_a_split_of_nothing_has_no_batches() -> None:
     split = make_split(0)
     assert split.groups(512, 64) == split.groups(512, 64, (1, 0)) == []

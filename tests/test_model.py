@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from poetgen.config import ModelConfig
 from poetgen.model import LockedDropout, PoetModel, State
@@ -149,6 +150,29 @@ def test_logits_of_some_positions_are_those_of_all() -> None:
     with torch.no_grad():
         features, _ = model.features(ids)
         torch.testing.assert_close(model.logits(features[:, ::2]), model(ids)[0][:, ::2])
+
+
+def test_a_model_told_what_to_expect_starts_from_it() -> None:
+    model, ids = make(), some(64, 20)
+    counts = torch.zeros(model.config.vocab_size)
+    counts[7], counts[11] = 3000, 1000
+    model.expect(counts)
+    with torch.no_grad():
+        mean = model.eval()(ids)[0].softmax(-1).mean((0, 1))
+    assert 0.5 < float(mean[7]) < 0.9 and 0.1 < float(mean[11]) < 0.4
+    assert float(mean.min()) > 0, "what was never seen stays possible"
+
+
+def test_the_loss_is_the_cross_entropy_of_the_logits() -> None:
+    for model in (make(), make(embed=7, tie=True), make(tie=False)):
+        ids = some(3, 9)
+        labels = some(3, 9)
+        labels[:, :4] = PAD
+        features, _ = model.features(ids)
+        expected = F.cross_entropy(
+            model.logits(features).flatten(0, 1), labels.flatten(), ignore_index=PAD, reduction="sum"
+        )
+        torch.testing.assert_close(model.loss(features, labels), expected, rtol=1e-5, atol=1e-4)
 
 
 def test_the_model_works_in_bfloat16_too() -> None:
