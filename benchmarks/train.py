@@ -4,8 +4,12 @@
     python benchmarks/train.py --data corpora/prepared
 
 The floor of a step counts six operations for every weight that a token meets (two forward, four backward): the
-recurrent layers for every position of a batch, the output layer for scored positions only. The rate is that of one
-large square product in the same precision, measured in the same run. The rows are measured in turn; medians.
+recurrent layers for every position of a batch, the output layer for scored positions only. The peak is the rate of one
+large square product in the same precision, measured in the same run. Bytes are those that have to move however well
+it is done: logits in bf16 or fp32 written, read, and read twice more as a gradient; each weight, its gradient and its
+two moments read, and the first and last two written, in fp32. The rows are measured in turn; medians.
+
+    ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16 python benchmarks/train.py      # as on a processor without AMX
 """
 
 from __future__ import annotations
@@ -26,8 +30,9 @@ import torch
 
 from poetgen.config import TrainConfig
 from poetgen.dataset import POEM, Batch, Dataset, Split
+from poetgen.device import pick_device
 from poetgen.sequence import CONTROL, Layout
-from poetgen.train import Trainer, pick_device, pick_precision
+from poetgen.train import Trainer
 from poetgen.vocab import PAD, Vocab
 
 
@@ -48,8 +53,14 @@ def synthetic(characters: int = 8600, poems: int = 4000) -> Dataset:
 def operations(trainer: Trainer, batch: Batch) -> float:
     """Floating-point operations of the matrix products of one step."""
     recurrent = sum(p.numel() for p in trainer.model.cells.parameters() if p.dim() == 2)
-    output = trainer.model.output.weight.numel()
+    output = trainer.model.output.weight.numel() + sum(p.numel() for p in trainer.model.projection.parameters())
     return 6.0 * (recurrent * batch.inputs.size + output * int((batch.labels != PAD).sum()))
+
+
+def moved(trainer: Trainer, batch: Batch) -> float:
+    """Bytes that logits and optimizer move in one step."""
+    logits = int((batch.labels != PAD).sum()) * len(trainer.dataset.vocab) * trainer.dtype.itemsize
+    return 4.0 * logits + 7.0 * 4 * trainer.model.parameters_count
 
 
 def product_rate(dtype: torch.dtype, device: torch.device, size: int = 2048) -> float:
@@ -73,15 +84,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--precision", default="fp32,bf16", help="precisions, with a comma between them")
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     dataset = Dataset.load(options.data) if options.data else synthetic()
     device = pick_device(options.device)
-    fast = pick_precision("auto", device)
-    precisions = ["fp32"] + (["bf16"] if fast is torch.bfloat16 else [])
-    cases = [(precision, size) for precision in precisions for size in (16, 32, 64)]
-    results: dict[tuple[str, int], list[tuple[float, float, float]]] = {case: [] for case in cases}
+    cases = [(precision, size) for precision in options.precision.split(",") for size in (16, 32, 64)]
+    results: dict[tuple[str, int], list[tuple[float, ...]]] = {case: [] for case in cases}
     with tempfile.TemporaryDirectory() as out:
         for _ in range(options.rounds):
             for precision, size in cases:
@@ -92,18 +102,27 @@ def main() -> None:
                 batches = trainer._batches()
                 taken = [next(batches) for _ in range(4)]  # few shapes, so that none is new once warmed up
                 rate = product_rate(trainer.dtype, device)
-                for batch, done in taken * 2:
-                    trainer._step(batch, done)
+                for shards, done in taken * 2:
+                    trainer._step(shards, done)
                 for number in range(options.steps):
-                    batch, done = taken[number % len(taken)]
-                    (took,) = seconds(partial(trainer._step, batch, done), device, 1)
+                    shards, done = taken[number % len(taken)]
+                    (took,) = seconds(partial(trainer._step, shards, done), device, 1)
+                    (batch,) = shards
                     scored = int((batch.labels != PAD).sum())
-                    results[precision, size].append((took, scored / took, took * rate / operations(trainer, batch)))
-    print(f"lstm 2 x 512, tied, {len(dataset.vocab):,} tokens, {device}, {torch.get_num_threads()} threads\n")
-    print("precision  rows x 96   ms a step  scored tokens/s  ÷ floor")
+                    work = operations(trainer, batch)
+                    row = took * 1e3, scored / took, work / took / 1e9, rate / 1e9, work / took / rate
+                    results[precision, size].append((*row, moved(trainer, batch) / 1e6))
+    config = trainer.config
+    print(
+        f"{config.cell} {config.layers} x {config.hidden}, embedding {config.embed}, {len(dataset.vocab):,} tokens, "
+        f"{device}, {torch.get_num_threads()} threads\n"
+    )
+    print("| precision | rows × steps | ms a step | scored tokens/s | GFLOP/s | peak | share of peak | MB moved |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for (precision, size), rows in results.items():
-        took, speed, ratio = (statistics.median(column) for column in zip(*rows, strict=True))
-        print(f"{precision:9s}  {size:4d} x 96  {1000 * took:10.0f}  {speed:15,.0f}  {ratio:7.1f}")
+        took, speed, done, peak, share, mega = (statistics.median(column) for column in zip(*rows, strict=True))
+        figures = (f"{took:.0f}", f"{speed:,.0f}", f"{done:.0f}", f"{peak:.0f}", f"{share:.0%}", f"{mega:.0f}")
+        print("|", " | ".join((precision, f"{size} × 96", *figures)), "|")
 
 
 if __name__ == "__main__":

@@ -13,18 +13,19 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 
 import typer
 
-from poetgen import __version__
+from poetgen import __version__, parallel
 from poetgen.config import CELLS, PRECISIONS, SAMPLINGS, SCRIPTS, PreprocessConfig, SampleConfig, TrainConfig
 from poetgen.errors import CheckpointError, PoetgenError, SaveError, UsageError
 
 if TYPE_CHECKING:
+    from poetgen.board import Board
     from poetgen.poet import Options, Poet
     from poetgen.sample import Job, Sample
     from poetgen.train import Trainer
@@ -174,6 +175,9 @@ def train(
     ] = TrainConfig.tie,
     batch_size: Annotated[int, typer.Option(help="Rows of a batch.")] = TrainConfig.batch_size,
     seq_len: Annotated[int, typer.Option(help="Time steps of a window.")] = TrainConfig.seq_len,
+    accumulate: Annotated[
+        int, typer.Option(help="Parts in which a batch is computed, one after the other; each takes less memory.")
+    ] = TrainConfig.accumulate,
     sampling: Annotated[
         str,
         typer.Option(metavar="|".join(SAMPLINGS), help="Whole poems, or windows of one stream, in order or random."),
@@ -183,7 +187,9 @@ def train(
     ] = ",".join(f"{rate:g}" for rate in TrainConfig.lr_steps),
     warmup: Annotated[int, typer.Option(help="Steps in which the learning rate rises.")] = TrainConfig.warmup,
     weight_decay: Annotated[float, typer.Option(help="Weight decay of matrices.")] = TrainConfig.weight_decay,
-    clip: Annotated[float, typer.Option(help="Greatest gradient norm.")] = TrainConfig.clip,
+    clip: Annotated[
+        float, typer.Option(help="Greatest gradient norm; 0 leaves gradients as they are.")
+    ] = TrainConfig.clip,
     epochs: Annotated[
         float, typer.Option(help="Budget in passes over the data; 0: 10, or no bound with --max-minutes.")
     ] = TrainConfig.epochs,
@@ -202,45 +208,78 @@ def train(
         bool, typer.Option("--resume", help="Go on with the run in --out, with its options unless given anew.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Throw the run in --out away first.")] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Also write the run for TensorBoard, into OUT/tensorboard.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of weights, order and dropout.")] = TrainConfig.seed,
 ) -> None:
     """Train a poet on a prepared dataset.
 
     Ctrl-C, or SIGTERM, saves and stops; --resume goes on from there. A second Ctrl-C quits at once.
     """
-    values = {field.name: context.params[field.name] for field in fields(TrainConfig)}
-    values["lr_steps"] = _rates(lr_steps)
+    # glibc then backs large blocks with huge pages: on a CPU a training step takes a quarter less time. Read when torch
+    # is loaded, and harmless elsewhere.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    world = parallel.join()
+    with _told_once(world):
+        config, out = world.first(lambda: _settled(context))
+        from poetgen.dataset import Dataset
+        from poetgen.train import Trainer
+
+        dataset = Dataset.load(data)
+        with _Stops(patient=world.size > 1) as stops, world, _memory():
+            trainer = Trainer(dataset, config, out, resume, lambda: stops.count > 0, world=world)
+            if world.rank == 0:
+                if overwrite:  # only now, when nothing stands in the way of the new run
+                    _remove_run(out)
+                reason = _lead(trainer, data, tensorboard)
+            else:
+                *_, end = trainer.run()
+                reason = end["reason"]
+    if reason == "interrupted":
+        raise typer.Exit(128 + (stops.last or signal.SIGTERM))
+
+
+def _settled(context: typer.Context) -> tuple[TrainConfig, Path]:
+    """The options of a run, and its folder; raises PoetgenError where they do not go together or with what is there."""
+    given = context.params
+    values = {field.name: given[field.name] for field in fields(TrainConfig)} | {"lr_steps": _rates(given["lr_steps"])}
     config = TrainConfig(**values)
+    data, resume, overwrite = given["data"], given["resume"], given["overwrite"]
     if resume and overwrite:
         raise UsageError("--resume and --overwrite: give one of them")
-    out = out or CHECKPOINTS / ("poet" if data.name in ("prepared", "") else data.name)
+    out = given["out"] or CHECKPOINTS / ("poet" if data.name in ("prepared", "") else data.name)
     if not resume and not overwrite and any((out / name).exists() for name in _OF_A_RUN):
         raise UsageError(
             f"{out} holds a run already: --resume goes on with it, --out DIR trains elsewhere, --overwrite starts anew"
         )
-    # glibc then backs large blocks with huge pages: on a CPU a training step takes a quarter less time. Read when torch
-    # is loaded, and harmless elsewhere.
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    from poetgen import display
-    from poetgen.dataset import Dataset
-    from poetgen.train import Trainer
+    if given["tensorboard"]:
+        from poetgen import board
 
+        board.writer()  # where the package is missing, say so before anything else is done
     if resume:
-        given = {name for name in values if _is_given(context, name)}
-        config = TrainConfig(**_saved_options(out) | {name: values[name] for name in given})
-    dataset = Dataset.load(data)
-    with _Stops() as stops, _memory(), display.Progress(delay=0.0) as progress:
-        trainer = Trainer(dataset, config, out, resume=resume, stop=lambda: stops.count > 0)
-        if overwrite:  # only now, when nothing stands in the way of the new run
-            _remove_run(out)
+        anew = {name: value for name, value in values.items() if _is_given(context, name)}
+        config = TrainConfig(**_saved_options(out) | anew)
+    return config, out
+
+
+def _lead(trainer: Trainer, data: Path, tensorboard: bool) -> str:
+    """Train, and say what there is to say, as one process of a run does for all; returns why the run ended."""
+    from poetgen import board, display
+
+    out = trainer.out
+    with display.Progress(delay=0.0) as progress:
         _note(_opening(trainer, data))
-        reason = _follow(trainer, progress, display)
+        place = out, trainer.progress.step, trainer.progress.seconds
+        with board.Board(*place) if tensorboard else nullcontext() as events:
+            reason = _follow(trainer, progress, display, events)
     if reason == "interrupted":
-        again = f"poetgen train --resume --data {data} --out {out}"
+        again = f"poetgen train --resume --data {data} --out {out}{' --tensorboard' if tensorboard else ''}"
         _note(f"stopped at step {trainer.progress.step:,}, and saved; to go on: {again}")
-        raise typer.Exit(128 + stops.last)
-    title = "春夜喜雨" if trainer.dataset.vocab.chinese else "TITLE --form free"
-    _note(f"{out} holds the best model; try it: poetgen sample {title} --checkpoint {out}")
+    else:
+        title = "春夜喜雨" if trainer.dataset.vocab.chinese else "TITLE --form free"
+        _note(f"{out} holds the best model; try it: poetgen sample {title} --checkpoint {out}")
+    return reason
 
 
 #: Any of these in a folder says that it holds a run.
@@ -259,12 +298,21 @@ _RUN_FILES = (
 _PLOT_EVERY = 120.0
 
 
-def _follow(trainer: Trainer, progress: Any, display: Any) -> str:
+def _follow(trainer: Trainer, progress: Any, display: Any, events: Board | None) -> str:
     """Show a run to its end and draw its picture now and then; returns why it ended."""
-    view = display.RunView(progress, lambda: _specimen(trainer))
+
+    def write() -> list[str]:
+        lines = _specimen(trainer)
+        if events is not None:
+            events.write(lines, trainer.progress.step, trainer.progress.seconds)
+        return lines
+
+    view = display.RunView(progress, write)
     drawn, reason = time.monotonic(), ""
     for record in trainer.run():
         view.show(record)
+        if events is not None:
+            events.show(record)
         reason = record.get("reason", "")
         if reason or (record["kind"] == "eval" and time.monotonic() - drawn >= _PLOT_EVERY):
             try:
@@ -290,12 +338,13 @@ def _specimen(trainer: Trainer) -> list[str]:
 
 
 def _opening(trainer: Trainer, data: Path) -> str:
-    config, dataset = trainer.config, trainer.dataset
+    config, dataset, precision = trainer.config, trainer.dataset, trainer.precision
+    together = f", {trainer.world.size} processes" if trainer.world.size > 1 else ""
     goes_on = f", from step {trainer.progress.step:,}" if trainer.progress.step else ""
     return (
         f"{config.cell} {config.layers} x {config.hidden}, {trainer.model.parameters_count / 1e6:.1f} million weights, "
-        f"{len(dataset.train):,} poems from {data}, {trainer.device}, {str(trainer.dtype).removeprefix('torch.')}, "
-        f"into {trainer.out}{goes_on}"
+        f"{len(dataset.train):,} poems from {data}, {trainer.device}, {precision.name} ({precision.why}), "
+        f"into {trainer.out}{together}{goes_on}"
     )
 
 
@@ -320,22 +369,26 @@ def _saved_options(out: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: missing, so there is no run to go on with; train without --resume")
     _, metadata = checkpoint.read_tensors(path)
     try:
-        saved = json.loads(metadata["run"])["train"]
-        options = {field.name: saved[field.name] for field in fields(TrainConfig)}
+        saved = dict(json.loads(metadata["run"])["train"])
+        # An option that has come since has its default.
+        options = {field.name: saved[field.name] for field in fields(TrainConfig) if field.name in saved}
+        return options | {"lr_steps": tuple(saved["lr_steps"])}
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: not the state of a run ({error}); train again without --resume") from error
-    return options | {"lr_steps": tuple(options["lr_steps"])}
 
 
 def _remove_run(out: Path) -> None:
     """Remove what an earlier run left, but for the vocabulary, which is the new one's already."""
-    for name in _RUN_FILES:
-        if name == "vocab.json":
-            continue
+    from poetgen import board
+
+    files = [out / name for name in _RUN_FILES if name != "vocab.json"]
+    for path in [*files, *(out / board.FOLDER).glob(board.FILES)]:
         try:
-            (out / name).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         except OSError as error:
-            raise SaveError(f"{out / name}: cannot be removed ({error.strerror})") from error
+            raise SaveError(f"{path}: cannot be removed ({error.strerror})") from error
+    with suppress(OSError):  # what else may lie in there is not the run's
+        (out / board.FOLDER).rmdir()
 
 
 @contextmanager
@@ -345,16 +398,34 @@ def _memory() -> Iterator[None]:
         yield
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, MemoryError) or "memory" in str(error):
-            raise PoetgenError("not enough memory: give a smaller --batch-size, --hidden or --layers") from error
+            raise PoetgenError(
+                "not enough memory: give --accumulate 2 or more, or a smaller --hidden or --layers"
+            ) from error
         raise
 
 
+@contextmanager
+def _told_once(world: parallel.World) -> Iterator[None]:
+    """Of the processes of a run, the first that fails says so; the others end because of it, and silently."""
+    try:
+        yield
+    except (PoetgenError, OSError) as error:
+        if world.tells():
+            raise
+        raise typer.Exit(1) from error
+
+
 class _Stops:
-    """Counts Ctrl-C and SIGTERM: the first asks the run to save and stop, the second quits at once."""
+    """Counts Ctrl-C and SIGTERM: the first asks the run to save and stop, the second quits at once.
+
+    A `patient` one does neither speak nor quit: torchrun passes signals on to all processes of a run, and more than
+    once, and ends by itself what takes too long.
+    """
 
     _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-    def __init__(self) -> None:
+    def __init__(self, patient: bool) -> None:
+        self.patient = patient
         self.count = 0
         self.last = 0
         self._before: list[Any] = []
@@ -369,6 +440,8 @@ class _Stops:
 
     def _take(self, number: int, frame: object) -> None:
         self.count, self.last = self.count + 1, number
+        if self.patient:
+            return
         if self.count > 1:
             raise KeyboardInterrupt
         os.write(

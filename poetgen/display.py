@@ -259,6 +259,10 @@ def megabytes(done: int, total: int) -> str:
     return f"{done / 1e6:.1f} of {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB"
 
 
+def _brief(value: float, digits: int = 1) -> str:
+    return f"{value:.{digits}f}" if value < 1e5 else f"{value:.1e}"
+
+
 class RunView:
     """Shows the records of a training run as they come.
 
@@ -284,9 +288,9 @@ class RunView:
                 best = ", the best so far" if record["best"] else ""
                 self._progress.say(
                     f"step {record['step']}, epoch {record['epoch']:.2f}, {duration(record['seconds'])}: validation "
-                    f"ppl_char {record['ppl_char']:.1f}, ppl_all {record['ppl_all']:.1f}{best}"
+                    f"ppl_char {_brief(record['ppl_char'])}, ppl_all {_brief(record['ppl_all'])}{best}"
                 )
-                for line in self._write():
+                for line in self._write() if math.isfinite(record["valid_loss"]) else ():
                     self._progress.say(f"    {line}")
             case "rung":
                 self._progress.say(f"step {record['step']}: learning rate {record['lr']:g}, {self._WHY[record['why']]}")
@@ -295,8 +299,8 @@ class RunView:
     def figures(record: Record) -> str:
         """The figures of a step in one short line."""
         return (
-            f"step {record['step']} loss {record['loss']:.3f} ppl {record['perplexity']:.1f} lr {record['lr']:.2g} "
-            f"norm {record['grad_norm']:.2f} {record['tokens_per_second']:,.0f} tokens/s"
+            f"step {record['step']} loss {_brief(record['loss'], 3)} ppl {_brief(record['perplexity'])} "
+            f"lr {record['lr']:.2g} norm {_brief(record['grad_norm'], 2)} {record['tokens_per_second']:,.0f} tokens/s"
         )
 
 
@@ -304,6 +308,8 @@ class RunView:
 
 #: Okabe & Ito's colours, which can be told apart by nearly everyone.
 _BLUE, _ORANGE, _GREEN, _VERMILION, _GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#7F7F7F"
+#: Where the perplexity of a run that goes astray is cut off: it soon has hundreds of digits.
+_HOPELESS = 1e9
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
@@ -357,12 +363,12 @@ def plot_run(log_path: Path, out_folder: Path, clip: float | None = None) -> lis
         _curve(loss, at, [r["loss"] for r in steps], _BLUE, "training")
         loss.plot(seen, [r["valid_loss"] for r in evals], "o-", color=_VERMILION, ms=3.5, label="validation")
         loss.set_ylabel("loss (nats a token)")
-        _curve(perplexity, at, [r["perplexity"] for r in steps], _BLUE, "training")
+        _curve(perplexity, at, [min(r["perplexity"], _HOPELESS) for r in steps], _BLUE, "training")
         for key, mark, colour, label in (
             ("ppl_all", "o-", _VERMILION, "validation, all tokens"),
             ("ppl_char", "s--", _GREEN, "validation, Chinese characters"),
         ):
-            values = [r[key] if math.isfinite(r[key]) else math.nan for r in evals]
+            values = [min(r[key], _HOPELESS) if math.isfinite(r[key]) else math.nan for r in evals]
             perplexity.plot(seen, values, mark, color=colour, ms=3.5, label=label)
         perplexity.set_yscale("log")
         perplexity.set_ylabel("perplexity")
@@ -370,6 +376,8 @@ def plot_run(log_path: Path, out_folder: Path, clip: float | None = None) -> lis
         rate.set_yscale("log")
         lasting = [value for value, times in Counter(r["lr"] for r in records).items() if times >= 3]
         rate.set_ylabel("learning rate")
+        peaks = [r.get("grad_norm_max", math.nan) for r in steps]
+        norm.plot(at, peaks, color=_ORANGE, lw=0.7, alpha=0.8, label="greatest of ten")
         _curve(norm, at, [r["grad_norm"] for r in steps], _BLUE, "mean of ten steps")
         if clip:
             norm.axhline(clip, color=_VERMILION, ls="--", lw=1.2, label=f"clipped above {clip:g}")
@@ -382,7 +390,8 @@ def plot_run(log_path: Path, out_folder: Path, clip: float | None = None) -> lis
         _cut_start(loss, [r["loss"] for r in steps], [r["valid_loss"] for r in evals], 1.1)
         _cut_start(perplexity, [r["perplexity"] for r in steps], [r["ppl_char"] for r in evals], 2.0)
         for axes in (perplexity, rate, norm):
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            low, high = axes.get_ylim()
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1000 * low else (1,)))
             axes.yaxis.set_major_formatter(lambda value, place: f"{value:g}")
             axes.yaxis.set_minor_formatter(NullFormatter())
         if lasting:
@@ -428,5 +437,5 @@ def _caption(steps: Sequence[Record], evals: Sequence[Record]) -> str:
     parts = [f"{last['step']:,} steps", f"{last['tokens']:,} tokens", duration(last["seconds"])]
     if evals:
         best = min(evals, key=lambda record: record["valid_loss"])
-        parts.append(f"best validation ppl_char {best['ppl_char']:.1f} at step {best['step']:,}")
+        parts.append(f"best validation ppl_char {_brief(best['ppl_char'])} at step {best['step']:,}")
     return ", ".join(parts)

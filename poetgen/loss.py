@@ -9,6 +9,7 @@ Shapes: N positions, H features, V vocabulary.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -33,8 +34,8 @@ def cross_entropy(features: Tensor, weight: Tensor, bias: Tensor | None, labels:
     """
     scored = torch.nonzero(labels != PAD).squeeze(1)
     places = F.pad(scored, (0, -len(scored) % _ROUND))
-    total: Tensor = _ChunkedCrossEntropy.apply(features[places], weight, bias, labels[places], len(scored))
-    return total
+    apply: Callable[..., Tensor] = _ChunkedCrossEntropy.apply
+    return apply(features[places], weight, bias, labels[places], len(scored))
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):

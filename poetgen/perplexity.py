@@ -119,7 +119,8 @@ class Scorer:
 
 def to_device(batch: Batch, state: State | None, device: torch.device) -> tuple[Tensor, Tensor, State | None]:
     """A batch as tensors (B, T) and the state it goes on from, detached (truncated BPTT); None is a zero state."""
-    inputs, labels = (torch.from_numpy(np.ascontiguousarray(x)).to(device) for x in (batch.inputs, batch.labels))
+    arrays = (np.ascontiguousarray(array) for array in (batch.inputs, batch.labels))
+    inputs, labels = (torch.from_numpy(array).to(device, non_blocking=True) for array in arrays)
     if not batch.carry or state is None:
         return inputs, labels, None
     return inputs, labels, tuple(part[:, : batch.carry].detach() for part in state)

@@ -23,11 +23,11 @@ from poetgen.config import SampleConfig
 from poetgen.corpus import Cleaner, Record, Script, dynasty
 from poetgen.corpus.dynasties import DYNASTIES
 from poetgen.dataset import Split
+from poetgen.device import pick_device
 from poetgen.errors import SourceError, UsageError
 from poetgen.evaluate import score, split_of
 from poetgen.sample import Job, Request, Sample, Sampler, fit, plan
 from poetgen.sequence import Layout, form_of
-from poetgen.train import pick_device
 from poetgen.vocab import UNK, Vocab
 
 

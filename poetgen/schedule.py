@@ -18,8 +18,8 @@ PLATEAU = 2
 class Ladder:
     """Where a run stands on its learning rates; plain numbers, so that --resume can store it.
 
-    The first rung lasts at most half the budget, and the rest share what is left, each as long as the next:
-    so that a run always ends on the last rung. On that one, `patience` evaluations without a fall end the run.
+    Each rung lasts at most its even share of the budget, so that a run always ends on the last one. On that,
+    `patience` evaluations without a fall end the run.
 
     >>> ladder = Ladder((0.003, 0.001), warmup=2, patience=1)
     >>> [ladder.rate(step) for step in range(3)]
@@ -64,7 +64,7 @@ class Ladder:
         return None
 
     def _latest(self, rung: int) -> float:
-        return 0.5 + 0.5 * rung / (len(self.rates) - 1)
+        return (rung + 1) / len(self.rates)
 
     def _descend(self) -> None:
         self.rung += 1

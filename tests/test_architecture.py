@@ -18,13 +18,13 @@ PACKAGE = Path(str(poetgen.__file__)).parent
 FLOORS = (
     ("errors",),  # 0
     ("config", "vocab", "files"),  # 0
-    ("corpus", "prosody", "schedule"),  # 1
-    ("sequence",),  # 2
+    ("corpus", "prosody", "schedule", "parallel"),  # 1
+    ("sequence", "loss", "device"),  # 2
     ("dataset", "model"),  # 2
     ("preprocess", "perplexity"),  # 2
     ("checkpoint",),  # 3
     ("train", "sample", "evaluate"),  # 4
-    ("poet", "display"),  # 5
+    ("poet", "display", "board"),  # 5
     ("titles",),  # 5
     ("cli",),  # 6
     ("__main__",),  # 6
@@ -75,7 +75,10 @@ def outside(path: Path) -> set[str]:
 @pytest.mark.parametrize(
     ("library", "homes"),
     [
-        ("torch", {"model", "perplexity", "checkpoint", "train", "sample", "evaluate"}),
+        (
+            "torch",
+            {"loss", "model", "device", "perplexity", "checkpoint", "train", "sample", "evaluate", "board", "parallel"},
+        ),
         ("safetensors", {"checkpoint"}),
         ("rich", {"display"}),
         ("matplotlib", {"display"}),

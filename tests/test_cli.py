@@ -343,10 +343,10 @@ def test_too_large_a_model_is_an_error_of_one_line(run: Run, place: Path, monkey
     def full(*args: object) -> None:
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory")
 
-    monkeypatch.setattr("poetgen.train.PoetModel", full)
+    monkeypatch.setattr("poetgen.model.PoetModel.__init__", full)
     result = run(*TRAIN, "--out", "run")
     assert result.code == 1
-    assert result.error == "not enough memory: give a smaller --batch-size, --hidden or --layers"
+    assert result.error == "not enough memory: give --accumulate 2 or more, or a smaller --hidden or --layers"
 
 
 # sample ----------------------------------------------------------------------------------------------------------

@@ -30,7 +30,8 @@ WRONG = [
     (TrainConfig, {"lr_steps": (math.inf,)}, "--lr-steps inf"),
     (TrainConfig, {"warmup": -1}, "--warmup -1"),
     (TrainConfig, {"weight_decay": -0.1}, "--weight-decay -0.1"),
-    (TrainConfig, {"clip": 0}, "--clip 0"),
+    (TrainConfig, {"accumulate": 0}, "--accumulate 0"),
+    (TrainConfig, {"clip": -1}, "--clip -1: give a number of at least 0"),
     (TrainConfig, {"clip": math.nan}, "--clip nan"),
     (TrainConfig, {"epochs": -1}, "--epochs -1"),
     (TrainConfig, {"epochs": math.inf}, "--epochs inf"),
@@ -61,7 +62,7 @@ def test_what_is_wrong_names_the_flag(config: type, options: dict[str, object], 
     [
         (PreprocessConfig, {"valid_share": 0}),
         (TrainConfig, {"embed": 0, "tie": False}),
-        (TrainConfig, {"dropout": 0, "warmup": 0, "weight_decay": 0, "epochs": 0.25}),
+        (TrainConfig, {"dropout": 0, "warmup": 0, "weight_decay": 0, "clip": 0, "epochs": 0.25}),
         (SampleConfig, {"top_p": 1, "temperature": 0, "length": 1, "top_k": 1}),
     ],
 )

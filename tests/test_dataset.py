@@ -2,12 +2,15 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from poetgen import dataset as module
 from poetgen.dataset import FIELDS, POEM, ROUND, SHOWN, Batch, Dataset, Group, Split, write_dataset
 from poetgen.errors import DatasetError, SaveError
 from poetgen.sequence import CONTROL, Layout
@@ -133,6 +136,29 @@ def test_a_split_of_nothing_has_no_batches() -> None:
 
 
 # Stream batches --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 7])
+def test_parts_of_a_batch_are_its_rows_in_order(parts: int, split: Split) -> None:
+    def joined(shards: list[list[Batch]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:  # type: ignore[type-arg]
+        for windows in zip(*shards, strict=True):
+            yield np.concatenate([b.inputs for b in windows]), np.concatenate([b.labels for b in windows])
+
+    for group in split.groups(4 * 60, 60, (1, 0)):
+        whole = list(split.windows(group, 60))
+        shards = [list(split.windows(group.part(part, parts), 60)) for part in range(parts)]
+        for batch, (inputs, labels) in zip(whole, joined(shards), strict=True):
+            assert np.array_equal(batch.inputs, inputs) and np.array_equal(batch.labels, labels)
+    for stream in (split.sequential(4, 50), split.random(4, 50, (1, 0))):
+        shards = [list(stream.part(part, parts)) for part in range(parts)]
+        for batch, (inputs, labels) in zip(stream, joined(shards), strict=True):
+            assert np.array_equal(batch.inputs, inputs) and np.array_equal(batch.labels, labels)
+
+
+@given(st.integers(0, 200), st.integers(1, 40))
+def test_parts_are_as_even_as_can_be(rows: int, parts: int) -> None:
+    sizes = [len(range(rows)[module.rows_of(part, parts, rows)]) for part in range(parts)]
+    assert sum(sizes) == rows and max(sizes) - min(sizes) <= 1
 
 
 def test_sequential_rows_run_through_the_stream(split: Split) -> None:

@@ -146,6 +146,18 @@ def test_a_run_is_told_in_lines() -> None:
     ]
 
 
+def test_a_run_that_goes_astray_is_told_in_short_lines() -> None:
+    stream = io.StringIO()
+    with display.Progress(stream, delay=0) as progress:
+        view = display.RunView(progress, lambda: pytest.fail("nothing can be written by a model that is no number"))
+        view.show(record("step", 10, **STEP | {"loss": 123456.0, "perplexity": 1e304, "grad_norm": 2.5e19}))
+        view.show(record("eval", 20, **EVAL | {"valid_loss": float("nan"), "ppl_char": 1e200, "ppl_all": float("inf")}))
+    assert stream.getvalue().splitlines() == [
+        "training: 25%, step 10 loss 1.2e+05 ppl 1.0e+304 lr 0.001 norm 2.5e+19 4,100 tokens/s",
+        "step 20, epoch 0.50, 1:01: validation ppl_char 1.0e+200, ppl_all inf, the best so far",
+    ]
+
+
 # The picture of a run --------------------------------------------------------------------------------------------
 
 
@@ -174,6 +186,25 @@ def test_the_picture_of_a_run(tiny: Path, tmp_path: Path) -> None:
         assert label in comments
     display.plot_run(tiny / "log.jsonl", tmp_path, clip=1.0)
     assert paths[1].read_bytes() == svg, "the same log gives the same picture"
+
+
+def test_the_picture_shows_gradients_go_through_the_roof(tmp_path: Path) -> None:
+    norms = [0.5, 0.6, 2.0, 40.0, 1e3, 1e6]
+    steps = [
+        record(
+            "step",
+            10 * (n + 1),
+            **STEP | {"grad_norm": norm / 3, "grad_norm_max": norm, "perplexity": 10.0 ** (50 * n)},
+        )
+        for n, norm in enumerate(norms)
+    ]
+    last = record("step", 63, loss=None, perplexity=None, grad_norm=None, grad_norm_max=3e6, clipped=0.1)
+    end = record("end", 63, reason="diverged")
+    path = write_log(tmp_path / "log.jsonl", [*steps, last, end])
+    svg = display.plot_run(path, tmp_path, clip=0)[1].read_bytes()
+    comments = re.findall(rb"<!-- (.*?) -->", svg)
+    assert b"greatest of ten" in comments and b"1e+06" in comments
+    assert not any(comment.startswith(b"clipped") for comment in comments)
 
 
 @pytest.mark.parametrize("count", [0, 1, 300])

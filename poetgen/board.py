@@ -1,0 +1,97 @@
+"""A run for TensorBoard: the figures of its records, and the lines by the model, in event files.
+
+    tensorboard --logdir checkpoints
+
+PyTorch's writer needs the package tensorboard, which is an extra; both are imported when a run asks for them.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from poetgen.errors import SaveError, UsageError
+
+#: The folder beside a run's files, and the event files in it.
+FOLDER, FILES = "tensorboard", "events.out.tfevents.*"
+
+#: The tag of each figure that a kind of record has.
+TAGS = {
+    "step": {
+        "loss": "train/loss",
+        "perplexity": "train/perplexity",
+        "grad_norm": "train/grad_norm",
+        "clipped": "train/clipped",
+        "tokens_per_second": "train/tokens_per_second",
+        "lr": "train/learning_rate",
+    },
+    "eval": {"valid_loss": "valid/loss", "ppl_char": "valid/ppl_char", "ppl_all": "valid/ppl_all"},
+}
+
+
+def writer() -> Any:
+    """The class that writes event files; raises UsageError where the package is missing."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        raise UsageError(
+            f'--tensorboard: cannot be loaded here ({error}); install it: pip install "poetgen[tensorboard]"'
+        ) from error
+    return SummaryWriter
+
+
+class Board:
+    """Writes the records of a run into OUT/tensorboard as they come.
+
+    `step` and `seconds` say where the run stands: what an earlier process wrote of later steps no longer counts.
+    Raises SaveError where the folder cannot be written or is full.
+    """
+
+    def __init__(self, out: Path, step: int = 0, seconds: float = 0.0) -> None:
+        self._folder = out / FOLDER
+        self._began = time.time() - seconds
+        with self._saving():
+            self._writer = writer()(str(self._folder), purge_step=step + 1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            with self._saving():
+                self._writer.close()
+        except SaveError:
+            if error is None:  # or it is the same trouble once more
+                raise
+
+    def show(self, record: Mapping[str, Any]) -> None:
+        """Write the figures of a record; what is not finite is left out, as in log.jsonl."""
+        with self._saving():
+            for name, tag in TAGS.get(record["kind"], {}).items():
+                if math.isfinite(record[name]):
+                    self._writer.add_scalar(tag, record[name], record["step"], self._began + record["seconds"])
+            if record["kind"] != "step":
+                self._writer.flush()
+
+    def write(self, lines: Sequence[str], step: int, seconds: float) -> None:
+        """Write some lines by the model, in Markdown's form for text that stays as it is."""
+        with self._saving():
+            text = "\n".join(f"    {line}" for line in lines)
+            self._writer.add_text("lines", text, step, self._began + seconds)
+
+    @contextmanager
+    def _saving(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or error
+            raise SaveError(
+                f"{self._folder}: cannot be written ({reason}); free some room, or go on without --tensorboard"
+            ) from error
