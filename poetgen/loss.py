@@ -47,13 +47,17 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         total = torch.zeros((), dtype=torch.float32, device=features.device)
         d_features, d_weight = torch.empty_like(features), torch.zeros_like(weight)
         d_bias = None if bias is None else torch.zeros_like(bias, dtype=torch.float32)
-        tiny = torch.finfo(features.dtype).tiny
         for at in range(0, len(features), size):
             x, y = features[at : at + size], labels[at : at + size, None]
             count = min(size, scored - at)  # what follows is padding
-            gradient = torch.softmax(F.linear(x, weight, bias), -1)  # (chunk, V): probabilities, for now
+            logits = F.linear(x, weight, bias)  # (chunk, V)
+            gradient = torch.softmax(logits, -1)  # probabilities, for now
             chosen = gradient.gather(1, y)
-            total -= chosen[:count].float().clamp_min(tiny).log().sum()
+            if (chosen == 0).any():  # too small for a float, as when a run goes astray: its logarithm is not
+                chosen_nats = -torch.log_softmax(logits.float(), -1).gather(1, y)
+            else:
+                chosen_nats = -chosen.float().log()
+            total += chosen_nats[:count].sum()
             # d loss / d logits: the probabilities, less one at the label.
             gradient.scatter_(1, y, chosen - 1)
             gradient[count:] = 0

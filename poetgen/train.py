@@ -50,6 +50,8 @@ EVAL_TOKENS = 60_000
 #: Steps that one "step" record sums up.
 LOG_EVERY = 10
 DEFAULT_EPOCHS = 10
+#: A broken gradient is skipped; after so many in a row a run is given up.
+HOPELESS = 10
 #: Options that a resumed run keeps: the shape of the model, and what the place in the data means.
 _FIXED = ("cell", "layers", "hidden", "embed", "tie", "batch_size", "seq_len", "sampling", "seed")
 
@@ -123,6 +125,7 @@ class Trainer:
         self.states: list[State | None] = [None] * config.accumulate
         self._joint = self._join_gradients() if self._parts > 1 else None
         self._norm = math.nan  # the last one that was a number
+        self._broken = 0  # gradients since then that were none
         self._valid = dataset.valid if len(dataset.valid) else dataset.train
         self._valid_tokens = _tokens(self._valid) / _stride(self._valid, EVAL_TOKENS)
         self.scorer = Scorer(dataset.vocab)
@@ -141,8 +144,8 @@ class Trainer:
     def run(self) -> Iterator[Record]:
         """Train until the budget, the patience or `stop` ends it, yielding records; saves at every evaluation.
 
-        Raises DivergedError where the loss is no number any more, SaveError, and RankError where another process of
-        the run is gone. All ranks yield the same records.
+        Raises DivergedError where the loss or the gradient is no number any more, SaveError, and RankError where
+        another process of the run is gone. All ranks yield the same records.
         """
         self._clock = time.monotonic() - self.progress.seconds
         log = _Sums()
@@ -151,7 +154,7 @@ class Trainer:
                 step = self._step(shards, done)
                 log.add(step)
                 number, share, began = self.progress.step, self.share, self.progress.seconds
-                verdict = None if math.isfinite(step.loss) else "diverged"
+                verdict = None if math.isfinite(step.loss) and self._broken < HOPELESS else "diverged"
                 if not verdict and self.ladder.due(share):
                     yield self._rung("budget")
                 evaluating = not verdict and (number % self._eval_every == 0 or share >= 1)
@@ -213,8 +216,9 @@ class Trainer:
         saved = self.progress.evaluations > 0
         begin = f"--resume: {self.out} holds the last good checkpoint" if saved else "--overwrite: nothing is saved yet"
         return DivergedError(
-            f"the run diverged at step {self.progress.step:,}: its loss is no number any more (learning rate {rate:g}, "
-            f"last gradient norm {self._norm:.3g}); give --clip 1, or a lower first rate in --lr-steps, with {begin}"
+            f"the run diverged at step {self.progress.step:,}: its loss or its gradient is no number any more "
+            f"(learning rate {rate:g}, last gradient norm {self._norm:.3g}); give --clip 1, or a lower first rate in "
+            f"--lr-steps, with {begin}"
         )
 
     # A step ------------------------------------------------------------------------------------------------------
@@ -285,8 +289,9 @@ class Trainer:
         total = torch.nn.utils.get_total_norm(gradients)
         norm = float(total)
         if not math.isfinite(norm):
+            self._broken += 1
             return norm
-        self._norm = norm
+        self._norm, self._broken = norm, 0
         if 0 < self.config.clip < norm:
             torch.nn.utils.clip_grads_with_norm_(self.model.parameters(), self.config.clip, total)
         for group in self.optimizer.param_groups:

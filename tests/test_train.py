@@ -326,13 +326,31 @@ def test_a_run_that_goes_astray_ends_with_what_to_do(dataset: Dataset, tmp_path:
         records.extend(Trainer(dataset, replace(ASTRAY, eval_every=10**6), tmp_path).run())
     message = str(error.value)
     (step,) = [int(word.rstrip(":")) for word in message.split() if word.rstrip(":").isdigit()][:1]
-    assert message.startswith(f"the run diverged at step {step}: its loss is no number any more (learning rate 1000, ")
+    assert message.startswith(f"the run diverged at step {step}: its loss or its gradient is no number any more (")
+    assert "learning rate 1000, last gradient norm" in message
     assert "give --clip 1, or a lower first rate in --lr-steps, with --overwrite: nothing is saved yet" in message
     assert not (tmp_path / WEIGHTS).exists() and not (tmp_path / STATE).exists()
     *_, last, end = logged(tmp_path)
     assert (end["kind"], end["reason"], end["step"]) == ("end", "diverged", step)
     assert (last["kind"], last["step"], last["loss"]) == ("step", step, None)
     assert last["grad_norm_max"] > 10**6, "through the roof, and seen"
+
+
+def test_a_run_whose_gradients_are_all_broken_is_given_up(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = Trainer(dataset, replace(TINY, epochs=100), tmp_path)
+    intact = trainer.worker.loss
+
+    def broken(features: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        total = intact(features, labels)
+        total.register_hook(lambda gradient: gradient * math.nan)
+        return total
+
+    monkeypatch.setattr(trainer.worker, "loss", broken)
+    with pytest.raises(DivergedError):
+        run(trainer)
+    assert trainer.progress.step == module.HOPELESS
 
 
 def test_what_was_good_is_kept_when_a_run_goes_astray(dataset: Dataset, tmp_path: Path) -> None:
