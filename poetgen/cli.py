@@ -48,12 +48,16 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     """The console command ``poetgen``."""
     _speak_chinese()
     try:
-        app(args=args, prog_name="poetgen")
-    except PoetgenError as error:
-        _fail(error, 2 if isinstance(error, UsageError) else 1)
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        _fail(f"{where}{error.strerror or error}", 1)
+        try:
+            app(args=args, prog_name="poetgen")
+        except PoetgenError as error:
+            _fail(error, 2 if isinstance(error, UsageError) else 1)
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            _fail(f"{where}{error.strerror or error}", 1)
+    except SystemExit as end:
+        parallel.end(end.code)
+        raise
     sys.exit(0)
 
 

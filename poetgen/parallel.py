@@ -9,8 +9,9 @@ all have to do, and in the same order; once one of them is gone, that raises Ran
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -69,6 +70,18 @@ def join() -> World:
     Raises RankError where the others are not found.
     """
     return _Joined() if int(os.environ.get("WORLD_SIZE", "1")) > 1 else World()
+
+
+def end(code: object) -> None:
+    """End a process of several at once, with its exit code; without torchrun, do nothing.
+
+    gloo's threads may outlive the interpreter, and then abort a process whose work is done.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 class _Joined(World):
