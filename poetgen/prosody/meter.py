@@ -99,7 +99,16 @@ def patterns(form: str) -> tuple[tuple[str, ...], ...]:
     平平平仄仄 仄仄仄平平 仄仄平平仄 平平仄仄平
     平平仄仄平 仄仄仄平平 仄仄平平仄 平平仄仄平
     """
-    count, length = SHAPES[form]
+    return pattern_of(*SHAPES[form])
+
+
+@cache
+def pattern_of(count: int, length: int) -> tuple[tuple[str, ...], ...]:
+    """The four tone patterns of regulated verse of `count` lines of `length` characters, as `patterns` orders them.
+
+    >>> pattern_of(6, 5)[0][4:]
+    ('仄仄平平仄', '平平仄仄平')
+    """
     return tuple(
         tuple(
             # 对 and 粘 together: the tone turns at every even line and stays at the odd one after it.

@@ -1,0 +1,129 @@
+"""What a form asks of every line of a poem, in one shape for writing and for checking.
+
+    七绝 = four variants, of which one is
+        中仄平平中仄平 | 中仄仄平平仄平   rhymes       平起, the first line rhymes
+        中平中仄仄平平                    rhymes
+        …
+
+A poem holds its form when one variant fits: each line reads as one of its alternatives, and the feet that share a
+number rhyme. The tones of regulated verse are those of patterns() in meter.py, made strict: 孤平 (仄平仄仄平) and 三平尾
+(three level tones at the end) are left out, 平平仄平仄 stands for 平平平仄仄 and 仄平平仄平 for 平平仄仄平 (拗救), and
+every other odd place is free. Source: Wang Li (王力), 诗词格律.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from poetgen.prosody.forms import SHAPES
+from poetgen.prosody.meter import pattern_of
+from poetgen.prosody.rhymes import LEVEL
+
+#: Stands in a line's tones for a place where either tone does.
+ANY: Final = "中"
+
+PINGSHUI, CILIN = "平水韵", "词林正韵"
+
+_TAILS: Final = {
+    "仄仄平平仄": ("中仄中平仄",),
+    "平平仄仄平": ("平平中仄平", "仄平平仄平"),
+    "平平平仄仄": ("中平中仄仄", "平平仄平仄"),
+    "仄仄仄平平": ("中仄仄平平",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line (句): the tones that may stand in it, alternatives over 平, 仄 and 中, all of its length.
+
+    `rhyme` numbers the rhyme that the line's last character takes part in, None where it takes part in none; `mark` is
+    the punctuation after the line, and `pause` counts the characters before a 、 inside it (0: none).
+    """
+
+    tones: tuple[str, ...]
+    rhyme: int | None = None
+    mark: str = "，"
+    pause: int = 0
+
+    def __len__(self) -> int:
+        return len(self.tones[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A form: its variants, all of the same line lengths, the rhyme book that counts, and the lines of its stanzas."""
+
+    form: str
+    variants: tuple[tuple[Line, ...], ...]
+    book: str = PINGSHUI
+    stanzas: tuple[int, ...] = ()
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Characters of each line.
+
+        >>> regulated("五绝").lengths
+        (5, 5, 5, 5)
+        """
+        return tuple(map(len, self.variants[0]))
+
+    @property
+    def size(self) -> int:
+        """Characters of a poem with its punctuation.
+
+        >>> regulated("七律").size
+        64
+        """
+        return sum(len(line) + 1 + bool(line.pause) for line in self.variants[0])
+
+
+#: Regulated verse of any length (排律), by the characters of a line.
+LONG: Final = {"五排": 5, "七排": 7}
+
+
+@cache
+def regulated(form: str, lines: int = 0) -> Template:
+    """The template of 五绝, 七绝, 五律, 七律, or of 五排 or 七排 with a number of lines (even, default 12).
+
+    >>> for line in regulated("五绝").variants[0]: print(*line.tones, line.rhyme, line.mark)
+    中仄中平仄 None ，
+    平平中仄平 仄平平仄平 0 。
+    中平中仄仄 平平仄平仄 None ，
+    中仄仄平平 0 。
+    >>> regulated("五排", 16).size
+    96
+    """
+    count, length = (lines or 12, LONG[form]) if form in LONG else SHAPES[form]
+    variants = []
+    for base in pattern_of(count, length):
+        variants.append(
+            tuple(
+                Line(strict(tones), 0 if tones[-1] == LEVEL else None, "。" if number % 2 else "，")
+                for number, tones in enumerate(base)
+            )
+        )
+    return Template(form, tuple(variants))
+
+
+def strict(pattern: str) -> tuple[str, ...]:
+    """The alternatives that may stand for one line of a pattern.
+
+    >>> strict("平平仄仄仄平平"), strict("仄仄平平仄仄平")
+    (('中平中仄仄平平',), ('中仄平平中仄平', '中仄仄平平仄平'))
+    """
+    head = ANY + pattern[1] if len(pattern) == 7 else ""
+    return tuple(head + tail for tail in _TAILS[pattern[-5:]])
+
+
+def old_style(length: int, lines: int) -> Template:
+    """古体 of `lines` lines of `length` characters: even lines rhyme, level or oblique, and tones are free.
+
+    >>> old_style(5, 4).variants[0][1]
+    Line(tones=('中中中中中',), rhyme=0, mark='。', pause=0)
+    """
+    free = ANY * length
+    poem: Sequence[Line] = [Line((free,), 0 if n % 2 else None, "。" if n % 2 else "，") for n in range(lines)]
+    return Template("古体", (tuple(poem),))
