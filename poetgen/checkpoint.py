@@ -3,6 +3,8 @@
     model.safetensors   weights of the best evaluation; metadata with format version and step
     config.json         model and training options, dataset fingerprint, figures
     vocab.json
+    forms.json          templates of tunes, if the dataset taught any
+    lines.safetensors   which lines stand in the dataset, to know a borrowed line by; not in older checkpoints
     README.md           model card: model, data, training, figures
     train.state         everything --resume needs, weights included (safetensors); not needed to sample
 
@@ -15,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +28,13 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from poetgen.config import ModelConfig
-from poetgen.errors import CheckpointError, PoetgenError
+from poetgen.dataset import FORMS, LINES
+from poetgen.errors import CheckpointError, PoetgenError, SaveError
 from poetgen.files import write_atomic
+from poetgen.lines import LineIndex
 from poetgen.model import PoetModel
+from poetgen.prosody import tunes
+from poetgen.prosody.template import Template
 from poetgen.vocab import Vocab
 
 FORMAT = 1
@@ -40,13 +46,19 @@ _CARD_MARK = "<!-- written by poetgen train -->"
 
 @dataclass
 class Checkpoint:
-    """What a folder holds: the model in evaluation mode, its vocabulary, the rest of config.json, and an id."""
+    """What a folder holds: the model in evaluation mode, its vocabulary, the rest of config.json, and an id.
+
+    `forms` are the templates of the tunes that its corpus taught, by their listed names (see prosody/tunes.py);
+    `lines` are the lines of the corpus, None in checkpoints without that index.
+    """
 
     path: Path
     model: PoetModel
     vocab: Vocab
     config: dict[str, Any]
     id: str
+    forms: dict[str, Template] = field(default_factory=dict)
+    lines: LineIndex | None = None
 
     @classmethod
     def load(cls, path: Path, device: torch.device | str = "cpu") -> Checkpoint:
@@ -73,7 +85,9 @@ class Checkpoint:
         except (TypeError, RuntimeError) as error:
             raise CheckpointError(f"{path / CONFIG}: does not describe a model ({error}); copy it again") from error
         load_weights(model, tensors, path / WEIGHTS)
-        return cls(path, model.to(device).eval(), vocab, config, metadata.get("id", ""))
+        forms = {name: tune.template for name, tune in tunes.load(path / FORMS).items()}
+        lines = LineIndex.load(path / LINES)
+        return cls(path, model.to(device).eval(), vocab, config, metadata.get("id", ""), forms, lines)
 
 
 class _Unfilled(TorchFunctionMode):
@@ -204,6 +218,22 @@ def write_card(path: Path, config: Mapping[str, Any]) -> None:
     write_atomic(card, "\n".join(lines))
 
 
+def copy_learned(source: Path, target: Path) -> None:
+    """Copy the tunes and the lines of a dataset or a checkpoint into `target`, and delete there what `source` lacks.
+
+    Raises SaveError.
+    """
+    for name in (FORMS, LINES):
+        try:
+            found = (source / name).read_bytes() if (source / name).exists() else None
+            if found is None:
+                (target / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise SaveError(f"{target / name}: cannot be copied from {source} ({error.strerror})") from error
+        if found is not None:
+            write_atomic(target / name, found)
+
+
 def export(source: Path, target: Path) -> str:
     """Copy what sampling needs into `target`, the weights in half precision and half the size; returns the new id.
 
@@ -213,6 +243,7 @@ def export(source: Path, target: Path) -> str:
     for name in (CONFIG, VOCAB, CARD):
         if (source / name).exists():
             write_atomic(target / name, (source / name).read_bytes())
+    copy_learned(source, target)
     return save_weights(target / WEIGHTS, loaded.model, loaded.vocab, torch.float16, source=loaded.id)
 
 

@@ -5,6 +5,8 @@
       train.poems.npy     one POEM record a poem: where it starts and how long each field is
       valid.tokens.npy, valid.poems.npy
       vocab.json, dataset.json (format, counts, fingerprint), report.json
+      forms.json          templates of the tunes that the training split has enough poems of, if any
+      lines.safetensors   which lines stand in either split, to know a borrowed line by
 
 The arrays are memory-mapped: a corpus never becomes Python objects. Control tokens are not stored; a sequence
 is put together when it is drawn (see sequence.py), with header fields dropped at random.
@@ -19,6 +21,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +30,14 @@ from numpy.typing import NDArray
 
 from poetgen.errors import CheckpointError, DatasetError, SaveError
 from poetgen.files import atomic, write_atomic
+from poetgen.lines import LineIndex
+from poetgen.prosody import tunes
 from poetgen.sequence import Layout
 from poetgen.vocab import PAD, Vocab
 
 FORMAT = 1
 SPLITS = ("train", "valid")
+FORMS, LINES = "forms.json", "lines.safetensors"
 
 Ids = NDArray[np.integer[Any]]
 
@@ -59,6 +65,9 @@ SHOWN = {"form": 0.9, "dynasty": 0.4, "tune": 0.9, "author": 0.25, "keywords": 0
 GIVEN = ("form", "tune", "title")
 #: Poem batches have row and step counts in multiples of this.
 ROUND = 8
+
+#: What anthologies print for a character that is lost.
+_UNKNOWN = "□"
 
 
 def rows_of(part: int, parts: int, rows: int) -> slice:
@@ -135,15 +144,33 @@ class Split:
 
     def frequencies(self) -> NDArray[np.int64]:
         """(V,) how often each token comes in the bodies and after them, where poem batches are scored."""
-        body = self.poems["body"].astype(np.int64)
-        before = sum((self.poems[name].astype(np.int64) for name in FIELDS[:-1]), start=np.zeros_like(body))
-        in_a_body = np.repeat(np.tile([False, True], len(self)), np.stack((before, body), axis=1).ravel())
+        in_a_body = _in_a_body(self.poems)
         counts = np.zeros(len(self.layout.vocab), dtype=np.int64)
         for at in range(0, len(in_a_body), 1 << 20):  # a piece at a time, for bincount makes int64 of what it counts
             part = slice(at, at + (1 << 20))
             counts += np.bincount(self.tokens[part][in_a_body[part]], minlength=len(counts))
         counts[self.layout.end] += len(self)
         return counts
+
+    def bodies(self, poems: int = 20_000) -> Iterator[str]:
+        """The bodies as text, each closed by a line feed, some poems at a time; □ stands for an unknown character."""
+        points = _code_points(self.layout.vocab)
+        at = 0
+        for first in range(0, len(self), poems):
+            some = self.poems[first : first + poems]
+            inside = _in_a_body(some)
+            text = points[self.tokens[at : at + len(inside)][inside]]
+            closed = np.insert(text, np.cumsum(some["body"].astype(np.int64)), ord("\n"))
+            yield closed.tobytes().decode("utf-32-le", "replace")
+            at += len(inside)
+
+    def sung(self) -> Iterator[tuple[str, str]]:
+        """The tune and the body of every poem that has a tune."""
+        texts = [token if len(token) == 1 else _UNKNOWN for token in self.layout.vocab.tokens]
+        for index in np.flatnonzero(self.poems["tune"]).tolist():
+            fields = self.fields(index)
+            tune, body = ("".join([texts[id] for id in fields[name].tolist()]) for name in ("tune", "body"))
+            yield tune, body
 
     # Poem batches ------------------------------------------------------------------------------------------------
     #
@@ -227,6 +254,18 @@ class Split:
         return Windows(self.stream, list(offsets), [steps] * count, carry=False)
 
 
+def _in_a_body(poems: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Of the tokens of some poems in a row, which stand in a body."""
+    body = poems["body"].astype(np.int64)
+    before = sum((poems[name].astype(np.int64) for name in FIELDS[:-1]), start=np.zeros_like(body))
+    return np.repeat(np.tile([False, True], len(poems)), np.stack((before, body), axis=1).ravel())
+
+
+def _code_points(vocab: Vocab) -> NDArray[np.uint32]:
+    """(V,) the code point of every token; that of □ for [PAD], [UNK] and control tokens."""
+    return np.array([ord(token if len(token) == 1 else _UNKNOWN) for token in vocab.tokens], dtype="<u4")
+
+
 class Windows(Sequence[Batch]):
     """Stream batches by number: `offsets` holds the first position of each row, `steps` the length of each batch."""
 
@@ -248,13 +287,14 @@ class Windows(Sequence[Batch]):
 
 
 class Dataset:
-    """A prepared dataset: its vocabulary and its two splits."""
+    """A prepared dataset: its vocabulary and its two splits; `folder` is where it lies, None if only in memory."""
 
-    def __init__(self, vocab: Vocab, train: Split, valid: Split, fingerprint: str) -> None:
+    def __init__(self, vocab: Vocab, train: Split, valid: Split, fingerprint: str, folder: Path | None = None) -> None:
         self.vocab = vocab
         self.train = train
         self.valid = valid
         self.fingerprint = fingerprint
+        self.folder = folder
 
     @classmethod
     def load(cls, folder: Path) -> Dataset:
@@ -268,7 +308,7 @@ class Dataset:
             raise DatasetError(f"{folder / 'vocab.json'}: of another dataset; run poetgen preprocess again")
         layout = Layout(vocab)
         splits = [Split(*_read_split(folder, name, meta), layout) for name in SPLITS]
-        return cls(vocab, splits[0], splits[1], str(meta["fingerprint"]))
+        return cls(vocab, splits[0], splits[1], str(meta["fingerprint"]), folder)
 
 
 def _read_meta(folder: Path) -> dict[str, Any]:
@@ -313,10 +353,12 @@ def _read_split(folder: Path, name: str, meta: dict[str, Any]) -> tuple[Ids, NDA
 def write_dataset(folder: Path, vocab: Vocab, splits: dict[str, tuple[Ids, NDArray[np.void]]]) -> str:
     """Write the arrays, the vocabulary and, last, dataset.json; returns the fingerprint.
 
-    A folder without its dataset.json does not load, so a kill leaves no half dataset that looks whole.
+    A folder without its dataset.json does not load, so a kill leaves no half dataset that looks whole. What `finish`
+    wrote for an older dataset goes with it.
     """
     try:
-        (folder / "dataset.json").unlink(missing_ok=True)
+        for name in ("dataset.json", FORMS, LINES):
+            (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise SaveError(f"{folder}: cannot be written ({error.strerror}); choose another place") from error
     digest = hashlib.sha256()
@@ -333,3 +375,20 @@ def write_dataset(folder: Path, vocab: Vocab, splits: dict[str, tuple[Ids, NDArr
     meta = {"format": FORMAT, "fingerprint": fingerprint, "vocab_size": len(vocab), "splits": counts}
     write_atomic(folder / "dataset.json", json.dumps(meta, indent=2) + "\n")
     return fingerprint
+
+
+def finish(folder: Path) -> dict[str, int]:
+    """Write what the poems of a prepared dataset show on a second look: its tunes and its index of lines.
+
+    Returns how many tunes and lines there are. The arrays and the fingerprint stay as they are. Raises DatasetError
+    where `folder` holds no dataset, SaveError where it cannot be written.
+    """
+    dataset = Dataset.load(folder)
+    learned = tunes.learn(dataset.train.sung())
+    if learned:
+        write_atomic(folder / FORMS, tunes.to_json(learned))
+    else:
+        (folder / FORMS).unlink(missing_ok=True)
+    index = LineIndex.build(chain(dataset.train.bodies(), dataset.valid.bodies()))
+    index.save(folder / LINES)
+    return {"tunes": len(learned), "lines": index.lines}

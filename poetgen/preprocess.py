@@ -1,7 +1,7 @@
 """From sources to a prepared dataset: read, clean, tell forms apart, drop duplicates, split, encode.
 
     documents ──▶ worker processes: read, clean, recognise, cut words, hash clauses ──▶ parts, in order
-    parts ──▶ duplicates, families, split, keywords, vocabulary ──▶ arrays
+    parts ──▶ duplicates, families, split, keywords, vocabulary ──▶ arrays ──▶ tunes, index of lines
 
 The result depends on the sources and the options alone: not on the machine, nor on how many workers read.
 """
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from poetgen.config import PreprocessConfig
 from poetgen.corpus import Cleaner, Counts, Document, documents, keywords, likeness, read
-from poetgen.dataset import FIELDS, POEM, write_dataset
+from poetgen.dataset import FIELDS, POEM, finish, write_dataset
 from poetgen.errors import SourceError, UsageError
 from poetgen.files import write_atomic
 from poetgen.sequence import CONTROL, SEP, control, form_of
@@ -153,6 +153,7 @@ def preprocess(
         splits[name] = _encode(poems, indices[chosen], [keys_of[i] for i in chosen.tolist()], vocab, table)
         progress("encoding", len(chosen), len(indices))
     fingerprint = write_dataset(out, vocab, splits)
+    learned = finish(out)
     report = {
         "sources": [str(source) for source in sources],
         "options": asdict(config),
@@ -166,6 +167,8 @@ def preprocess(
         "min_count": min_count,
         "vocabulary": len(vocab),
         "unknown_tokens": int(sum((tokens == UNK).sum() for tokens, _ in splits.values())),
+        "tunes": learned["tunes"],
+        "lines": learned["lines"],
         "train": {"poems": int((~valid).sum()), "tokens": len(splits["train"][0])},
         "valid": {"poems": int(valid.sum()), "tokens": len(splits["valid"][0])},
         "leak_check": {

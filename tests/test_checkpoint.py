@@ -19,9 +19,12 @@ from safetensors.torch import save_file
 from poetgen import checkpoint
 from poetgen.checkpoint import CARD, CONFIG, STATE, VOCAB, WEIGHTS, Checkpoint, export, find, newest, read_tensors
 from poetgen.config import ModelConfig
-from poetgen.dataset import Dataset
+from poetgen.corpus.poem import clauses
+from poetgen.dataset import FORMS, LINES, Dataset
 from poetgen.errors import CheckpointError, SaveError
 from poetgen.model import PoetModel
+from poetgen.prosody import tunes
+from poetgen.prosody.template import CILIN, Line, Template
 from poetgen.train import Trainer
 from poetgen.vocab import Vocab
 
@@ -110,7 +113,69 @@ def test_export_halves_the_weights_and_keeps_the_rest(tiny: Path, tmp_path: Path
         found, expected = loaded.model(ids)[0], source.model(ids)[0]
     assert found.dtype == torch.float32
     torch.testing.assert_close(found, expected, rtol=0.02, atol=0.02)
-    assert sorted(path.name for path in (tmp_path / "box").iterdir()) == sorted((WEIGHTS, CONFIG, VOCAB, CARD))
+    assert sorted(path.name for path in (tmp_path / "box").iterdir()) == sorted((WEIGHTS, CONFIG, VOCAB, CARD, LINES))
+
+
+# What the corpus taught besides ----------------------------------------------------------------------------------
+
+TUNE = Template("望春", ((Line(("平平仄",), 0, "。"), Line(("仄平仄",), 0, "。")),), CILIN, (2,))
+
+
+def teach(folder: Path) -> None:
+    """Put a tune beside a dataset or a checkpoint."""
+    (folder / FORMS).write_text(tunes.to_json({"望春": tunes.Learned(TUNE, 20, 1.0)}), encoding="utf-8")
+
+
+def test_tunes_and_lines_come_along_from_dataset_to_checkpoint_to_export(prepared: Path, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(prepared, tmp_path / "data"))
+    teach(data)
+    dataset = Dataset.load(data)
+    for _ in Trainer(dataset, replace(TINY, epochs=1), tmp_path / "run").run():
+        pass
+    export(tmp_path / "run", tmp_path / "box")
+    body = dataset.vocab.decode(dataset.train.fields(0)["body"].tolist())
+    for name in ("run", "box"):
+        loaded = Checkpoint.load(tmp_path / name)
+        assert loaded.forms == {"望春": TUNE}
+        assert loaded.lines is not None and clauses(body)[0] in loaded.lines
+        for kept in (FORMS, LINES):
+            assert (tmp_path / name / kept).read_bytes() == (data / kept).read_bytes()
+
+
+def test_a_checkpoint_without_tunes_and_lines_loads(tmp_path: Path) -> None:
+    make(tmp_path)
+    loaded = Checkpoint.load(tmp_path)
+    assert loaded.forms == {} and loaded.lines is None
+
+
+def test_what_another_dataset_taught_does_not_stay(prepared: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    out.mkdir()
+    teach(out)
+    Trainer(Dataset.load(prepared), TINY, out)
+    assert not (out / FORMS).exists() and (out / LINES).exists()
+
+
+def test_a_dataset_made_in_memory_teaches_nothing_and_deletes_nothing(prepared: Path, tmp_path: Path) -> None:
+    found = Dataset.load(prepared)
+    teach(tmp_path)
+    Trainer(Dataset(found.vocab, found.train, found.valid, "0"), TINY, tmp_path)
+    assert (tmp_path / FORMS).exists()
+
+
+@pytest.mark.parametrize("name", [FORMS, LINES])
+def test_broken_tunes_and_lines_are_named(name: str, tmp_path: Path) -> None:
+    make(tmp_path)
+    (tmp_path / name).write_bytes(b"{}")
+    with pytest.raises(CheckpointError, match=rf"{name}: not .*delete the file") as caught:
+        Checkpoint.load(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+def test_where_tunes_cannot_be_copied(prepared: Path, tmp_path: Path) -> None:
+    (tmp_path / FORMS).mkdir()  # what lies in the way cannot be removed
+    with pytest.raises(SaveError, match=FORMS):
+        checkpoint.copy_learned(prepared, tmp_path)
 
 
 def test_a_card_that_a_person_wrote_is_left_alone(tiny: Path, tmp_path: Path) -> None:

@@ -6,26 +6,24 @@
         …
 
 A poem holds its form when one variant fits: each line reads as one of its alternatives, and the feet that share a
-number rhyme. The tones of regulated verse are those of patterns() in meter.py, made strict: 孤平 (仄平仄仄平) and 三平尾
-(three level tones at the end) are left out, 平平仄平仄 stands for 平平平仄仄 and 仄平平仄平 for 平平仄仄平 (拗救), and
-every other odd place is free. Source: Wang Li (王力), 诗词格律.
+number rhyme. The tones of regulated verse are those of patterns() in meter.py, made strict: 孤平 (仄平仄仄平) and
+三平尾 (three level tones at the end) are left out, 平平仄平仄 stands for 平平平仄仄 and 仄平平仄平 for 平平仄仄平 (拗救),
+and every other odd place is free. Source: Wang Li (王力), 诗词格律.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from itertools import accumulate
 from typing import Final
 
 from poetgen.prosody.forms import SHAPES
 from poetgen.prosody.meter import pattern_of
+from poetgen.prosody.rhymes import ANY as ANY
+from poetgen.prosody.rhymes import CILIN as CILIN
 from poetgen.prosody.rhymes import LEVEL
-
-#: Stands in a line's tones for a place where either tone does.
-ANY: Final = "中"
-
-PINGSHUI, CILIN = "平水韵", "词林正韵"
+from poetgen.prosody.rhymes import PINGSHUI as PINGSHUI
 
 _TAILS: Final = {
     "仄仄平平仄": ("中仄中平仄",),
@@ -54,12 +52,16 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A form: its variants, all of the same line lengths, the rhyme book that counts, and the lines of its stanzas."""
+    """A form: its variants, all of the same line lengths, the rhyme book that counts, and the lines of its stanzas.
+
+    An `open` form may end after any even line but the first two.
+    """
 
     form: str
     variants: tuple[tuple[Line, ...], ...]
     book: str = PINGSHUI
     stanzas: tuple[int, ...] = ()
+    open: bool = False
 
     @property
     def lengths(self) -> tuple[int, ...]:
@@ -77,7 +79,33 @@ class Template:
         >>> regulated("七律").size
         64
         """
-        return sum(len(line) + 1 + bool(line.pause) for line in self.variants[0])
+        return sum(self._sizes)
+
+    @property
+    def breaks(self) -> tuple[int, ...]:
+        """The characters, punctuation counted, before each stanza but the first."""
+        ends = accumulate(self._sizes)
+        by_line = dict(enumerate(ends, start=1))
+        return tuple(by_line[line] for line in accumulate(self.stanzas[:-1]))
+
+    @property
+    def _sizes(self) -> list[int]:
+        return [len(line) + 1 + bool(line.pause) for line in self.variants[0]]
+
+    def relaxed(self, tones: bool = True, rhyme: bool = True) -> Template:
+        """The same form with some of its rules: without `tones` only feet keep theirs, without `rhyme` no foot rhymes.
+
+        >>> len(regulated("七绝").relaxed(tones=False).variants)
+        2
+        """
+
+        def line(old: Line) -> Line:
+            foot = old.tones[0][-1] if rhyme and old.rhyme is not None else ANY
+            free = (ANY * (len(old) - 1) + foot,)
+            return replace(old, tones=old.tones if tones else free, rhyme=old.rhyme if rhyme else None)
+
+        variants = dict.fromkeys(tuple(map(line, variant)) for variant in self.variants)
+        return replace(self, variants=tuple(variants))
 
 
 #: Regulated verse of any length (排律), by the characters of a line.
@@ -118,12 +146,21 @@ def strict(pattern: str) -> tuple[str, ...]:
     return tuple(head + tail for tail in _TAILS[pattern[-5:]])
 
 
-def old_style(length: int, lines: int) -> Template:
-    """古体 of `lines` lines of `length` characters: even lines rhyme, level or oblique, and tones are free.
+#: The most lines of old-style verse that ends where the model ends it.
+_OPEN: Final = 40
+
+
+@cache
+def old_style(length: int, lines: int = 0) -> Template:
+    """古体 of lines of `length` characters: even lines share one rhyme, level or oblique, and tones are free.
+
+    Of `lines` lines (even), or open.
 
     >>> old_style(5, 4).variants[0][1]
     Line(tones=('中中中中中',), rhyme=0, mark='。', pause=0)
     """
-    free = ANY * length
-    poem: Sequence[Line] = [Line((free,), 0 if n % 2 else None, "。" if n % 2 else "，") for n in range(lines)]
-    return Template("古体", (tuple(poem),))
+    poem = tuple(
+        Line((ANY * length,), 0 if number % 2 else None, "。" if number % 2 else "，")
+        for number in range(lines or _OPEN)
+    )
+    return Template("五古" if length == 5 else "七古", (poem,), open=not lines)
