@@ -1,0 +1,268 @@
+"""Poems to be checked: read from a file, explained by the rules of their form, counted.
+
+Reads what preprocess reads, and plain text with poems in it as people write them down:
+
+    登鹳雀楼            a title, if the lines below have marks or another length
+    王之涣              an author, likewise
+
+    白日依山尽，        the poem, in lines of any cut; a blank line ends it. Where the first poem of a file has a title,
+    黄河入海流。        verse without one goes on with the poem before (a second stanza).
+    …
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from poetgen.corpus import Cleaner, Counts, Document, Poem, Record, Script, clauses, documents, read
+from poetgen.corpus.tunes import TUNES
+from poetgen.errors import SourceError
+from poetgen.prosody.explain import Explanation, explain
+from poetgen.prosody.forms import SHAPES, recognise
+from poetgen.prosody.rhymes import tones
+from poetgen.prosody.template import LONG, Template, old_style
+from poetgen.sequence import form_of
+
+STDIN: Final = Path("-")
+
+#: The forms that may be asked for by name, besides those of tunes.
+NAMES: Final = ("auto", *SHAPES, *LONG, "古体", "五古", "七古")
+
+#: Gives the template of a tune by any of its names, None for one that is not known.
+Tunes = Callable[[str], Template | None]
+
+_MARK: Final = re.compile(r"[，。？！；：、,.?!;|]")
+_CUTS: Final = re.compile(r"[，。？！；：,.?!;|\s]+")
+_LONG_BY_LENGTH: Final = {length: form for form, length in LONG.items()}
+
+
+class _StandardInput(Document):
+    """What comes in at standard input, as a document."""
+
+    def read(self) -> bytes:
+        return sys.stdin.buffer.read()
+
+
+# Reading ---------------------------------------------------------------------------------------------------------
+
+
+def read_poems(path: Path, script: Script = "keep", passages: bool = False) -> tuple[list[Poem], Counts]:
+    """The poems of a file in any format that preprocess reads, forms recognised, and what cleaning did to them.
+
+    "-" is standard input. None is dropped for being short, long or a duplicate, but one with holes or without a
+    character that the rhyme book knows has no tones. With `passages` nothing need have tones, and plain text is read
+    as preprocess reads it, as passages without form. Raises SourceError.
+    """
+    name = "standard input" if path == STDIN else str(path)
+    cleaner = Cleaner(script, min_chars=1, max_chars=10**9)
+    poems = []
+    found = [_StandardInput(name, path, 0, asked=True)] if path == STDIN else documents([path])
+    for document in found:
+        records = read(document) if passages else _verse(read(document), document.name)
+        for record, poem in cleaner.clean_all(records):
+            if not passages and not _has_tones(poem):
+                cleaner.counts.kept -= 1
+                cleaner.counts.drop("without Chinese verse", record.origin, poem.body)
+                continue
+            poems.append(replace(poem, form=form_of(poem.body, poem.tune) if record.verse else ""))
+    if not poems:
+        reasons = ", ".join(f"{tally.poems:,} {reason}" for reason, tally in cleaner.counts.dropped.items())
+        left_out = f" (left out: {reasons})" if reasons else ""
+        raise SourceError(
+            f"{name}: no poem in it could be read{left_out}; give text, JSON, JSON Lines, CSV or a .zip of them"
+        )
+    return poems, cleaner.counts
+
+
+def _has_tones(poem: Poem) -> bool:
+    return any(map(tones, poem.body))
+
+
+def _verse(records: Iterator[Record], name: str) -> Iterator[Record]:
+    """The records of a document, the poems of its text in place of passages."""
+    text: list[str] = []
+    for record in records:
+        if record.verse:
+            yield record
+        else:  # passages in a row give the text back
+            text.append("\n".join(record.paragraphs))
+    if text:
+        yield from poems_of_text("".join(text), name)
+
+
+def poems_of_text(text: str, name: str = "") -> Iterator[Record]:
+    """The poems of a plain text.
+
+    >>> [poem] = poems_of_text("登鹳雀楼\\n王之涣\\n\\n白日依山尽，黄河入海流。\\n欲穷千里目，更上一层楼。\\n")
+    >>> poem.title, poem.author, poem.paragraphs
+    ('登鹳雀楼', '王之涣', ('白日依山尽，黄河入海流。', '欲穷千里目，更上一层楼。'))
+    >>> len(list(poems_of_text("白日依山尽\\n黄河入海流\\n\\n床前明月光\\n疑是地上霜\\n")))
+    2
+    """
+    number = 0
+    head: list[str] = []
+    body: list[str] = []
+    headed = False
+    for heading, lines in _blocks(text):
+        if body and (heading or not headed):
+            number += 1
+            yield _record(name, number, head, body)
+            head, body = [], []
+        if heading:
+            head, headed = heading, headed or not number
+        # A file with one poem on each line.
+        if not heading and not body and len(lines) > 1 and all(recognise(_cut(line)) in SHAPES for line in lines):
+            for line in lines:
+                number += 1
+                yield _record(name, number, [], [line])
+        else:
+            body += lines
+    if body:
+        yield _record(name, number + 1, head, body)
+
+
+def _blocks(text: str) -> Iterator[tuple[list[str], list[str]]]:
+    """The lines between blank ones as (title and author, verse); a heading that stands alone joins what follows it."""
+    waiting: list[str] = []
+    blocks = [[line.strip() for line in block.splitlines()] for block in re.split(r"\n\s*\n", text) if block.strip()]
+    for number, block in enumerate(blocks):
+        below = blocks[number + 1] if number + 1 < len(blocks) else []
+        if not waiting and len(block) <= 2 and not _marked(block) and _may_follow_a_title(block, below):
+            waiting = block
+            continue
+        heading = waiting or block[: _headings(block)]
+        yield heading, block if waiting else block[len(heading) :]
+        waiting = []
+
+
+def _marked(lines: Sequence[str]) -> bool:
+    return any(map(_MARK.search, lines))
+
+
+def _may_follow_a_title(block: Sequence[str], below: Sequence[str]) -> bool:
+    """Whether lines without marks that stand alone are a heading: marks follow, or a whole poem without them."""
+    if not below or _headings(below):
+        return False
+    return _marked(below) or (recognise(below) in SHAPES and recognise([*block, *below]) not in SHAPES)
+
+
+def _headings(block: Sequence[str]) -> int:
+    """How many lines at the head of a block (title, author) are no verse."""
+    if _marked(block):
+        bare = next(number for number, line in enumerate(block) if _MARK.search(line))
+        return bare if bare <= 2 else 0
+    for count in range(3):
+        if recognise(block[count:]) in SHAPES:
+            return count
+    return 1 if len(block) > 2 and recognise(block[1:]) == "古体" != recognise(block) else 0
+
+
+def _cut(line: str) -> list[str]:
+    return [clause for clause in _CUTS.split(line) if clause]
+
+
+def _record(name: str, number: int, head: Sequence[str], body: Sequence[str]) -> Record:
+    title, author = (*head, "", "")[:2]
+    return Record(f"{name}, poem {number}", tuple(body), title=title, author=author)
+
+
+# Explaining ------------------------------------------------------------------------------------------------------
+
+
+def explained(poem: Poem, form: str = "auto", tunes: Tunes = lambda name: None) -> Explanation:
+    """A poem against the rules of a form: one of NAMES, or a tune that `tunes` knows; auto takes what fits.
+
+    Among poems of one line length 排律 is told from 古体 by its tones: at most one line in ten may break them.
+    """
+    lines = clauses(poem.body)
+    if form in ("五古", "七古"):
+        return explain(lines, "古体", old_style(5 if form == "五古" else 7, len(lines)))
+    if form in NAMES and form != "auto":
+        return explain(lines, form)
+    if form != "auto":
+        return explain(lines, "词", tunes(form))
+    shape = poem.form or form_of(poem.body, poem.tune)
+    template = _tune(poem, lines, shape, tunes)
+    if template is not None:
+        return explain(lines, "词", template)
+    if shape == "古体" and len(lines[0]) in _LONG_BY_LENGTH and len(lines) % 2 == 0 and len(lines) > 4:
+        told = explain(lines, _LONG_BY_LENGTH[len(lines[0])])
+        if told.rhyme_holds and 10 * sum(note.name != "重韵" for note in told.faults) <= len(lines):
+            return told
+    return explain(lines, shape)
+
+
+def _tune(poem: Poem, lines: Sequence[str], shape: str, tunes: Tunes) -> Template | None:
+    """The template of a poem's tune: the one its source names, or one in its title whose shape the lines have."""
+    if shape == "词":
+        return tunes(poem.tune)
+    name, point, _ = poem.title.partition("·")
+    name = name.split(" ")[0]
+    template = tunes(name) if name in TUNES and shape not in SHAPES else None
+    return template if template and (point or template.lengths == tuple(map(len, lines))) else None
+
+
+def record(poem: Poem, told: Explanation) -> dict[str, Any]:
+    """What there is to say of a poem, as JSON values; docs/checking.md describes the keys."""
+    return {
+        "title": poem.title,
+        "author": poem.author,
+        "form": told.form,
+        "tune": told.tune or poem.tune,
+        "pattern": told.pattern,
+        "book": told.book,
+        "rhyme": {str(group): name for group, name in told.category},
+        "holds": {"form": told.form_holds, "rhyme": told.rhyme_holds, "meter": told.meter_holds},
+        "figures": {"form": told.verdict.form, "rhyme": told.verdict.rhyme, "meter": told.verdict.meter}
+        if told.verdict
+        else None,
+        "lines": [
+            {
+                "text": line.text,
+                "tones": line.tones,
+                "asked": line.asked,
+                "breaks": list(line.breaks),
+                "feet": list(line.feet),
+                "group": line.group,
+                "rhymes": line.rhymes,
+            }
+            for line in told.lines
+        ],
+        "notes": [
+            {"kind": note.kind, "name": note.name, "line": note.line, "places": list(note.places), "text": note.text}
+            for note in told.notes
+        ],
+    }
+
+
+# Counting --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Summary:
+    """How many poems of each form hold what; `figures` counts regulated poems by the definitions of evaluate."""
+
+    forms: dict[str, Counter[str]] = field(default_factory=dict)
+    faults: Counter[str] = field(default_factory=Counter)
+    figures: Counter[str] = field(default_factory=Counter)
+
+    def add(self, told: Explanation) -> None:
+        """Count one poem. Of form, rhyme and meter those are asked that the form has rules for."""
+        row = self.forms.setdefault(told.form, Counter())
+        row["poems"] += 1
+        held = {"form": told.form_holds, "rhyme": told.rhyme_holds, "meter": told.meter_holds}
+        if told.ruled:
+            held["faultless"] = not told.faults
+        for name, holds in held.items():
+            if holds is not None:
+                row[f"{name} asked"] += 1
+                row[name] += holds
+        self.faults.update({note.name for note in told.faults})
+        if told.verdict:
+            self.figures.update(poems=1, form=told.verdict.form, rhyme=told.verdict.rhyme, meter=told.verdict.meter)
