@@ -14,8 +14,10 @@ from poetgen.prosody.rhymes import (
     characters,
     is_level,
     level_rhymes,
+    rare,
     rhymes,
     tones,
+    usual_tones,
 )
 
 __all__ = [
@@ -38,9 +40,11 @@ __all__ = [
     "level_rhymes",
     "line_pattern",
     "patterns",
+    "rare",
     "recognise",
     "rescued",
     "rhymes",
     "shared_rhyme",
     "tones",
+    "usual_tones",
 ]

@@ -13,6 +13,11 @@ from typing import Final
 
 LEVEL: Final = "平"
 OBLIQUE: Final = "仄"
+#: Stands in a line's tones for a place where either tone does.
+ANY: Final = "中"
+
+#: The rhyme books: the one of regulated verse (here), and the one of 词 (cilin.py).
+PINGSHUI, CILIN = "平水韵", "词林正韵"
 
 _LEVEL_BOOKS: Final = frozenset({"上平", "下平"})
 _NONE: Final[frozenset[str]] = frozenset()
@@ -53,6 +58,30 @@ def tones(char: str) -> frozenset[str]:
     True
     """
     return _tones_by_char().get(char, _NONE)
+
+
+def rare(char: str) -> frozenset[str]:
+    """The rhymes of a character whose readings poets hardly use, by the testimony of regulated verse (usual.tsv).
+
+    Empty where all its readings are in use or too few poems tell; never all of them.
+
+    >>> sorted(rare("空")), rare("看")
+    (['一董', '一送'], frozenset())
+    >>> sorted(rhymes("蛇") - rare("蛇"))
+    ['六麻']
+    """
+    return _rare_by_char().get(char, _NONE)
+
+
+def usual_tones(char: str) -> frozenset[str]:
+    """The tones of a character without its rare readings; empty only if the book does not know it.
+
+    >>> usual_tones("空"), usual_tones("不")
+    (frozenset({'平'}), frozenset({'仄'}))
+    >>> usual_tones("看") == tones("看") == {"平", "仄"}
+    True
+    """
+    return _usual_tones_by_char().get(char) or tones(char)
 
 
 def categories() -> Mapping[str, str]:
@@ -109,4 +138,21 @@ def _tones_by_char() -> dict[str, frozenset[str]]:
     return {
         char: frozenset(LEVEL if is_level(name) else OBLIQUE for name in names)
         for char, names in _rhymes_by_char().items()
+    }
+
+
+@cache
+def _rare_by_char() -> dict[str, frozenset[str]]:
+    """Character -> its rare rhymes, from the table in the package; a row tells of all shapes of its character."""
+    text = files(__package__).joinpath("usual.tsv").read_text(encoding="utf-8")
+    rows = (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
+    return {shape: frozenset(names.split()) for shapes, names, *_ in rows for shape in shapes}
+
+
+@cache
+def _usual_tones_by_char() -> dict[str, frozenset[str]]:
+    """The characters that have rare readings -> the tones of the others."""
+    return {
+        char: frozenset(LEVEL if is_level(name) else OBLIQUE for name in rhymes(char) - names)
+        for char, names in _rare_by_char().items()
     }
