@@ -12,7 +12,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import fields
 from pathlib import Path
@@ -22,12 +23,12 @@ import typer
 
 from poetgen import __version__, parallel
 from poetgen.config import CELLS, PRECISIONS, SAMPLINGS, SCRIPTS, PreprocessConfig, SampleConfig, TrainConfig
-from poetgen.errors import CheckpointError, PoetgenError, SaveError, UsageError
+from poetgen.errors import CheckpointError, PoetgenError, SaveError, SourceError, UsageError
 
 if TYPE_CHECKING:
     from poetgen.board import Board
     from poetgen.poet import Options, Poet
-    from poetgen.sample import Job, Sample
+    from poetgen.sample import Job
     from poetgen.train import Trainer
 
 PREPARED = Path("corpora/prepared")
@@ -208,6 +209,9 @@ def train(
     precision: Annotated[
         str, typer.Option(metavar="|".join(PRECISIONS), help="auto takes bf16 where the hardware has it.")
     ] = TrainConfig.precision,
+    init: Annotated[
+        str, typer.Option(metavar="DIR", help="Start from the weights of this checkpoint, of the same shape.")
+    ] = TrainConfig.init,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out, with its options unless given anew.")
     ] = False,
@@ -329,14 +333,15 @@ def _follow(trainer: Trainer, progress: Any, display: Any, events: Board | None)
 
 def _specimen(trainer: Trainer) -> list[str]:
     """A few lines by the model as it stands; draws nothing from the run's own random numbers."""
-    from poetgen.sample import Request, Sampler
+    from poetgen.request import Request
+    from poetgen.sample import Job, Sampler
 
     vocab, training = trainer.dataset.vocab, trainer.model.training
     title = "春夜" if "春" in vocab and "夜" in vocab else ""
     request = Request(title, form="七绝" if title else "free")
     sampler = Sampler(trainer.model, vocab)
     try:
-        return next(sampler.samples([(request, SampleConfig(seed=1))])).lines[:4]
+        return next(sampler.samples([Job(request, SampleConfig(seed=1))])).lines[:4]
     finally:
         trainer.model.train(training)
 
@@ -475,14 +480,23 @@ def sample(
     ] = SampleConfig.temperature,
     form: Annotated[
         str,
-        typer.Option(
-            help="auto (by length), free, 五绝, 七绝, 五律, 七律, 古体, 词, 杂言, 散文, or a tune such as 水调歌头."
-        ),
+        typer.Option(help="auto (by length), free, 五绝, 七绝, 五律, 七律, a tune (水调歌头), ...: see --list-forms."),
     ] = "auto",
+    rhyme: Annotated[
+        str, typer.Option(help="auto (the model chooses), off, or a rhyme: 东, 一东, 第一部, or a character of it.")
+    ] = "auto",
+    tones: Annotated[str, typer.Option(metavar="strict|off", help="Hold the form's tones, or let them be.")] = "strict",
+    acrostic: Annotated[str, typer.Option(help="Characters that open the lines, from the first line on.")] = "",
+    lines: Annotated[
+        int, typer.Option(help="Lines of 五排 or 七排 (0: 12), 五古 or 七古 (0: as many as the model writes).")
+    ] = 0,
     dynasty: Annotated[str, typer.Option(help="Write as in this dynasty: 唐, 宋, ...")] = "",
     author: Annotated[str, typer.Option(help="Write in this poet's manner.")] = "",
     keywords: Annotated[str, typer.Option(help="Words to write about, with commas or spaces between.")] = "",
     num: Annotated[int, typer.Option(help="Poems for each title.")] = 1,
+    candidates: Annotated[
+        int, typer.Option(help="Drafts of each poem, of which the best is kept.")
+    ] = SampleConfig.candidates,
     seed: Annotated[
         int | None, typer.Option(help="The same seed gives the same poem.  [default: drawn, and told]")
     ] = None,
@@ -496,6 +510,10 @@ def sample(
         Path | None,
         typer.Option(metavar="FILE", help="Write here, poem by poem; JSON Lines where the name ends in .jsonl."),
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the poems in --output, with the titles and options of before.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Throw the poems in --output away first.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines.")] = False,
     stream: Annotated[
         bool | None,
@@ -504,10 +522,20 @@ def sample(
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, auto, ...; another device may write other poems.")] = "cpu",
+    list_forms: Annotated[
+        bool, typer.Option("--list-forms", help="Show every form that the checkpoint can hold, and do nothing else.")
+    ] = False,
 ) -> None:
-    """Write poems from titles."""
+    """Write poems from titles.
+
+    Regulated verse and 词 hold their tones and rhymes. An acrostic gives the first character of each line; where it is
+    shorter than the poem, the other lines are free.
+    """
+    if list_forms:
+        _list_forms(checkpoint, as_json)
+        return
     # What can be wrong without a model is said before torch is loaded.
-    SampleConfig(length=length, top_k=top_k, top_p=top_p, temperature=temperature, seed=seed or 0)
+    SampleConfig(length, top_k, top_p, temperature, seed or 0, candidates)
     if num < 1:
         raise UsageError(f"--num {num}: give a number of at least 1")
     if stream and (as_json or output):
@@ -516,110 +544,83 @@ def sample(
         raise UsageError("TITLES and --input: give one of them")
     if not titles and input is None:
         raise UsageError('no title: give one, as in poetgen sample "春夜喜雨", or a file of them with --input')
-    from poetgen.titles import Line, read_titles, split_keywords
-
-    lines = [Line("", title, {}) for title in titles or ()]
-    if input is not None:
-        lines, ignored = read_titles(input)
-        if ignored:
-            _note(f"{input}: passed over the fields {', '.join(ignored)}")
-
-    from poetgen.poet import fresh_seed, load
-
-    options: Options = {
-        "form": form,
-        "dynasty": dynasty,
-        "author": author,
-        "keywords": split_keywords(keywords),
-        "length": length,
-        "top_k": top_k,
-        "top_p": top_p,
-        "temperature": temperature,
-        "seed": fresh_seed() if seed is None else seed,
-    }
-    poet = load(checkpoint, device)
-    jobs = [job for job in _jobs(poet, lines, options) for _ in range(num)]
+    if resume and overwrite:
+        raise UsageError("--resume and --overwrite: give one of them")
     as_json = as_json or (output is not None and output.suffix in (".jsonl", ".ndjson"))
-    if stream is None:
-        stream = sys.stdout.isatty() and len(jobs) == 1 and not as_json and output is None
-    with _opened(output) as file:
-        if stream:
-            _stream(poet, jobs, file)
-        else:
-            _write(poet, jobs, file, as_json)
-    if seed is None and not as_json:
-        _note(f"seed {options['seed']}")
+    resumable = input is not None and output is not None and as_json
+    if resume and not resumable:
+        raise UsageError("--resume goes on with a file of titles into JSON Lines: give --input and --output FILE.jsonl")
+    from poetgen import batch
+    from poetgen.titles import STDIN, given, read_titles, split_keywords
+
+    world = parallel.join()
+    with _told_once(world), world:
+        if world.size > 1 and (not resumable or input == STDIN):
+            raise UsageError("several processes read --input FILE and write --output FILE.jsonl: give both")
+        target = batch.Output(output, resume, overwrite) if output else None
+        with given(titles or ()) if input is None else read_titles(input) as asked:
+            if target:
+                world.first(lambda: target.check(resumable))
+
+            from poetgen.poet import fresh_seed, load
+
+            options: Options = {
+                "form": form,
+                "dynasty": dynasty,
+                "author": author,
+                "keywords": split_keywords(keywords),
+                "length": length,
+                "top_k": top_k,
+                "top_p": top_p,
+                "temperature": temperature,
+                "candidates": candidates,
+                "rhyme": rhyme,
+                "tones": tones,
+                "acrostic": acrostic,
+                "lines": lines,
+                "seed": seed,
+            }
+            drawn = world.first(fresh_seed)
+            poet = load(checkpoint, world.device(device))
+            if stream is None:
+                stream = sys.stdout.isatty() and asked.size == num == 1 and not as_json and output is None
+            if stream:
+                done = batch.Batch(poet, asked, options, num, drawn=drawn, say=_note)
+                _stream(poet, done.jobs(), sys.stdout)
+            else:
+                try:
+                    done = batch.write(poet, asked, options, num, drawn, world, target, as_json)
+                except batch.Stopped as stop:
+                    raise typer.Exit(128 + stop.number) from stop
+    if seed is None and done.seed is not None and not as_json:
+        _note(f"seed {done.seed}")
+    if done.left_out and world.rank == 0:
+        raise SourceError(done.closing())
 
 
-#: Notes about titles that are shown one by one; of more, the number.
-_NOTES = 10
-
-
-def _jobs(poet: Poet, lines: Sequence[Any], options: Options) -> list[Job]:
-    """What the lines ask for, each with the options of the command line where it has none of its own."""
-    jobs: list[Job] = []
-    notes: list[str] = []
-    for line in lines:
-        where = f"{line.origin}: " if line.origin else ""
-        try:
-            job, said = poet.job(line.title, **{**options, **line.options})
-        except UsageError as error:
-            if not where:
-                raise
-            raise PoetgenError(f"{where}{error}") from error
-        jobs.append(job)
-        notes.extend(f"{where}{note}" for note in said)
-    for note in notes[:_NOTES]:
-        _note(note)
-    if len(notes) > _NOTES:
-        _note(f"and {len(notes) - _NOTES:,} more notes like these")
-    return jobs
-
-
-@contextmanager
-def _opened(output: Path | None) -> Iterator[TextIO]:
-    """Where poems go. A file holds every poem that is finished, so that a killed batch loses none."""
-    if output is None:
-        yield sys.stdout
-        return
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with output.open("w", encoding="utf-8") as file:
-            yield file
-    except OSError as error:
-        reason = error.strerror or error
-        raise SaveError(f"--output {output}: cannot be written ({reason}); give another place") from error
-
-
-def _stream(poet: Poet, jobs: Sequence[Job], file: TextIO) -> None:
+def _list_forms(checkpoint: Path | None, as_json: bool) -> None:
+    """Show the forms that a checkpoint can hold, tunes with their templates."""
     from poetgen import display
-    from poetgen.sample import plan
+    from poetgen.checkpoint import find
+    from poetgen.dataset import FORMS
+    from poetgen.prosody import tunes
+
+    learned = tunes.load(find(checkpoint) / FORMS)
+    print(tunes.to_json(learned) if as_json else display.forms_table(learned), end="", flush=True)
+
+
+def _stream(poet: Poet, jobs: Iterable[Job], file: TextIO) -> None:
+    from poetgen import display
 
     terminal = display.is_terminal(file)
     for number, job in enumerate(jobs):
-        request, config = job
-        form = plan(request, config.length).header.form
-        print("\n" * (number > 0) + display.heading(request.title, request.author, form, terminal), end="", file=file)
-        for chars in display.verse(poet.characters(job), terminal):
+        request = job.request
+        planned = poet.plan(job)
+        above = display.heading(request.title, request.author, planned.form, terminal)
+        print("\n" * (number > 0) + above, end="", file=file)
+        breaks = planned.template.breaks if planned.template else ()
+        for chars in display.verse(poet.characters(job), terminal, breaks):
             print(chars, end="", file=file, flush=True)
-
-
-def _write(poet: Poet, jobs: Sequence[Job], file: TextIO, as_json: bool) -> None:
-    from poetgen import display
-
-    terminal = display.is_terminal(file)
-
-    def text(number: int, sample: Sample) -> str:
-        if as_json:
-            return json.dumps(sample.record(poet.checkpoint.id), ensure_ascii=False) + "\n"
-        above = display.heading(sample.request.title, sample.request.author, sample.form, terminal)
-        return "\n" * (number > 0) + above + "".join(display.verse(sample.text, terminal))
-
-    with display.Progress() as progress:
-        for number, sample in enumerate(poet.samples(jobs)):
-            print(text(number, sample), end="", file=file, flush=True)
-            if not terminal:  # there the poems themselves show how far it is
-                progress.update("writing", number + 1, len(jobs), f"{number + 1:,} of {len(jobs):,} poems")
 
 
 # evaluate --------------------------------------------------------------------------------------------------------
@@ -677,3 +678,89 @@ def evaluate(
         print(json.dumps({**finite, "poems": len(split), "checkpoint": poet.checkpoint.id}), flush=True)
     else:
         print(display.figures_table(figures, f"{poet.checkpoint.path} ({poet.checkpoint.id})"), end="", flush=True)
+
+
+# check -----------------------------------------------------------------------------------------------------------
+
+
+@app.command(epilog="Example: poetgen check corpora/starter.jsonl")
+def check(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="Poems: plain text, or any format that preprocess reads; - is stdin.",
+            show_default=False,
+        ),
+    ],
+    form: Annotated[
+        str,
+        typer.Option(help="auto (by the lines), 五绝, 七绝, 五律, 七律, 五排, 七排, 古体, or a tune such as 水调歌头."),
+    ] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines, one object a poem.")] = False,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(help="Checkpoint folder whose tunes count.  [default: the one that sample takes]"),
+    ] = None,
+) -> None:
+    """Explain the rhyme and the tones of poems, and where they break the rules of their form."""
+    from poetgen import display
+    from poetgen.check import NAMES, Summary, explained, read_poems, record
+
+    tunes = _Tunes(checkpoint)
+    if form not in NAMES and tunes(form) is None:
+        raise UsageError(f"--form {form}: choose one of {', '.join(NAMES)}, or a tune that {tunes.folder} knows")
+    poems, counts = read_poems(file)
+    if counts.dropped:
+        reasons = ", ".join(f"{tally.poems:,} {reason}" for reason, tally in counts.dropped.items())
+        _note(f"{file}: left out {counts.read - counts.kept:,} of {counts.read:,} poems: {reasons}")
+    summary = Summary()
+    terminal = display.is_terminal(sys.stdout)
+    with display.Progress() as progress:
+        for number, poem in enumerate(poems, start=1):
+            told = explained(poem, form, tunes)
+            summary.add(told)
+            if as_json:
+                print(json.dumps(record(poem, told), ensure_ascii=False))
+            else:
+                title = " ".join(part for part in (poem.title, poem.author) if part)
+                print("\n" * (number > 1) + display.explanation(title, told, terminal), end="")
+            if not terminal:  # there the poems themselves show how far it is
+                progress.update("checking", number, len(poems), f"{number:,} of {len(poems):,} poems")
+    if tunes.missing:
+        count, names = sum(tunes.missing.values()), len(tunes.missing)
+        _note(
+            f"{count:,} poem{'s' * (count > 1)} to {names:,} tune{'s' * (names > 1)} that {tunes.folder} does not "
+            "know: shown without rules; give --checkpoint one that was trained on 词"
+        )
+    if len(poems) > 1 and not as_json:
+        print("\n" + display.summary_table(summary), end="")
+    sys.stdout.flush()
+
+
+class _Tunes:
+    """The templates of a checkpoint's tunes, read when the first is asked for, and the tunes that it lacked."""
+
+    def __init__(self, checkpoint: Path | None) -> None:
+        self._given = checkpoint
+        self._known: dict[str, Any] | None = None
+        self.folder = checkpoint or CHECKPOINTS
+        self.missing: Counter[str] = Counter()
+
+    def __call__(self, name: str) -> Any:
+        from poetgen.dataset import FORMS
+        from poetgen.prosody import tunes
+
+        if self._known is None:
+            if self._given is None:
+                from poetgen.checkpoint import find
+
+                self.folder = find()
+            if not self.folder.is_dir():
+                raise CheckpointError(f"{self.folder}: no such checkpoint folder; give --checkpoint another")
+            self._known = tunes.load(self.folder / FORMS)
+        learned = self._known.get(tunes.listed(name))
+        if learned is None:
+            self.missing[name] += 1
+            return None
+        return learned.template

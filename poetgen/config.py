@@ -90,7 +90,8 @@ class TrainConfig:
 
     `batch_size` counts rows and `seq_len` time steps of a window. Poem batches hold about
     ``batch_size * seq_len`` tokens, however long the poems are. Both are of the whole batch, of which every process
-    computes its rows, in `accumulate` parts one after the other. `clip` 0 leaves gradients as they are.
+    computes its rows, in `accumulate` parts one after the other. `clip` 0 leaves gradients as they are. `init` is the
+    folder of a checkpoint whose weights the run starts from.
     """
 
     cell: str = "lstm"
@@ -114,6 +115,7 @@ class TrainConfig:
     device: str = "auto"
     precision: str = "auto"
     seed: int = 1
+    init: str = ""
 
     def __post_init__(self) -> None:
         self.model(vocab_size=2)
@@ -152,7 +154,7 @@ class SampleConfig:
     """How to choose each character.
 
     `length` counts characters with their punctuation, and bounds the poem where its form has no length of its own.
-    `top_p` 1 cuts nothing; `temperature` 0 takes the likeliest.
+    `top_p` 1 cuts nothing; `temperature` 0 takes the likeliest. Of `candidates` drafts the best is kept.
     """
 
     length: int = 64
@@ -160,6 +162,7 @@ class SampleConfig:
     top_p: float = 1.0
     temperature: float = 0.8
     seed: int = 0
+    candidates: int = 1
 
     def __post_init__(self) -> None:
         _at_least("--length", self.length, 1)
@@ -167,3 +170,4 @@ class SampleConfig:
         _require(0 < self.top_p <= 1, f"--top-p {self.top_p:g}: give a share above 0 and at most 1")
         _at_least("--temperature", self.temperature, 0)
         _at_least("--seed", self.seed, 0)
+        _at_least("--candidates", self.candidates, 1)

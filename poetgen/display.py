@@ -14,17 +14,24 @@ import sys
 import time
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from poetgen.files import write_atomic
 from poetgen.prosody.forms import SHAPES
+from poetgen.prosody.template import LONG
+from poetgen.request import OLD
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from rich.progress import Progress as RichProgress
+
+    from poetgen.check import Summary
+    from poetgen.prosody.explain import Explanation
+    from poetgen.prosody.tunes import Learned
 
 Record = Mapping[str, Any]
 
@@ -66,20 +73,24 @@ def heading(title: str, author: str = "", form: str = "", terminal: bool = False
     return "".join(f"{_INDENT}{line}\n" for line in centred) + ("\n" if lines else "")
 
 
-def verse(chars: Iterable[str], terminal: bool = False) -> Iterator[str]:
+def verse(chars: Iterable[str], terminal: bool = False, breaks: Collection[int] = ()) -> Iterator[str]:
     r"""Characters as they come, set in couplets: broken after 。！？ and ；, and where the text breaks its lines.
+
+    A blank line parts stanzas: `breaks` counts the characters before each.
 
     >>> "".join(verse("白日依山尽，黄河入海流。欲穷千里目，更上一层楼。"))
     '白日依山尽，黄河入海流。\n欲穷千里目，更上一层楼。\n'
     """
     start = _INDENT if terminal else ""
     lead, empty = start, True
-    for char in chars:
+    for number, char in enumerate(chars, start=1):
         if char == "\n":
             lead = lead if empty else f"\n{start}"
             continue
         yield lead + char
         lead, empty = (f"\n{start}" if char in _ENDS else ""), False
+        if number in breaks:
+            lead = f"\n\n{start}"
     if not empty:
         yield "\n"
 
@@ -87,16 +98,17 @@ def verse(chars: Iterable[str], terminal: bool = False) -> Iterator[str]:
 # Tables ----------------------------------------------------------------------------------------------------------
 
 
-def table(rows: Iterable[tuple[str, str]]) -> str:
-    """Two columns, the first padded to one width.
+def table(rows: Iterable[Sequence[str]]) -> str:
+    """Rows of text in columns, each as wide as it must be.
 
     >>> print(table([("诗", "1"), ("lines", "12")]), end="")
     诗     1
     lines  12
     """
     rows = list(rows)
-    width = max(columns(left) for left, _ in rows)
-    return "".join(f"{left}{' ' * (width - columns(left))}  {right}".rstrip() + "\n" for left, right in rows)
+    widths = [max(map(columns, cells)) for cells in zip(*rows, strict=True)]
+    padded = ([cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True)] for row in rows)
+    return "".join("  ".join(cells).rstrip() + "\n" for cells in padded)
 
 
 def preprocess_table(report: Record, out: Path) -> str:
@@ -145,6 +157,22 @@ def figures_table(figures: Mapping[str, float], checkpoint: str) -> str:
     width = max(len(value) for _, value, _ in rows)
     body = [(name, f"{value:>{width}}  {meaning}") for name, value, meaning in rows]
     return table([*body, ("checkpoint", checkpoint)])
+
+
+def forms_table(tunes: Mapping[str, Learned]) -> str:
+    """The forms that sampling can hold: the regulated ones, old-style verse, and the tunes of a checkpoint."""
+    rows: list[Sequence[str]] = [("form", "lines, by their characters", "rhymes on", "learned from")]
+    rows += [(form, f"{count} of {chars}", "平", "") for form, (count, chars) in SHAPES.items()]
+    rows += [(form, f"12 or --lines N of {chars}", "平", "") for form, chars in LONG.items()]
+    rows += [(form, f"as they come or --lines N of {chars}", "平 or 仄, tones free", "") for form, chars in OLD.items()]
+    for name, tune in tunes.items():
+        lengths = list(map(str, tune.template.lengths))
+        for place in sorted(accumulate(tune.template.stanzas[:-1]), reverse=True):
+            lengths.insert(place, "|")
+        lines = tune.template.variants[0]
+        feet = dict.fromkeys((line.rhyme, line.tones[0][-1]) for line in lines if line.rhyme is not None)
+        rows.append((name, " ".join(lengths), " ".join(tone for _, tone in feet), f"{tune.poems:,} poems"))
+    return table(rows)
 
 
 # Progress --------------------------------------------------------------------------------------------------------
@@ -439,3 +467,108 @@ def _caption(steps: Sequence[Record], evals: Sequence[Record]) -> str:
         best = min(evals, key=lambda record: record["valid_loss"])
         parts.append(f"best validation ppl_char {_brief(best['ppl_char'])} at step {best['step']:,}")
     return ", ".join(parts)
+
+
+# Rhyme and meter -------------------------------------------------------------------------------------------------
+
+_BOLD, _RED, _YELLOW, _DIM, _END = "\x1b[1m", "\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
+#: Full-width, so that what stands below a character keeps to its column.
+_BLANK, _HERE = "　", "＾"
+
+
+def explanation(title: str, told: Explanation, terminal: bool = False) -> str:
+    """A poem with the tones under its characters, the rhymes beside its lines, and below what there is to say.
+
+    >>> from poetgen.prosody.explain import explain
+    >>> print(explanation("登楼", explain(["白日依山尽", "黄河入海流", "欲穷千里目", "更上一层花"], "五绝")), end="")
+    登楼  五绝 仄起首句不入韵
+      白日依山尽  十一轸
+      仄仄平平仄
+      黄河入海流  rhymes on 十一尤
+      平平仄仄平
+      欲穷千里目  一屋
+      仄平平仄仄
+      更上一层花  六麻, does not rhyme
+      通仄仄平平
+    form holds, rhyme breaks, meter holds
+    fault 出韵 line 4: 花 is of 六麻, and the poem rhymes on 十一尤
+    """
+    colour = terminal and not os.environ.get("NO_COLOR")
+
+    def painted(text: str, code: str) -> str:
+        return f"{code}{text}{_END}" if colour and text else text
+
+    kind = " ".join(part for part in (told.form, told.tune, told.pattern) if part)
+    rows = ["  ".join(part for part in (painted(title, _BOLD), kind) if part)]
+    width = max((columns(line.text) for line in told.lines), default=0)
+    category = dict(told.category)
+    for line in told.lines:
+        pad = " " * (width - columns(line.text) + 2)
+        own = "/".join(line.feet) or "in no rhyme"
+        if line.rhymes is None:
+            foot = painted(own, _DIM)
+        elif line.rhymes:
+            name = category.get(line.group or 0, "")
+            foot = f"rhymes on {name}" if name in line.feet else f"rhymes, {own} beside {name}"
+        else:
+            foot = painted(f"{own}, does not rhyme", _RED)
+        rows.append(f"{_INDENT}{line.text}{pad}{foot}")
+        tones = "".join(
+            painted(tone if columns(char) == 2 else tone.replace("？", "?"), _RED if place in line.breaks else _DIM)
+            for place, (char, tone) in enumerate(zip(line.text, line.tones, strict=True), start=1)
+        )
+        rows.append(f"{_INDENT}{tones}" + (f"{pad}asked: {line.asked}" if line.breaks else ""))
+        if line.breaks:
+            marks = "".join(_HERE if place + 1 in line.breaks else _BLANK for place in range(len(line.text)))
+            marks = marks.rstrip(_BLANK)
+            rows.append(f"{_INDENT}{painted(marks, _RED)}")
+    rows.append(_verdict(told))
+    colours = {"fault": _RED, "licence": _YELLOW, "remark": _DIM}
+    for note in told.notes:
+        where = f" line {note.line}" if note.line else ""
+        rows.append(f"{painted(f'{note.kind} {note.name}', colours[note.kind])}{where}: {note.text}")
+    return "\n".join(rows) + "\n"
+
+
+def _verdict(told: Explanation) -> str:
+    """What holds, in one line, and what evaluate says of it where that is something else."""
+    if not told.ruled:
+        return "no rules are known to hold it against"
+    names = ", ".join(dict.fromkeys(name for _, name in told.category))
+    held = {"form": told.form_holds, "rhyme": told.rhyme_holds, "meter": told.meter_holds}
+    parts = [
+        f"{what} {'holds' if holds else 'breaks'}" + (f" ({names})" if what == "rhyme" and holds and names else "")
+        for what, holds in held.items()
+        if holds is not None
+    ]
+    text = ", ".join(parts)
+    if told.verdict is None:
+        return text
+    counted = {"form": told.verdict.form, "rhyme": told.verdict.rhyme, "meter": told.verdict.meter}
+    differ = [f"{what} {'holds' if counted[what] else 'breaks'}" for what in counted if counted[what] != held[what]]
+    return text + (f"; as figures are counted, {', '.join(differ)}" if differ else "")
+
+
+def summary_table(summary: Summary) -> str:
+    """How many poems of each form hold their form, rhyme and meter, and have no fault at all."""
+    heads = ("poems", "form", "rhyme", "meter", "faultless")
+    rows: list[tuple[str, tuple[str, ...]]] = [("", heads)]
+    for form, counts in sorted(summary.forms.items(), key=lambda item: -item[1]["poems"]):
+        rows.append((form, _shares(counts, {name: counts[f"{name} asked"] for name in heads})))
+    if len(summary.forms) > 1:
+        total: Counter[str] = sum(summary.forms.values(), Counter())
+        rows.append(("all", _shares(total, {name: total[f"{name} asked"] for name in heads})))
+    if poems := summary.figures["poems"]:
+        rows.append(("as figures are counted", _shares(summary.figures, dict.fromkeys(heads[:4], poems))))
+    text = table((name, "".join(f"{cell:>11}" for cell in cells)) for name, cells in rows)
+    faults = ", ".join(f"{name} {count:,}" for name, count in summary.faults.most_common())
+    return text + f"poems with faults: {faults or 'none'}\n"
+
+
+def _shares(counts: Mapping[str, int], asked: Mapping[str, int]) -> tuple[str, ...]:
+    """The poems, then the share of them that holds each thing, "-" where it is asked of none."""
+    poems, *names = asked
+    return (
+        f"{counts[poems]:,}",
+        *(f"{counts[name] / asked[name]:.1%}" if asked[name] else "-" for name in names),
+    )

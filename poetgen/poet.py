@@ -26,7 +26,8 @@ from poetgen.dataset import Split
 from poetgen.device import pick_device
 from poetgen.errors import SourceError, UsageError
 from poetgen.evaluate import score, split_of
-from poetgen.sample import Job, Request, Sample, Sampler, fit, plan
+from poetgen.request import Plan, Request, plan
+from poetgen.sample import Job, Sample, Sampler, fit
 from poetgen.sequence import Layout, form_of
 from poetgen.vocab import UNK, Vocab
 
@@ -43,6 +44,11 @@ class Options(TypedDict, total=False):
     top_p: float
     temperature: float
     seed: int | None
+    candidates: int
+    rhyme: str
+    tones: str
+    acrostic: str
+    lines: int
 
 
 def load(path: str | Path | None = None, device: str = "cpu") -> Poet:
@@ -65,7 +71,7 @@ class Poet:
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
         self.vocab = checkpoint.vocab
-        self._sampler = Sampler(checkpoint.model, checkpoint.vocab)
+        self._sampler = Sampler(checkpoint.model, checkpoint.vocab, checkpoint.forms, checkpoint.lines)
 
     # Writing -----------------------------------------------------------------------------------------------------
 
@@ -115,9 +121,18 @@ class Poet:
             dynasty=_dynasty(options.get("dynasty", "")),
             author=fitted(options.get("author", ""), "author"),
             keywords=tuple(filter(None, (fitted(word, "keywords") for word in options.get("keywords", ())))),
+            rhyme=options.get("rhyme") or "auto",
+            tones=options.get("tones") or "strict",
+            acrostic=fitted(options.get("acrostic", ""), "acrostic"),
+            lines=options.get("lines", 0),
         )
-        plan(request, config.length)  # says so now if there is no such form
-        return (request, config), notes
+        if note := self._sampler.check(request, config):  # says so now if the form cannot be had
+            notes.append(note)
+        return Job(request, config), notes
+
+    def plan(self, job: Job) -> Plan:
+        """How a job will be carried out: its form, its length, its stanzas."""
+        return plan(job.request, job.config.length, self.checkpoint.forms)
 
     def samples(self, jobs: Iterable[Job]) -> Iterator[Sample]:
         """A poem for each job, in the order of the jobs."""
@@ -125,7 +140,7 @@ class Poet:
 
     def characters(self, job: Job) -> Iterator[str]:
         """The characters of one poem, each as it is written."""
-        return (char for _, char, sample in self._sampler.steps([job]) if sample is None)
+        return (char for _, text, _ in self._sampler.steps([job]) for char in text)
 
     # Scoring -----------------------------------------------------------------------------------------------------
 

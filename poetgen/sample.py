@@ -1,16 +1,20 @@
 """Decoding: from requests to characters and poems, many at a time, as generators.
 
-A fixed number of slots steps through time together. A slot reads its request's header one token a step, which sets
-the state, then writes one character a step; when its poem ends, the next request moves in with a zero state. So
-nothing is ever re-run, no header is padded, and a batch of any size keeps the slots full.
+A number of slots step through time together. A slot reads its request's header one token a step, which sets the
+state, then writes one character a step; when its poem ends, the next request moves in with a zero state. So nothing is
+ever re-run, no header is padded, and a batch of any size keeps the slots full without being sorted by length.
 
     slot 0   [七律] [TITLE] 春 晓 [BODY] 春 眠 不 觉 … 。 │ [七律] [TITLE] 秋 …
     slot 1   [七律] [TITLE] 登 黄 鹤 楼 [BODY] 白 云 …
 
-A poem's random numbers come from the seed, its request and its number among equal requests, and the slots always
-compute in one shape, so that a poem is the same alone or in any batch.
+What may come next is for each poem's own Constraint to say; masks, top-k and draws are made for all slots at once. A
+line that stands in the corpus, or twice in the poem, is taken back and written again. With several candidates a poem is
+written as often, each draft once more without its title beside it, and the best draft by rank.py is kept.
 
-Shapes: S slots, V vocabulary, K candidates.
+A poem's random numbers come from the seed, its request and its number among equal requests, and all that the slots
+compute is the same to the last bit whatever their number, so that a poem is the same alone or in any batch.
+
+Shapes: S slots, V vocabulary, K candidates for a character, L layers, H hidden.
 """
 
 from __future__ import annotations
@@ -18,58 +22,62 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import lru_cache, partial
+from itertools import chain, islice
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from poetgen.config import SampleConfig
-from poetgen.corpus.poem import PUNCTUATION
-from poetgen.corpus.tunes import TUNES
+from poetgen.constraint import Constraint, Masks, constrain
+from poetgen.corpus.poem import clauses
 from poetgen.errors import UsageError
+from poetgen.lines import LineIndex
 from poetgen.model import PoetModel, State
-from poetgen.prosody.forms import FORMS, SHAPES
+from poetgen.prosody.template import Template
+from poetgen.rank import Draft, Ranker
+from poetgen.request import Plan, Request, plan
 from poetgen.sequence import Header, Layout
-from poetgen.vocab import UNK, Vocab, is_han
+from poetgen.vocab import PAD, UNK, Vocab, is_han
 
-#: Rows that step together. One shape for one poem or ten thousand: matrix products of another shape round
-#: differently, and a poem would depend on its company.
+#: The fewest rows that step together. Matrix products of fewer rows round differently, and a poem would depend on its
+#: company; from 16 rows on, the processors that we know of give the same bits, and a probe finds out.
 SLOTS = 16
-
-#: Which characters may come next: told the body so far, answers with the ids allowed, (V,) bool, or None for any.
-Constraint = Callable[[str], "NDArray[np.bool_] | None"]
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to write. `form` is "auto", "free", one of the forms, or a tune (词牌)."""
-
-    title: str = ""
-    form: str = "auto"
-    dynasty: str = ""
-    author: str = ""
-    keywords: tuple[str, ...] = ()
+#: Rows that step together where there are poems enough: as many as the caches bear.
+WIDE = 256
+#: How often one line is written again for being a copy.
+TRIES = 8
+#: Nats off a character that led to a copy: it is taken where there is no other.
+_LAST_RESORT = 1e6
+#: Shorter lines are anybody's.
+_OWN = 5
+#: Nats that a character costs once it stands in its poem, so that it comes again as seldom as in human verse.
+AGAIN = 1.0
 
 
-#: A poem to write: what is asked for, and how each character is to be chosen.
-Job = tuple[Request, SampleConfig]
+class Job(NamedTuple):
+    """A poem to write: what is asked for, how each character is to be chosen, and its number among equal jobs.
 
-#: Gives a request the constraint on its poem, or None.
-Rule = Callable[[Request], "Constraint | None"]
+    Without a number, equal jobs of one call are counted.
+    """
 
-
-def free(request: Request) -> None:
-    """The rule that constrains nothing."""
+    request: Request
+    config: SampleConfig
+    number: int | None = None
 
 
 @dataclass(frozen=True)
 class Sample:
     """A poem that was written. `text` holds it in one piece, `lines` its couplets.
 
-    `perplexity` is the model's own over the characters written, at temperature 1 and without any cut.
+    `perplexity` is the model's own over the characters written, at temperature 1 and without any cut; `scores` are
+    those of rank.py where there were several candidates. `breaks` counts the characters before each stanza but the
+    first.
     """
 
     request: Request
@@ -78,6 +86,8 @@ class Sample:
     form: str
     text: str
     perplexity: float
+    scores: Mapping[str, float] = field(default_factory=dict)
+    breaks: tuple[int, ...] = ()
 
     @property
     def lines(self) -> list[str]:
@@ -94,9 +104,10 @@ class Sample:
             "lines": self.lines,
             "seed": options.pop("seed"),
             "number": self.number,
-            "options": options | {k: v for k, v in asdict(self.request).items() if k != "title" and v},
+            "options": options | _given(self.request, "title"),
             "checkpoint": checkpoint,
-            "scores": {"perplexity": round(self.perplexity, 2)},
+            "scores": {"perplexity": round(self.perplexity, 2)}
+            | {name: round(value, 4) for name, value in self.scores.items()},
         }
 
 
@@ -117,197 +128,414 @@ def couplets(text: str) -> list[str]:
     return [line for line in lines if line]
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How a request is carried out: its header, the most characters, and whether the model may end before."""
+@dataclass
+class _Saved:
+    """A slot as it stood before a line, to go back to."""
 
-    header: Header
-    length: int
-    may_end: bool
-
-
-def plan(request: Request, length: int) -> Plan:
-    """Resolve a request's form; raises UsageError where there is no such form.
-
-    "auto" takes the regulated form that has `length` characters with its punctuation, and no form where there is none;
-    the poem has exactly `length` characters. A regulated form has its own length. Others end where the model ends
-    them, after at most `length` characters.
-
-    >>> plan(Request("春晓"), 64).header.form, plan(Request("春晓", form="五绝"), 64).length
-    ('七律', 24)
-    """
-    sizes = {form: lines * (chars + 1) for form, (lines, chars) in SHAPES.items()}
-    form, tune, may_end = request.form, "", False
-    if form == "auto":
-        form = next((name for name, size in sizes.items() if size == length), "")
-    elif form == "free":
-        form, may_end = "", True
-    elif form in sizes:
-        length = sizes[form]
-    elif form in FORMS:
-        may_end = True
-    elif form in TUNES:
-        form, tune, may_end = "词", form, True
-    else:
-        raise UsageError(
-            f"--form {form}: no such form; choose auto, free, one of {', '.join(FORMS)}, or the name of a tune such as "
-            "水调歌头"
-        )
-    header = Header(form, request.dynasty, tune, request.author, request.keywords, request.title)
-    return Plan(header, length, may_end)
+    constraint: Constraint
+    count: int
+    nats: float
+    bare_nats: float
+    states: tuple[State, ...]
+    refused: list[tuple[list[int], int]] = field(default_factory=list)
+    """What was taken back: a token, and those of its line before it."""
 
 
 @dataclass
 class _Slot:
-    """A poem under way."""
+    """A draft under way. `bare` is the header without what the poem is about."""
 
     index: int
+    draft: int
     sample: Sample
     plan: Plan
     header: list[int]
+    bare: list[int]
     random: np.random.Generator
-    constraint: Constraint | None
+    constraint: Constraint
     read: int = 0
     nats: float = 0.0
-    chars: list[str] = field(default_factory=list)
+    bare_nats: float = 0.0
+    tokens: list[int] = field(default_factory=list)
+    told: int = 0  # tokens that were handed out
+    tries: int = 0
+    saved: _Saved | None = None
+
+    @property
+    def writing(self) -> bool:
+        return self.read == len(self.header)
+
+    @property
+    def opening(self) -> bool:
+        """Whether the next input brings forth the first character of a line."""
+        return self.read + 1 >= len(self.header) and self.constraint.fresh
+
+    def next_input(self) -> int:
+        if self.writing:
+            return self.tokens[-1]
+        self.read += 1
+        return self.header[self.read - 1]
+
+    def next_bare(self) -> int:
+        """What the second reader reads, after next_input: nothing until what is left of the header is its own."""
+        if self.tokens:
+            return self.tokens[-1]
+        place = self.read - 1 - (len(self.header) - len(self.bare))
+        return self.bare[place] if place >= 0 else PAD
+
+    @property
+    def line(self) -> list[int]:
+        """The tokens since the last line that was kept."""
+        return self.tokens[self.saved.count if self.saved else 0 :]
+
+    @property
+    def at_line_end(self) -> bool:
+        return self.constraint.fresh or self.constraint.done
+
+    @property
+    def refused(self) -> list[int]:
+        """Tokens that led to a copy when they were last chosen here."""
+        if not self.saved or not self.saved.refused:
+            return []
+        line = self.line
+        return [token for before, token in self.saved.refused if before == line]
+
+    @property
+    def waited(self) -> bool:
+        """Whether the second reader is about to begin."""
+        return not self.tokens and self.read - 1 == len(self.header) - len(self.bare)
 
 
 class Sampler:
-    """Writes poems with one model. Not safe for use by several threads at once."""
+    """Writes poems with one model. Not safe for use by several threads at once.
 
-    def __init__(self, model: PoetModel, vocab: Vocab) -> None:
+    `tunes` are the templates of 词, `lines` the lines of the corpus, which no poem may copy.
+    """
+
+    def __init__(
+        self,
+        model: PoetModel,
+        vocab: Vocab,
+        tunes: Mapping[str, Template] | None = None,
+        lines: LineIndex | None = None,
+    ) -> None:
         self.model = model.eval()
         self.vocab = vocab
+        self.tunes, self.lines = tunes or {}, lines
         self.layout = Layout(vocab)
+        self.masks = Masks(vocab)
+        self.ranker = Ranker(vocab, model.output.weight.detach().float().cpu().numpy())
         self.device = next(model.parameters()).device
-        self._emittable = np.array([_is_verse(token) or not vocab.chinese for token in vocab.tokens])
-        self._emittable[vocab.special] = False
+        self.again = AGAIN
+        self._width = 0
+        self._by_line = vocab.chinese  # only verse is told, and taken back, line by line
+        # Plans that differ in their header alone have the same rules.
+        self._constrained = lru_cache(256)(partial(constrain, masks=self.masks))
 
-    def samples(self, jobs: Iterable[Job], constraint: Rule = free) -> Iterator[Sample]:
+    def check(self, request: Request, config: SampleConfig) -> str:
+        """What there is to say about a request before it is carried out; raises UsageError where it cannot be."""
+        return self._rules(plan(request, config.length, self.tunes))[1]
+
+    def _rules(self, planned: Plan) -> tuple[Constraint, str]:
+        """The machine of a plan, at its start, and what there is to say about it."""
+        constraint, note = self._constrained(replace(planned, header=Header()))
+        return constraint.copy(), note
+
+    def samples(self, jobs: Iterable[Job]) -> Iterator[Sample]:
         """A poem for each job, in the order of the jobs. Raises UsageError."""
         finished: dict[int, Sample] = {}
         due = 0
-        for index, _, sample in self.steps(jobs, constraint):
+        for index, _, sample in self.steps(jobs):
             if sample is not None:
                 finished[index] = sample
             while due in finished:
                 yield finished.pop(due)
                 due += 1
 
-    @torch.inference_mode()
-    def steps(
-        self,
-        jobs: Iterable[Job],
-        constraint: Rule = free,
-    ) -> Iterator[tuple[int, str, Sample | None]]:
-        """Every character as it is written: (number of the job, character, None), and ("", Sample) at a poem's end.
+    def steps(self, jobs: Iterable[Job]) -> Iterator[tuple[int, str, Sample | None]]:
+        """Text as it comes to stand: (number of the job, text, None), and ("", Sample) at a poem's end.
 
-        `constraint` gives each request its rule of which characters may come next.
+        Text that may still be taken back is held: lines until they are complete, drafts until one is chosen.
         """
-        queue = self._slots(jobs, constraint)
-        slots: list[_Slot | None] = [next(queue, None) for _ in range(SLOTS)]
-        state = self._zeros()
+        drafts: dict[int, list[Draft]] = {}
+        for slot, ended in self._run(jobs):
+            several = slot.sample.config.candidates > 1
+            if not several:
+                text = self.vocab.decode(slot.tokens[slot.told :])
+                slot.told = len(slot.tokens)
+                if text:
+                    yield slot.index, text, None
+            if ended:
+                own = drafts.setdefault(slot.index, [])
+                own.append(Draft(slot.draft, tuple(slot.tokens), slot.nats, slot.bare_nats))
+                if len(own) == slot.sample.config.candidates:
+                    sample = self._best(slot.sample, drafts.pop(slot.index))
+                    if several:
+                        yield slot.index, sample.text, None
+                    yield slot.index, "", sample
+
+    def _best(self, sample: Sample, drafts: list[Draft]) -> Sample:
+        drafts.sort(key=lambda draft: draft.number)
+        best, scores = self.ranker.best(drafts) if len(drafts) > 1 else (drafts[0], {})
+        text = self.vocab.decode(best.tokens)
+        return replace(sample, text=text, perplexity=float(np.exp(best.nats / max(1, len(best.tokens)))), scores=scores)
+
+    # The loop ----------------------------------------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def _run(self, jobs: Iterable[Job]) -> Iterator[tuple[_Slot, bool]]:
+        """Every slot that has text to hand out, and whether its draft is complete."""
+        queue = self._drafts(jobs)
+        first = list(islice(queue, SLOTS + 1))
+        rows = SLOTS if len(first) <= SLOTS else self.width
+        queue = chain(first, queue)
+        slots: list[_Slot | None] = list(islice(queue, rows))
+        slots += [None] * (rows - len(slots))
+        states = [self._zeros(rows), self._zeros(rows)]
+        # What a character costs for having been used in its poem, (S, V) nats.
+        used = torch.zeros(rows, len(self.vocab), device=self.device)
         while any(slots):
-            ids = torch.tensor([[self._next_input(slot)] for slot in slots], device=self.device)
-            features, state = self.model.features(ids, state)
-            writing = [(row, slot) for row, slot in enumerate(slots) if slot and slot.read == len(slot.header)]
+            self._save_lines(slots, states)
+            features, states = self._read(slots, states)
+            writing = [(row, slot) for row, slot in enumerate(slots) if slot and slot.writing]
             if not writing:
                 continue
-            # All slots, for the sake of one shape, though only some may be writing.
-            logits = self.model.logits(features[:, 0]).cpu().numpy().astype(np.float64)
+            tokens, nats, bare_nats = self._write(writing, features, used)
+            for (_, slot), token, cost, bare in zip(writing, tokens, nats, bare_nats, strict=True):
+                self._push(slot, token, cost, bare)
+            copied = self._copied([slot for _, slot in writing])
             for row, slot in writing:
-                token = self._choose(logits[row], slot)
-                if token != self.layout.end:
-                    slot.nats += _cost(logits[row], token)
-                    char = self.vocab.tokens[token]
-                    slot.chars.append(char)
-                    yield slot.index, char, None
-                if token == self.layout.end or len(slot.chars) >= slot.plan.length:
-                    yield slot.index, "", self._finish(slot)
+                if id(slot) in copied:
+                    self._take_back(slot, row, states, used)
+                    continue
+                ended = slot.constraint.done
+                if ended or slot.constraint.fresh or not self._by_line:
+                    yield slot, ended
+                if ended:
                     slots[row] = next(queue, None)
-                    for part in state:
+                    used[row] = 0
+                    for part in chain(*states):
                         part[:, row] = 0
+            self._use(used, slots)
+            slots, states, used = self._narrowed(slots, states, used)
 
-    def _slots(
-        self,
-        jobs: Iterable[Job],
-        constraint: Rule,
-    ) -> Iterator[_Slot]:
-        numbers: Counter[Job] = Counter()
-        for index, (request, config) in enumerate(jobs):
-            number = numbers[request, config]
-            numbers[request, config] += 1
-            planned = plan(request, config.length)
-            sample = Sample(request, config, number, planned.header.tune or planned.header.form, "", 0.0)
+    @property
+    def width(self) -> int:
+        """WIDE, where the model gives the same bits for that many rows as for SLOTS of them; else SLOTS."""
+        if not self._width:
+            draw = torch.Generator().manual_seed(0)
+            ids = torch.randint(len(self.vocab), (WIDE, 1), generator=draw).to(self.device)
+            state = tuple(torch.randn(part.shape, generator=draw).to(self.device) for part in self._zeros(WIDE))
+            with torch.inference_mode():
+                wide, many = self.model.features(ids, state)
+                few, some = self.model.features(ids[:SLOTS], tuple(part[:, :SLOTS].contiguous() for part in state))
+                pairs = [(self.model.logits(wide[:, 0])[:SLOTS], self.model.logits(few[:, 0]))]
+                pairs += [(a[:, :SLOTS], b) for a, b in zip(many, some, strict=True)]
+            self._width = WIDE if all(torch.equal(a, b) for a, b in pairs) else SLOTS
+        return self._width
+
+    def _drafts(self, jobs: Iterable[Job]) -> Iterator[_Slot]:
+        numbers: Counter[tuple[Request, SampleConfig]] = Counter()
+        for index, (request, config, number) in enumerate(Job(*job) for job in jobs):
+            if number is None:
+                number = numbers[request, config]
+                numbers[request, config] += 1
+            planned = plan(request, config.length, self.tunes)
+            constraint, _ = self._rules(planned)
+            breaks = planned.template.breaks if planned.template else ()
+            sample = Sample(request, config, number, planned.form, "", 0.0, breaks=breaks)
             header = self.layout.encode(planned.header)
-            yield _Slot(index, sample, planned, header, _stream(request, config, number), constraint(request))
+            bare = self.layout.encode(replace(planned.header, title="", keywords=()))
+            for draft in range(config.candidates):
+                stream = _stream(request, config, number, draft)
+                yield _Slot(index, draft, sample, planned, header, bare, stream, constraint.copy())
 
-    def _zeros(self) -> State:
+    def _zeros(self, rows: int) -> State:
         config = self.model.config
         parts = 2 if config.cell == "lstm" else 1
-        return tuple(torch.zeros(config.layers, SLOTS, config.hidden, device=self.device) for _ in range(parts))
+        return tuple(torch.zeros(config.layers, rows, config.hidden, device=self.device) for _ in range(parts))
 
-    def _next_input(self, slot: _Slot | None) -> int:
-        if slot is None:
-            return self.layout.body
-        if slot.read < len(slot.header):
-            slot.read += 1
-            return slot.header[slot.read - 1]
-        return self.vocab.id(slot.chars[-1])
+    def _save_lines(self, slots: Sequence[_Slot | None], states: Sequence[State]) -> None:
+        """Keep what it takes to write a line again, where one is about to begin."""
+        if not self._by_line:
+            return
+        for row, slot in enumerate(slots):
+            if slot and slot.opening and (slot.saved is None or slot.saved.count < len(slot.tokens)):
+                columns = tuple(tuple(part[:, row].clone() for part in state) for state in states)
+                counts = slot.nats, slot.bare_nats
+                slot.saved = _Saved(slot.constraint.copy(), len(slot.tokens), *counts, columns)
+                slot.tries = 0
 
-    def _choose(self, logits: NDArray[np.float64], slot: _Slot) -> int:
-        """A token for a slot from its logits (V,), by its own options and random numbers."""
-        allowed = self._emittable.copy()
-        allowed[self.layout.end] = slot.plan.may_end and bool(slot.chars)
-        mask = slot.constraint("".join(slot.chars)) if slot.constraint else None
-        if mask is not None:
-            allowed &= mask
-        config = slot.sample.config
-        ids = np.flatnonzero(allowed)
-        if not len(ids):
-            raise ValueError(f"the constraint leaves no character that could follow {''.join(slot.chars)!r}")
-        if len(ids) > config.top_k:
-            ids = ids[np.argpartition(-logits[ids], config.top_k)[: config.top_k]]
-        # Candidates by falling score; ties in the order of ids, the same on every machine.
-        ids = ids[np.lexsort((ids, -logits[ids]))]
-        return int(ids[pick(logits[ids], config, slot.random.random())])
+    def _read(self, slots: Sequence[_Slot | None], states: Sequence[State]) -> tuple[list[Tensor], list[State]]:
+        """One step of the network for all slots: features (S, H), and without titles where a slot needs them."""
+        inputs = [slot.next_input() if slot else PAD for slot in slots]
+        features, state = self.model.features(torch.tensor(inputs, device=self.device)[:, None], states[0])
+        if not any(slot and slot.sample.config.candidates > 1 for slot in slots):
+            return [features[:, 0]], [state, states[1]]
+        bare = [slot.next_bare() if slot else PAD for slot in slots]
+        starting = [row for row, slot in enumerate(slots) if slot and slot.waited]
+        for part in states[1]:
+            part[:, starting] = 0
+        other, second = self.model.features(torch.tensor(bare, device=self.device)[:, None], states[1])
+        return [features[:, 0], other[:, 0]], [state, second]
 
-    def _finish(self, slot: _Slot) -> Sample:
-        count = max(1, len(slot.chars))
-        return replace(slot.sample, text="".join(slot.chars), perplexity=float(np.exp(slot.nats / count)))
+    def _write(
+        self, writing: Sequence[tuple[int, _Slot]], features: Sequence[Tensor], used: Tensor
+    ) -> tuple[list[int], list[float], list[float]]:
+        """A token for each writing slot, and what it costs in nats, with and without the title."""
+        logits = self.model.logits(features[0])  # (S, V): all slots, for the sake of one shape
+        every = self.masks.row("all", lambda: np.ones(len(self.vocab), dtype=bool))
+        keys = [every] * len(logits)
+        banned: tuple[list[int], list[int]] = [], []
+        refused: tuple[list[int], list[int]] = [], []
+        for row, slot in writing:
+            keys[row] = slot.constraint.mask()
+            for token in slot.constraint.banned():
+                banned[0].append(row)
+                banned[1].append(token)
+            for token in slot.refused:
+                refused[0].append(row)
+                refused[1].append(token)
+        allowed = torch.from_numpy(self.masks.table[keys]).to(self.device)
+        scores = torch.where(allowed, logits - used, -torch.inf)
+        if banned[0]:
+            scores[banned] = -torch.inf
+        if refused[0]:
+            scores[refused] -= _LAST_RESORT
+        rows = [row for row, _ in writing]
+        configs = [slot.sample.config for _, slot in writing]
+        best, ids = _candidates(scores, rows, [config.top_k for config in configs])
+        places = pick(best, configs, [slot.random.random() for _, slot in writing])
+        tokens = ids[np.arange(len(rows)), places]
+        nats = _costs(logits, rows, tokens)
+        bare = [_costs(self.model.logits(other), rows, tokens) for other in features[1:]] or [[0.0] * len(rows)]
+        return tokens.tolist(), nats, bare[0]
+
+    def _push(self, slot: _Slot, token: int, cost: float, bare: float) -> None:
+        """Go on by a token."""
+        slot.constraint.push(token)
+        if token != self.layout.end:
+            slot.tokens.append(token)
+            slot.nats += cost
+            slot.bare_nats += bare
+
+    def _copied(self, slots: Sequence[_Slot]) -> set[int]:
+        """Of the slots that have just filled a line, the ids of those whose line has to go.
+
+        It stands in the corpus, or has stood in the poem.
+        """
+        whole = {id(slot): slot for slot in slots if slot.saved and slot.tries < TRIES and slot.at_line_end}
+        lines = {key: "".join(clauses(self.vocab.decode(slot.line))) for key, slot in whole.items()}
+        lines = {key: line for key, line in lines.items() if len(line) >= _OWN}
+        if not lines:
+            return set()
+        # All at once, which costs hardly more than one.
+        known = self.lines.known(list(lines.values())) if self.lines is not None else [False] * len(lines)
+        before = {key: clauses(self.vocab.decode(whole[key].tokens[: -len(whole[key].line)])) for key in lines}
+        return {key for (key, line), found in zip(lines.items(), known, strict=True) if found or line in before[key]}
+
+    def _take_back(self, slot: _Slot, row: int, states: Sequence[State], used: Tensor) -> None:
+        """Go back to where the line began."""
+        saved = slot.saved
+        assert saved is not None
+        # Each try gives up a character earlier in the line, so that even the likeliest choices come to another.
+        place = max(0, len(slot.line) - 2 - slot.tries)
+        saved.refused.append((slot.line[:place], slot.line[place]))
+        slot.tries += 1
+        slot.constraint = saved.constraint.copy()
+        del slot.tokens[saved.count :]
+        slot.nats, slot.bare_nats = saved.nats, saved.bare_nats
+        if not slot.tokens:
+            slot.read -= 1
+        for state, columns in zip(states, saved.states, strict=True):
+            for part, column in zip(state, columns, strict=True):
+                part[:, row] = column
+        used[row] = 0
+        used[row, [token for token in slot.tokens[:-1] if self.masks.han[token]]] = self.again
+
+    def _use(self, used: Tensor, slots: Sequence[_Slot | None]) -> None:
+        """Charge for the last character but one of each poem: the last may be said twice at once, as 萧萧."""
+        last = [(row, slot.tokens[-2]) for row, slot in enumerate(slots) if slot and len(slot.tokens) > 1]
+        last = [(row, token) for row, token in last if self.masks.han[token]]
+        if last:
+            used[tuple(zip(*last, strict=True))] = self.again
+
+    def _narrowed(
+        self, slots: list[_Slot | None], states: list[State], used: Tensor
+    ) -> tuple[list[_Slot | None], list[State], Tensor]:
+        """Fewer rows, where most slots have run out of poems."""
+        rows = [row for row, slot in enumerate(slots) if slot]
+        if len(slots) == SLOTS or 2 * len(rows) > len(slots):
+            return slots, states, used
+        count = max(SLOTS, -(-len(rows) // SLOTS) * SLOTS)
+        kept = (rows + [row for row, slot in enumerate(slots) if not slot])[:count]
+        states = [tuple(part[:, kept].contiguous() for part in state) for state in states]
+        return [slots[row] for row in kept], states, used[kept]
 
 
-def pick(scores: NDArray[np.float64], config: SampleConfig, draw: float) -> int:
-    """The place chosen among candidates sorted by falling score (K,), by a `draw` from [0, 1).
+def _candidates(
+    scores: Tensor, rows: Sequence[int], top_k: Sequence[int]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The best of some rows of scores (S, V) by falling score, at least top_k of each, and their ids.
+
+    Ties stand in the order of ids, at the cut too: the same on every machine, and beside rows of another top_k.
+    """
+    most = max(top_k) + 1
+    while True:
+        most = min(most, scores.shape[1])
+        values, ids = (found.cpu().numpy()[rows] for found in scores.topk(most))
+        order = np.lexsort((ids, -values))
+        values, ids = (np.take_along_axis(found, order, 1) for found in (values, ids))
+        cut = values[np.arange(len(rows)), np.minimum(top_k, most) - 1]
+        if most == scores.shape[1] or not ((cut == values[:, -1]) & np.isfinite(cut)).any():
+            return values.astype(np.float64), ids
+        most *= 8
+
+
+def pick(scores: NDArray[np.float64], configs: Sequence[SampleConfig], draws: Sequence[float]) -> NDArray[np.int64]:
+    """The place chosen among candidates sorted by falling score (S, K), by draws from [0, 1); (S,).
 
     The first `top_k` candidates, and of these the fewest that hold `top_p` of the probability at this temperature;
     temperature 0 takes the first.
     """
-    if config.temperature == 0:
-        return 0
-    scaled = (scores[: config.top_k] - scores[0]) / config.temperature
-    mass = np.cumsum(np.exp(scaled))
-    if config.top_p < 1:
-        mass = mass[: int(np.searchsorted(mass, config.top_p * mass[-1])) + 1]
-    return min(int(np.searchsorted(mass, draw * mass[-1], side="right")), len(mass) - 1)
+    top_k, top_p, temperature = (
+        np.array([getattr(config, name) for config in configs])[:, None] for name in ("top_k", "top_p", "temperature")
+    )
+    scaled = (scores - scores[:, :1]) / np.where(temperature > 0, temperature, 1.0)
+    weights = np.where(np.arange(scores.shape[1]) < top_k, np.exp(scaled), 0.0)
+    mass = weights.cumsum(1)
+    before = mass - weights
+    kept = (weights > 0) & ((before < top_p * mass[:, -1:]) | (top_p >= 1))
+    kept[:, 0] = True
+    last = kept.shape[1] - 1 - kept[:, ::-1].argmax(1)
+    target = np.array(draws) * mass[np.arange(len(mass)), last]
+    places = np.minimum((mass <= target[:, None]).sum(1), last)
+    return np.where(temperature[:, 0] > 0, places, 0)
 
 
-def _is_verse(char: str) -> bool:
-    """Whether a character may stand in Chinese verse; names and titles may hold others."""
-    return len(char) == 1 and (is_han(char) or char in PUNCTUATION or char == "\n")
+def _costs(logits: Tensor, rows: Sequence[int], tokens: NDArray[np.int64]) -> list[float]:
+    """What tokens cost under logits (S, V) of their rows, in nats."""
+    costs = logits.logsumexp(1)[rows] - logits[rows, tokens]
+    return [float(cost) for cost in costs.cpu().numpy().astype(np.float64)]
 
 
-def _cost(logits: NDArray[np.float64], token: int) -> float:
-    """What a token costs under logits (V,), in nats."""
-    highest = logits.max()
-    return float(highest + np.log(np.exp(logits - highest).sum()) - logits[token])
+def _given(options: Request | SampleConfig, *without: str) -> dict[str, Any]:
+    """The options that differ from their defaults."""
+    names = [one.name for one in fields(options) if one.name not in without]
+    return {name: value for name in names if (value := getattr(options, name)) != getattr(type(options), name, None)}
 
 
-def _stream(request: Request, config: SampleConfig, number: int) -> np.random.Generator:
-    """The random numbers of one poem: those of its seed, request, options and number, and of nothing else."""
+def _stream(request: Request, config: SampleConfig, number: int, draft: int) -> np.random.Generator:
+    """The random numbers of one draft: those of its seed, request, options and numbers, and of nothing else.
+
+    Options that have their defaults do not count, so that options yet to come change no poem; nor does the number of
+    candidates, so that more of them add drafts to those that there were.
+    """
     # 1 and 1.0 ask for the same.
     config = replace(config, top_p=float(config.top_p), temperature=float(config.temperature))
-    name = json.dumps([asdict(request), asdict(config), number], ensure_ascii=False, sort_keys=True)
+    name = json.dumps(
+        [_given(request), _given(config, "candidates"), number, draft], ensure_ascii=False, sort_keys=True
+    )
     return np.random.Generator(np.random.PCG64(int.from_bytes(hashlib.sha256(name.encode()).digest())))
 
 

@@ -59,6 +59,15 @@ def form_of(body: str, tune: str = "") -> str:
     return "词" if tune else recognise(clauses(body))
 
 
+def form_of_shape(lengths: Sequence[int]) -> str:
+    """The form of a poem whose lines have these lengths.
+
+    >>> form_of_shape([7] * 4), form_of_shape([7] * 12)
+    ('七绝', '古体')
+    """
+    return recognise(["字" * length for length in lengths])
+
+
 @dataclass(frozen=True)
 class Header:
     """What is known of a poem before its first character; an empty field is not mentioned."""

@@ -40,7 +40,7 @@ from poetgen.model import PoetModel, State
 from poetgen.parallel import World
 from poetgen.perplexity import Scorer, Tally, to_device
 from poetgen.schedule import Ladder
-from poetgen.vocab import PAD
+from poetgen.vocab import PAD, UNK
 
 Record = dict[str, Any]
 T = TypeVar("T")
@@ -136,8 +136,13 @@ class Trainer:
         if resume:
             self._restore()
             self._groups = self._plan()[0]
-        elif self.world.rank == 0:
+            return
+        if config.init:
+            self._begin_from(Path(config.init))
+        if self.world.rank == 0:
             write_atomic(self.out / checkpoint.VOCAB, dataset.vocab.to_json())
+            if dataset.folder is not None:
+                checkpoint.copy_learned(dataset.folder, self.out)
 
     # The loop ----------------------------------------------------------------------------------------------------
 
@@ -324,6 +329,31 @@ class Trainer:
                     parameter.copy_(master)
 
     # Data --------------------------------------------------------------------------------------------------------
+
+    def _begin_from(self, path: Path) -> None:
+        """Take the weights of a checkpoint: its characters keep theirs, those that it lacks stay as they begin.
+
+        Raises CheckpointError, or UsageError where its network has another shape.
+        """
+        found = checkpoint.Checkpoint.load(path)
+        own, other = asdict(self.model.config), asdict(found.model.config)
+        for name in own.keys() - {"vocab_size", "dropout"}:
+            if own[name] != other[name]:
+                flag = f"--{name}" if name in _FIXED else name
+                raise UsageError(f"--init {path}: its network has {flag} {other[name]}, not {own[name]}; give the same")
+        if not own["embed"] and self.dataset.vocab != found.vocab:
+            raise UsageError(f"--init {path}: a one-hot network (--embed 0) can only go on with its own vocabulary")
+        places = [(new, found.vocab.id(token)) for new, token in enumerate(self.dataset.vocab.tokens)]
+        rows = [(new, old) for new, old in places if old != UNK or new == UNK]
+        new_rows, old_rows = (torch.tensor(side, device=self.device) for side in zip(*rows, strict=True))
+        weights = dict(found.model.to(self.device).named_parameters())
+        with torch.no_grad():
+            for name, parameter in self.model.named_parameters():
+                if name.startswith(("embedding.", "output.")):
+                    parameter[new_rows] = weights[name][old_rows]
+                else:
+                    parameter.copy_(weights[name])
+        self._publish()
 
     def _frequencies(self) -> NDArray[np.int64]:
         """(V,) how often each token is scored in an epoch."""

@@ -30,6 +30,7 @@ GUIDE_OF = {
     "train": "training.md",
     "sample": "sampling.md",
     "evaluate": "figures.md",
+    "check": "checking.md",
 }
 GROUP: Any = typer.main.get_command(cli.app)
 COMMANDS: dict[str, Any] = GROUP.commands
@@ -169,7 +170,7 @@ def test_commands_are_told_from_the_shell_around_them() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_cheap_commands_run(page: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for args in (args for block in blocks(page, "sh") for args in commands(block)):
-        if args[0] not in ("sample", "evaluate"):
+        if args[0] not in ("sample", "evaluate", "check"):
             continue
         # Every checkpoint and dataset of the guides is the tiny one here.
         for option, made in (("--checkpoint", "checkpoints/poet"), ("--data", "corpora/prepared")):

@@ -19,10 +19,11 @@ from poetgen.checkpoint import Checkpoint
 from poetgen.config import PreprocessConfig, SampleConfig
 from poetgen.corpus import likeness
 from poetgen.corpus.poem import clauses
-from poetgen.dataset import FIELDS, Dataset, Split
+from poetgen.dataset import FIELDS, FORMS, LINES, Dataset, Split, finish
 from poetgen.errors import DatasetError, SaveError, SourceError, UsageError
+from poetgen.lines import LineIndex
 from poetgen.preprocess import preprocess
-from poetgen.prosody.forms import FORMS
+from poetgen.prosody import forms, tunes
 from poetgen.sample import Request, Sampler
 from poetgen.sequence import CONTROL, form_of
 from poetgen.train import Trainer
@@ -149,6 +150,58 @@ def test_tunes_are_kept_and_make_a_ci(tmp_path: Path) -> None:
     assert text.startswith("[词]") and "[TUNE]水调歌头[AUTHOR]苏轼" in text
     assert "[TITLE]" not in text, "a tune is no title"
     assert report["forms"] == {"词": 1}
+
+
+def make_song(number: int) -> Poem:
+    """A poem to a tune, of two lines that rhyme and one between them that does not."""
+    draw = random.Random(number)
+    rhyme = draw.choice(("东风红中空", "天山年前边"))
+    first, second, third = ("".join(draw.choices(CHARACTERS, k=4)) for _ in range(3))
+    return {
+        "title": "",
+        "tune": "望春",
+        "content": f"{first}{draw.choice(rhyme)}。{second}，{third}{draw.choice(rhyme)}。",
+    }
+
+
+def test_tunes_are_learned_and_lines_remembered(tmp_path: Path) -> None:
+    poems = [make_poem(number) for number in range(20)]
+    dataset, report = prepare(tmp_path, poems + [make_song(number) for number in range(60)])
+    learned = tunes.load(tmp_path / "out" / FORMS)
+    assert report["tunes"] == len(learned) == 1
+    assert learned["望春"].template.lengths == (5, 4, 5)
+    assert [line.rhyme for line in learned["望春"].template.variants[0]] == [0, None, 0]
+    assert learned["望春"].poems == sum(tune == "望春" for tune in texts(dataset, dataset.train, "tune"))
+    index = LineIndex.load(tmp_path / "out" / LINES)
+    known = {line for body in bodies(dataset) for line in clauses(body) if len(line) >= 5}
+    assert index is not None and index.known(sorted(known)).all() and report["lines"] == index.lines == len(known)
+
+
+def test_what_is_learned_goes_with_the_dataset_it_was_learned_from(tmp_path: Path) -> None:
+    prepare(tmp_path, [make_song(number) for number in range(60)])
+    assert (tmp_path / "out" / FORMS).exists()
+    prepare(tmp_path, [make_poem(number) for number in range(20)])
+    assert not (tmp_path / "out" / FORMS).exists(), "these have no tunes"
+
+
+def test_an_older_dataset_can_be_finished(tmp_path: Path) -> None:
+    dataset, _ = prepare(tmp_path, [make_song(number) for number in range(60)])
+    before = files(tmp_path / "out")
+    for name in (FORMS, LINES):
+        (tmp_path / "out" / name).unlink()
+    assert finish(tmp_path / "out")["tunes"] == 1
+    assert files(tmp_path / "out") == before
+    assert Dataset.load(tmp_path / "out").fingerprint == dataset.fingerprint
+
+
+def test_unknown_characters_stand_in_no_tune_and_no_line(tmp_path: Path) -> None:
+    poems = [make_song(number) for number in range(60)]
+    poems[3]["content"] = "龘" + poems[3]["content"][1:]
+    dataset, _ = prepare(tmp_path, poems, min_count=2, valid_share=0.0)
+    assert dataset.vocab.id("龘") == 1
+    sung = dict(enumerate(dataset.train.sung()))
+    assert sum("□" in body for _, body in sung.values()) == 1 and {tune for tune, _ in sung.values()} == {"望春"}
+    assert "".join(dataset.train.bodies(poems=7)) == "".join(f"{body}\n" for _, body in sung.values())
 
 
 def test_plain_text_has_no_form(tmp_path: Path) -> None:
@@ -333,7 +386,7 @@ def test_the_report_adds_up(corpus: Path, prepared: Path) -> None:
         split = getattr(dataset, name)
         assert report[name] == {"poems": len(split), "tokens": len(split.tokens)}
     assert sum(report["forms"].values()) == sum(report["dynasties"].values()) == 60
-    assert set(report["forms"]) <= {*FORMS, "text"}
+    assert set(report["forms"]) <= {*forms.FORMS, "text"}
     assert report["characters"] == sum(map(len, bodies(dataset)))
 
 

@@ -395,6 +395,32 @@ def assert_alike(found: list[Record], expected: list[Record]) -> None:
         assert one == pytest.approx(two, rel=1e-3)
 
 
+def test_a_run_can_start_from_a_checkpoint(tiny: Path, prepared: Path, tmp_path: Path) -> None:
+    """Of the same vocabulary, and of another: what both know keeps its weights."""
+    before = Checkpoint.load(tiny)
+    config = replace(TINY, init=str(tiny))
+    same = Trainer(Dataset.load(prepared), config, tmp_path / "same")
+    for name, parameter in before.model.named_parameters():
+        assert torch.equal(parameter, dict(same.model.named_parameters())[name])
+    corpus = tmp_path / "another.jsonl"
+    poems = [make_poem(number) for number in range(30)] + [{"title": "登", "content": "白日依山尽，黄河入海流。"}]
+    corpus.write_text("".join(json.dumps(poem) + "\n" for poem in poems), encoding="utf-8")
+    preprocess([corpus], tmp_path / "data", PreprocessConfig(min_count=1, valid_share=0, jobs=1))
+    dataset = Dataset.load(tmp_path / "data")
+    other = Trainer(dataset, config, tmp_path / "other")
+    shared = [token for token in dataset.vocab.tokens if token in before.vocab]
+    new = [token for token in dataset.vocab.tokens if token not in before.vocab]
+    ids, old = ([vocab.id(token) for token in shared] for vocab in (dataset.vocab, before.vocab))
+    assert len(shared) > 20 and new
+    assert torch.equal(other.model.output.weight[ids], before.model.output.weight[old])
+    fresh = Trainer(dataset, TINY, tmp_path / "fresh")
+    places = [dataset.vocab.id(token) for token in new]
+    assert torch.equal(other.model.output.weight[places], fresh.model.output.weight[places])
+    assert torch.equal(other.model.cells[0].weight_hh_l0, before.model.cells[0].weight_hh_l0)
+    with pytest.raises(UsageError, match="--init .*--hidden 16, not 24"):
+        Trainer(dataset, replace(config, hidden=24), tmp_path / "wider")
+
+
 @pytest.mark.parametrize("sampling", ["poems", "sequential", "random"])
 def test_parts_of_a_batch_do_what_the_whole_does(sampling: str, dataset: Dataset, tmp_path: Path) -> None:
     """More parts than some batches have rows, and poems longer than a window."""

@@ -7,8 +7,8 @@
 
 A poem holds its form when one variant fits: each line reads as one of its alternatives, and the feet that share a
 number rhyme. The tones of regulated verse are those of patterns() in meter.py, made strict: 孤平 (仄平仄仄平) and
-三平尾 (three level tones at the end) are left out, 平平仄平仄 stands for 平平平仄仄 and 仄平平仄平 for 平平仄仄平 (拗救),
-and every other odd place is free. Source: Wang Li (王力), 诗词格律.
+三平尾 (three level tones at the end) are left out, 平平仄平仄 stands for 平平平仄仄 and 仄平平仄平 for 平平仄仄平
+(拗救), and every other odd place is free. Source: Wang Li (王力), 诗词格律.
 """
 
 from __future__ import annotations
