@@ -22,7 +22,16 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TextIO
 import typer
 
 from poetgen import __version__, parallel
-from poetgen.config import CELLS, PRECISIONS, SAMPLINGS, SCRIPTS, PreprocessConfig, SampleConfig, TrainConfig
+from poetgen.config import (
+    CANDIDATES,
+    CELLS,
+    PRECISIONS,
+    SAMPLINGS,
+    SCRIPTS,
+    PreprocessConfig,
+    SampleConfig,
+    TrainConfig,
+)
 from poetgen.errors import CheckpointError, PoetgenError, SaveError, SourceError, UsageError
 
 if TYPE_CHECKING:
@@ -495,8 +504,8 @@ def sample(
     keywords: Annotated[str, typer.Option(help="Words to write about, with commas or spaces between.")] = "",
     num: Annotated[int, typer.Option(help="Poems for each title.")] = 1,
     candidates: Annotated[
-        int, typer.Option(help="Drafts of each poem, of which the best is kept.")
-    ] = SampleConfig.candidates,
+        int, typer.Option(help="Drafts of each poem, of which the best is kept; 1 is the fastest.")
+    ] = CANDIDATES,
     seed: Annotated[
         int | None, typer.Option(help="The same seed gives the same poem.  [default: drawn, and told]")
     ] = None,

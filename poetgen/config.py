@@ -149,6 +149,10 @@ class TrainConfig:
         )
 
 
+#: Drafts that the commands and a Poet make of each poem where nothing else is said.
+CANDIDATES = 8
+
+
 @dataclass(frozen=True)
 class SampleConfig:
     """How to choose each character.

@@ -210,6 +210,8 @@ class Verse:
         self._needs = [_needs(variant) for variant in template.variants]
         self._at, self._place = 0, 0  # line, and place in it
         self._feet: frozenset[int] = frozenset()  # the feet so far
+        # What _viable has found for these feet; copies share it until they go on to another foot.
+        self._found: dict[tuple[_Way, int, int], frozenset[str]] = {}
         self.fresh, self.done = True, False
         self._unfinished = False  # whether the last line ended on a mark that promises more
         ways = [_Way(number, self._all_rhymes(variant, rhyme)) for number, variant in enumerate(template.variants)]
@@ -267,6 +269,12 @@ class Verse:
 
     def _viable(self, way: _Way, rhyme: int, line: int) -> frozenset[str]:
         """The rhymes that hold enough unused characters for all feet from `line` on, those of other rhymes too."""
+        key = way, rhyme, line
+        if key not in self._found:
+            self._found[key] = self._count(way, rhyme, line)
+        return self._found[key]
+
+    def _count(self, way: _Way, rhyme: int, line: int) -> frozenset[str]:
         asked, count = self._needs[way.variant][line]
         members = [self.masks.members(tone, self.template.book) for tone in asked[rhyme]]
         return frozenset(
@@ -288,6 +296,13 @@ class Verse:
         if isinstance(demand, _Foot):
             return demand.tone, self._viable(way, demand.rhyme, self._at)
         return demand
+
+    def _one(self) -> str | None:
+        """The demand of all ways together, where it is a tone or a mark and they agree."""
+        demand = self._alive[0][1][self._place]
+        if isinstance(demand, str) and all(demands[self._place] == demand for _, demands in self._alive):
+            return demand
+        return None
 
     def mask(self) -> int:
         demands = frozenset(self._demand(way, demands[self._place]) for way, demands in self._alive)
@@ -324,13 +339,19 @@ class Verse:
         if token == self.masks.end:
             self.done = True
             return
+        if self._one() is not None:  # every way goes on, for the mask let nothing else pass
+            self._advance(token)
+            return
         followed = [(self._follow(way, demands[self._place], token), demands) for way, demands in self._alive]
         alive = [(way, demands) for way, demands in followed if way is not None]
         if any(isinstance(demands[self._place], _Foot) for _, demands in alive):
-            self._feet |= {token}
+            self._feet, self._found = self._feet | {token}, {}
             # A way in which this is no foot may have lost a character that it needs.
             alive = [(way, demands) for way, demands in alive if self._passable(way, self._at + 1)]
         self._alive = tuple(alive)
+        self._advance(token)
+
+    def _advance(self, token: int) -> None:
         self._place += 1
         self.fresh = self._place == len(self._alive[0][1])
         if self.fresh:

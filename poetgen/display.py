@@ -423,7 +423,7 @@ def plot_run(log_path: Path, out_folder: Path, clip: float | None = None) -> lis
             axes.yaxis.set_major_formatter(lambda value, place: f"{value:g}")
             axes.yaxis.set_minor_formatter(NullFormatter())
         if lasting:
-            rate.set_yticks(lasting, minor=False)
+            rate.set_yticks(_apart(lasting, 1.25), minor=False)
         for axes in (loss, perplexity, norm):
             axes.legend(loc="upper right")
         loss.set_title(_caption(steps, evals), loc="left")
@@ -434,6 +434,19 @@ def plot_run(log_path: Path, out_folder: Path, clip: float | None = None) -> lis
             paths.append(out_folder / f"run.{kind}")
             write_atomic(paths[-1], buffer.getvalue())
     return paths
+
+
+def _apart(values: Iterable[float], ratio: float) -> list[float]:
+    """Of some positive values those that a logarithmic axis has room for, from the greatest down.
+
+    >>> _apart([0.003, 0.0027, 0.002, 0.001], 1.25)
+    [0.003, 0.002, 0.001]
+    """
+    kept: list[float] = []
+    for value in sorted(values, reverse=True):
+        if not kept or value * ratio <= kept[-1]:
+            kept.append(value)
+    return kept
 
 
 def _curve(axes: Axes, x: Sequence[float], y: Sequence[float], colour: str, label: str) -> None:

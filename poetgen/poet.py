@@ -19,7 +19,7 @@ import numpy as np
 
 from poetgen import checkpoint
 from poetgen.checkpoint import Checkpoint
-from poetgen.config import SampleConfig
+from poetgen.config import CANDIDATES, SampleConfig
 from poetgen.corpus import Cleaner, Record, Script, dynasty
 from poetgen.corpus.dynasties import DYNASTIES
 from poetgen.dataset import Split
@@ -104,6 +104,7 @@ class Poet:
         chosen = {name: value for name, value in options.items() if name in names}
         if chosen.get("seed") is None:
             chosen["seed"] = fresh_seed()
+        chosen.setdefault("candidates", CANDIDATES)
         config = SampleConfig(**chosen)  # type: ignore[arg-type]
         notes: list[str] = []
 

@@ -5,8 +5,6 @@
             + PARALLEL · likeness of facing characters in middle couplets   (do they stand parallel? 律诗 only)
             − REPEAT   · share of characters that have stood in the poem before, but for 萧萧
 
-Of the gain only what a title brings within reason counts: a draft that repeats its title is no better poem.
-
 Shapes: V vocabulary, E embedding.
 """
 
@@ -23,7 +21,7 @@ from poetgen.corpus.poem import clauses
 from poetgen.vocab import Vocab, is_han
 
 #: The weights of the score, chosen by reading (docs/quality.md).
-TITLE: Final = 1.0
+TITLE: Final = 3.0
 PARALLEL: Final = 1.0
 REPEAT: Final = 2.0
 

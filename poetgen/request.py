@@ -134,7 +134,7 @@ def _template(form: str, request: Request, tunes: Mapping[str, Template]) -> Tem
         return old_style(OLD[form], lines)
     if (name := listed(form)) in tunes:
         return replace(tunes[name], form=form)
-    if form in TUNES or form in ("", "free", *FORMS):
+    if {form, listed(form)} & TUNES or form in ("", "free", *FORMS):
         return None
     raise UsageError(
         f"--form {form}: no such form; choose {', '.join(NAMES)} or a tune, as poetgen sample --list-forms shows"
@@ -142,7 +142,7 @@ def _template(form: str, request: Request, tunes: Mapping[str, Template]) -> Tem
 
 
 def _header(form: str, template: Template | None, request: Request) -> Header:
-    tune = form if form in TUNES or (template is not None and template.book == CILIN) else ""
+    tune = form if {form, listed(form)} & TUNES or (template is not None and template.book == CILIN) else ""
     if tune:
         name = "词"
     elif template is not None:

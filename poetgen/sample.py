@@ -189,6 +189,11 @@ class _Slot:
         return self.tokens[self.saved.count if self.saved else 0 :]
 
     @property
+    def again(self) -> bool:
+        """Whether the line that begins was taken back."""
+        return self.saved is not None and self.saved.count == len(self.tokens)
+
+    @property
     def at_line_end(self) -> bool:
         return self.constraint.fresh or self.constraint.done
 
@@ -228,6 +233,7 @@ class Sampler:
         self.device = next(model.parameters()).device
         self.again = AGAIN
         self._width = 0
+        self._memory: Tensor | None = None
         self._by_line = vocab.chinese  # only verse is told, and taken back, line by line
         # Plans that differ in their header alone have the same rules.
         self._constrained = lru_cache(256)(partial(constrain, masks=self.masks))
@@ -324,12 +330,12 @@ class Sampler:
         """WIDE, where the model gives the same bits for that many rows as for SLOTS of them; else SLOTS."""
         if not self._width:
             draw = torch.Generator().manual_seed(0)
-            ids = torch.randint(len(self.vocab), (WIDE, 1), generator=draw).to(self.device)
+            ids = torch.randint(len(self.vocab), (WIDE,), generator=draw).to(self.device)
             state = tuple(torch.randn(part.shape, generator=draw).to(self.device) for part in self._zeros(WIDE))
             with torch.inference_mode():
-                wide, many = self.model.features(ids, state)
-                few, some = self.model.features(ids[:SLOTS], tuple(part[:, :SLOTS].contiguous() for part in state))
-                pairs = [(self.model.logits(wide[:, 0])[:SLOTS], self.model.logits(few[:, 0]))]
+                wide, many = self.model.step(ids, state)
+                few, some = self.model.step(ids[:SLOTS], tuple(part[:, :SLOTS].contiguous() for part in state))
+                pairs = [(self.model.logits(wide)[:SLOTS], self.model.logits(few))]
                 pairs += [(a[:, :SLOTS], b) for a, b in zip(many, some, strict=True)]
             self._width = WIDE if all(torch.equal(a, b) for a, b in pairs) else SLOTS
         return self._width
@@ -359,25 +365,28 @@ class Sampler:
         """Keep what it takes to write a line again, where one is about to begin."""
         if not self._by_line:
             return
-        for row, slot in enumerate(slots):
-            if slot and slot.opening and (slot.saved is None or slot.saved.count < len(slot.tokens)):
-                columns = tuple(tuple(part[:, row].clone() for part in state) for state in states)
-                counts = slot.nats, slot.bare_nats
-                slot.saved = _Saved(slot.constraint.copy(), len(slot.tokens), *counts, columns)
-                slot.tries = 0
+        opening = [(row, slot) for row, slot in enumerate(slots) if slot and slot.opening and not slot.again]
+        if not opening:
+            return
+        rows = [row for row, _ in opening]
+        columns = [tuple(part[:, rows].unbind(1) for part in state) for state in states]
+        for place, (_, slot) in enumerate(opening):
+            own = tuple(tuple(part[place] for part in state) for state in columns)
+            slot.saved = _Saved(slot.constraint.copy(), len(slot.tokens), slot.nats, slot.bare_nats, own)
+            slot.tries = 0
 
     def _read(self, slots: Sequence[_Slot | None], states: Sequence[State]) -> tuple[list[Tensor], list[State]]:
         """One step of the network for all slots: features (S, H), and without titles where a slot needs them."""
         inputs = [slot.next_input() if slot else PAD for slot in slots]
-        features, state = self.model.features(torch.tensor(inputs, device=self.device)[:, None], states[0])
+        features, state = self.model.step(torch.tensor(inputs, device=self.device), states[0])
         if not any(slot and slot.sample.config.candidates > 1 for slot in slots):
-            return [features[:, 0]], [state, states[1]]
+            return [features], [state, states[1]]
         bare = [slot.next_bare() if slot else PAD for slot in slots]
         starting = [row for row, slot in enumerate(slots) if slot and slot.waited]
         for part in states[1]:
             part[:, starting] = 0
-        other, second = self.model.features(torch.tensor(bare, device=self.device)[:, None], states[1])
-        return [features[:, 0], other[:, 0]], [state, second]
+        other, second = self.model.step(torch.tensor(bare, device=self.device), states[1])
+        return [features, other], [state, second]
 
     def _write(
         self, writing: Sequence[tuple[int, _Slot]], features: Sequence[Tensor], used: Tensor
@@ -396,8 +405,10 @@ class Sampler:
             for token in slot.refused:
                 refused[0].append(row)
                 refused[1].append(token)
-        allowed = torch.from_numpy(self.masks.table[keys]).to(self.device)
-        scores = torch.where(allowed, logits - used, -torch.inf)
+        scores = self._room(logits)
+        torch.sub(logits, used, out=scores)
+        allowed = torch.from_numpy(self.masks.table).to(self.device)[torch.tensor(keys, device=self.device)]
+        torch.where(allowed, scores, scores.new_tensor(-torch.inf), out=scores)
         if banned[0]:
             scores[banned] = -torch.inf
         if refused[0]:
@@ -407,9 +418,22 @@ class Sampler:
         best, ids = _candidates(scores, rows, [config.top_k for config in configs])
         places = pick(best, configs, [slot.random.random() for _, slot in writing])
         tokens = ids[np.arange(len(rows)), places]
-        nats = _costs(logits, rows, tokens)
-        bare = [_costs(self.model.logits(other), rows, tokens) for other in features[1:]] or [[0.0] * len(rows)]
+        nats = self._costs(logits, rows, tokens)
+        bare = [self._costs(self.model.logits(other), rows, tokens) for other in features[1:]] or [[0.0] * len(rows)]
         return tokens.tolist(), nats, bare[0]
+
+    def _room(self, like: Tensor) -> Tensor:
+        """Memory for numbers of one shape, used again at every step: new pages would cost more than what is done."""
+        if self._memory is None or self._memory.shape != like.shape:
+            self._memory = torch.empty_like(like)
+        return self._memory
+
+    def _costs(self, logits: Tensor, rows: Sequence[int], tokens: NDArray[np.int64]) -> list[float]:
+        """What tokens cost under logits (S, V) of their rows, in nats."""
+        highest = logits.amax(1, keepdim=True)
+        total = torch.sub(logits, highest, out=self._room(logits)).exp_().sum(1).log_() + highest[:, 0]
+        costs = total[rows] - logits[rows, torch.from_numpy(tokens).to(self.device)]
+        return [float(cost) for cost in costs.cpu().numpy().astype(np.float64)]
 
     def _push(self, slot: _Slot, token: int, cost: float, bare: float) -> None:
         """Go on by a token."""
@@ -511,12 +535,6 @@ def pick(scores: NDArray[np.float64], configs: Sequence[SampleConfig], draws: Se
     target = np.array(draws) * mass[np.arange(len(mass)), last]
     places = np.minimum((mass <= target[:, None]).sum(1), last)
     return np.where(temperature[:, 0] > 0, places, 0)
-
-
-def _costs(logits: Tensor, rows: Sequence[int], tokens: NDArray[np.int64]) -> list[float]:
-    """What tokens cost under logits (S, V) of their rows, in nats."""
-    costs = logits.logsumexp(1)[rows] - logits[rows, tokens]
-    return [float(cost) for cost in costs.cpu().numpy().astype(np.float64)]
 
 
 def _given(options: Request | SampleConfig, *without: str) -> dict[str, Any]:

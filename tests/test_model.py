@@ -185,3 +185,20 @@ def test_the_model_works_in_bfloat16_too() -> None:
             pytest.skip(f"no bfloat16 here: {error}")
     assert found.dtype == state[0].dtype == torch.bfloat16
     torch.testing.assert_close(found.float(), expected, rtol=0.1, atol=0.1)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+@pytest.mark.parametrize(("embed", "tie"), [(12, True), (0, False)])
+def test_a_step_is_what_features_gives_for_one(cell: str, embed: int, tie: bool) -> None:
+    torch.manual_seed(0)
+    model = PoetModel(ModelConfig(30, cell=cell, layers=3, hidden=16, embed=embed, tie=tie)).eval()
+    ids = torch.randint(30, (5, 4))
+    state: State | None = None
+    stepped: State = tuple(torch.zeros(3, 5, 16) for _ in range(2 if cell == "lstm" else 1))
+    with torch.no_grad():
+        for column in ids.t():
+            features, state = model.features(column[:, None], state)
+            own, stepped = model.step(column, stepped)
+            torch.testing.assert_close(own, features[:, 0])
+            for one, other in zip(stepped, state, strict=True):
+                torch.testing.assert_close(one, other)

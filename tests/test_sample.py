@@ -57,6 +57,10 @@ class Rigged(PoetModel):
         self.read.append(ids)
         return torch.nn.functional.one_hot(ids, len(VOCAB)).float(), state
 
+    def step(self, ids: Tensor, state: State) -> tuple[Tensor, State]:
+        features, state = self.features(ids[:, None], state)
+        return features[:, 0], state
+
     def logits(self, features: Tensor) -> Tensor:
         self.written += 1
         return (features @ self.table).log()
@@ -406,13 +410,13 @@ def test_narrowing_changes_nothing(lstm: PoetModel, monkeypatch: pytest.MonkeyPa
         for seed, form in zip(range(1, 50), itertools.cycle(["free", "五绝"]), strict=False)
     ]
     rows: set[int] = set()
-    features = lstm.features
+    read = Sampler._read
 
-    def counting(ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        rows.add(len(ids))
-        return features(ids, state)
+    def counting(self: Sampler, slots: Sequence[Any], states: Sequence[State]) -> Any:
+        rows.add(len(slots))
+        return read(self, slots, states)
 
-    monkeypatch.setattr(lstm, "features", counting)
+    monkeypatch.setattr(Sampler, "_read", counting)
     narrowed = write(lstm, jobs, width=64, lines=lines)
     assert rows >= {64, 32, SLOTS}
     rows.clear()
@@ -635,6 +639,13 @@ def test_the_best_of_the_drafts_is_kept_and_more_are_no_worse(lstm: PoetModel) -
         assert poem.scores["score"] == max(found) >= scores
         assert poem.perplexity == pytest.approx(np.exp(drafts[int(np.argmax(found))].nats / 24))
         before, scores = texts, max(found)
+
+
+def test_drafts_are_judged_in_their_order_whichever_ends_first() -> None:
+    _, drafts, _ = drafts_of(Rigged(any={"[END]": 5.0}), Job(FREE, SampleConfig(candidates=9, temperature=1.0)))
+    lengths = [len(draft.tokens) for draft in drafts]
+    assert lengths != sorted(lengths), "a later one ends before an earlier one"
+    assert [draft.number for draft in drafts] == list(range(9))
 
 
 def test_drafts_cost_what_they_cost_without_company(untrained: PoetModel) -> None:
