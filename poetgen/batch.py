@@ -647,7 +647,7 @@ def _text(poet: Poet, sample: Sample, line: int, written: int, as_json: bool, te
         place = {"line": line} if line else {}
         return json.dumps(place | sample.record(poet.checkpoint.id), ensure_ascii=False) + "\n"
     above = display.heading(sample.request.title, sample.request.author, sample.form, terminal)
-    return "\n" * (written > 0) + above + "".join(display.verse(sample.text, terminal))
+    return "\n" * (written > 0) + above + "".join(display.verse(sample.text, terminal, sample.breaks))
 
 
 def _show(progress: display.Progress, batch: Batch, written: int, seconds: float) -> None:

@@ -92,7 +92,7 @@ TRAIN = ("train", "--hidden", 8, "--embed", 8, "--layers", 1, "--precision", "fp
 
 
 def test_the_commands() -> None:
-    assert COMMANDS == ["preprocess", "train", "sample", "evaluate"]
+    assert COMMANDS == ["preprocess", "train", "sample", "evaluate", "check"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -213,3 +213,7 @@ def test_pictures_of_runs_of_any_length(count: int, tmp_path: Path) -> None:
     evals = [record("eval", 10 * (n + 1), **EVAL | {"ppl_char": float("inf")}) for n in range(count // 50)]
     path = write_log(tmp_path / "log.jsonl", sorted(steps + evals, key=lambda r: int(str(r["step"]))))
     assert all(path.stat().st_size > 1000 for path in display.plot_run(path, tmp_path))
+
+
+def test_stanzas_are_parted_by_a_blank_line() -> None:
+    assert "".join(display.verse("春。夏。秋。冬。", breaks=(4,))) == "春。\n夏。\n\n秋。\n冬。\n"
