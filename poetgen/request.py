@@ -169,8 +169,9 @@ def _rhyme(text: str, template: Template) -> frozenset[str]:
     first = [next((line for line in variant if line.rhyme == 0), None) for variant in template.variants]
     found_tones = {alternative[-1] for line in first if line for alternative in line.tones}
     tone = found_tones.pop() if len(found_tones) == 1 else ANY  # some tunes are sung to either
+    possible = [name for name in categories() if tone in (ANY, LEVEL if is_level(name) else OBLIQUE)]
     named = [name for name in categories() if name == text or (len(text) == 1 and name.endswith(text))]
-    fitting = [name for name in named if tone in (ANY, LEVEL if is_level(name) else OBLIQUE)]
+    fitting = [name for name in named if name in possible]
     if template.book == CILIN and text in cilin.names():
         found = frozenset({text})
     elif template.book == CILIN and fitting:
@@ -182,7 +183,8 @@ def _rhyme(text: str, template: Template) -> frozenset[str]:
         return found
     if named or feet(text, ANY, template.book):
         raise UsageError(f"--rhyme {text}: not of the {_TONE_NAMES[tone]} tone, on which {template.form} rhymes")
-    raise UsageError(f"--rhyme {text}: no such rhyme; give a character of it, or one of {', '.join(categories())}")
+    choices = cilin.names() if template.book == CILIN else possible
+    raise UsageError(f"--rhyme {text}: no such rhyme; give a character of it, or one of {', '.join(choices)}")
 
 
 def _groups_of(rhyme: str, text: str) -> frozenset[str]:
