@@ -123,6 +123,7 @@ def preprocess_table(report: Record, out: Path) -> str:
         ("kept", f"{train['poems'] + valid['poems']:,} poems, {report['characters']:,} characters"),
         ("forms", _counts(report["forms"])),
         ("dynasties", _counts(report["dynasties"])),
+        *([("tunes", f"{tunes:,} learned")] if (tunes := report.get("tunes")) else []),
         (
             "vocabulary",
             f"{report['vocabulary']:,} tokens; {report['unknown_tokens']:,} characters are left out as rare",

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from poetgen import check
 from poetgen.checkpoint import Checkpoint
-from poetgen.corpus import Cleaner, Counts, Poem, Script, documents, read
+from poetgen.corpus import Counts, Poem, Script
 from poetgen.dataset import FIELDS, POEM, Split
-from poetgen.errors import SourceError
 from poetgen.perplexity import Scorer, Tally
-from poetgen.sequence import Layout, control, form_of
+from poetgen.sequence import Layout, control
 from poetgen.vocab import Vocab
 
 #: Window and rows of an evaluation; they change its speed and not its figures.
@@ -25,14 +24,7 @@ def read_poems(path: Path, script: Script = "simplified") -> tuple[list[Poem], C
 
     None is dropped for being short, long or a duplicate, but a poem with holes cannot be scored. Raises SourceError.
     """
-    cleaner = Cleaner(script, min_chars=1, max_chars=10**9)
-    poems = []
-    for document in documents([path]):
-        for record, poem in cleaner.clean_all(read(document)):
-            poems.append(replace(poem, form=form_of(poem.body, poem.tune) if record.verse else ""))
-    if not poems:
-        raise SourceError(f"{path}: no poem in it could be read; see poetgen preprocess --help for the formats")
-    return poems, cleaner.counts
+    return check.read_poems(path, script, passages=True)
 
 
 def split_of(poems: Sequence[Poem], vocab: Vocab) -> Split:
