@@ -211,7 +211,7 @@ def write_card(path: Path, config: Mapping[str, Any]) -> None:
         f"| figures | {', '.join(measured)} on {figures['valid_tokens']:,} tokens of the {scored}, in the precision of "
         "training |",
         "",
-        "Form, rhyme and tone are what the model has picked up from its examples; nothing enforces them. It has the",
+        "Sampling holds the rules of a form; sense is what the model has picked up from its examples. It has the",
         "taste and the blind spots of its corpus. The figures are those of the best evaluation, as are the weights.",
         "",
     ]
