@@ -148,7 +148,6 @@ class _Slot:
     index: int
     draft: int
     sample: Sample
-    plan: Plan
     header: list[int]
     bare: list[int]
     random: np.random.Generator
@@ -354,7 +353,7 @@ class Sampler:
             bare = self.layout.encode(replace(planned.header, title="", keywords=()))
             for draft in range(config.candidates):
                 stream = _stream(request, config, number, draft)
-                yield _Slot(index, draft, sample, planned, header, bare, stream, constraint.copy())
+                yield _Slot(index, draft, sample, header, bare, stream, constraint.copy())
 
     def _zeros(self, rows: int) -> State:
         config = self.model.config
