@@ -6,12 +6,25 @@ counts.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
 from poetgen.corpus.poem import clauses
 from poetgen.prosody import check
-from poetgen.vocab import is_han
+from poetgen.vocab import Vocab, is_han
+
+#: CJK Unified Ideographs, the block U+4E00–U+9FFF.
+_BLOCK = 20992
+
+
+def unknown_nats(vocab: Vocab) -> float:
+    """What a character outside the vocabulary costs besides its [UNK], in nats.
+
+    It is the price of choosing it among the characters of the Unicode block that the vocabulary leaves out, so that a
+    small vocabulary gains nothing.
+    """
+    return math.log(max(1, _BLOCK - vocab.han))
 
 
 def regularity(poems: Sequence[str], form: str) -> dict[str, float]:

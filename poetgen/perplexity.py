@@ -10,20 +10,22 @@ Shapes: B rows, T time steps, V vocabulary.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from poetgen.dataset import Batch
+from poetgen.dataset import Batch, Split
+from poetgen.figures import unknown_nats
 from poetgen.model import PoetModel, State
 from poetgen.vocab import PAD, UNK, Vocab, is_han
 
-#: CJK Unified Ideographs, the block U+4E00–U+9FFF.
-_BLOCK = 20992
+#: Window and rows of a pass over a split; they change its speed and not its figures.
+SEQ_LEN, ROWS = 256, 64
 
 
 @dataclass
@@ -81,7 +83,7 @@ class Scorer:
     def __init__(self, vocab: Vocab) -> None:
         self._han = torch.tensor([len(token) == 1 and is_han(token) for token in vocab.tokens])
         self._han[UNK] = True  # what a vocabulary leaves out of verse is a rare Han character
-        self._unknown_nats = math.log(max(1, _BLOCK - vocab.han))
+        self._unknown_nats = unknown_nats(vocab)
 
     def tally(self, model: PoetModel, batches: Iterable[Batch]) -> Tally:
         """The tally of all batches together."""
@@ -94,6 +96,28 @@ class Scorer:
             total.all_nats += float(nats.sum())
             total.unknown += int((labels == UNK).sum())
         return total
+
+    def poems(
+        self, model: PoetModel, split: Split, progress: Callable[[int, int], None] = lambda done, total: None
+    ) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float64]]]:
+        """For each poem of a split, given its title, tune and form: its number, and what its tokens cost.
+
+        The tokens are the ids of its body and its end, (T,), their costs nats, (T,). Poems come in the order of their
+        lengths.
+        """
+        done = 0
+        for group in split.groups(ROWS * SEQ_LEN, SEQ_LEN):
+            batches = list(split.windows(group, SEQ_LEN))
+            found: list[list[tuple[Tensor, Tensor]]] = [[] for _ in group.poems]
+            for batch, (labels, nats) in zip(batches, self.costs(model, batches), strict=True):
+                sizes = (batch.labels != PAD).sum(1).tolist()
+                for own, *parts in zip(found, torch.split(labels, sizes), torch.split(nats, sizes), strict=True):
+                    own.append((parts[0], parts[1]))
+            for number, own in zip(group.poems.tolist(), found, strict=True):
+                ids, costs = (torch.cat(parts).numpy() for parts in zip(*own, strict=True))
+                yield number, ids, costs
+            done += len(group.poems)
+            progress(done, len(split))
 
     @torch.no_grad()
     def costs(self, model: PoetModel, batches: Iterable[Batch]) -> Iterator[tuple[Tensor, Tensor]]:

@@ -19,13 +19,13 @@ FLOORS = (
     ("errors",),  # 0
     ("config", "vocab", "files"),  # 0
     ("corpus", "prosody", "schedule", "parallel"),  # 1
-    ("sequence", "loss", "device", "lines", "figures", "rank"),  # 2
+    ("sequence", "loss", "device", "lines", "figures", "copies", "rank"),  # 2
     ("dataset", "model", "request", "check"),  # 2
-    ("preprocess", "perplexity", "constraint"),  # 2
-    ("checkpoint",),  # 3
+    ("preprocess", "perplexity", "constraint", "ngram", "skipgram"),  # 2
+    ("checkpoint", "critic"),  # 3
     ("train", "sample", "evaluate"),  # 4
-    ("poet", "display", "board"),  # 5
-    ("titles",),  # 5
+    ("poet", "display", "board", "inspect"),  # 5
+    ("titles", "plots"),  # 5
     ("batch",),  # 6
     ("cli",),  # 6
     ("__main__",),  # 6
@@ -33,7 +33,9 @@ FLOORS = (
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
 GROUND = set(chain.from_iterable(FLOORS[:3]))
 #: Modules above the ground that load neither torch nor rich.
-LIGHT = set("sequence lines figures rank dataset request check preprocess constraint titles batch cli".split())
+LIGHT = set(
+    "sequence lines figures rank dataset request check preprocess constraint titles batch plots cli copies ngram".split()
+)
 
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
@@ -80,14 +82,18 @@ def outside(path: Path) -> set[str]:
     [
         (
             "torch",
-            {"loss", "model", "device", "perplexity", "checkpoint", "train", "sample", "evaluate", "board", "parallel"},
+            {
+                *("loss", "model", "device", "perplexity", "skipgram", "checkpoint", "critic", "train", "sample"),
+                *("evaluate", "inspect", "board", "parallel"),
+            },
         ),
         ("safetensors", {"checkpoint", "lines"}),
         ("rich", {"display"}),
-        ("matplotlib", {"display"}),
+        ("matplotlib", {"plots"}),
         ("typer", {"cli"}),
         ("jieba", {"corpus"}),
         ("httpx", {"corpus"}),
+        ("sklearn", {"critic", "inspect"}),
     ],
 )
 def test_a_library_stays_in_its_home(library: str, homes: set[str]) -> None:

@@ -17,6 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from poetgen import cli, display
 from poetgen.board import FOLDER, TAGS, Board
 from poetgen.errors import SaveError, UsageError
+from poetgen.plots import training
 
 TRAIN = "train --hidden 8 --embed 8 --layers 1 --precision fp32 --device cpu --warmup 0".split()
 
@@ -29,7 +30,7 @@ def place(tmp_path: Path, prepared: Path, tiny: Path, monkeypatch: pytest.Monkey
     shutil.copytree(prepared, tmp_path / "corpora" / "prepared")
     shutil.copytree(tiny, tmp_path / "tiny")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(display, "plot_run", lambda *args: [])
+    monkeypatch.setattr(training, "draw", lambda *args: [])
     return tmp_path
 
 
@@ -63,7 +64,7 @@ def texts(events: EventAccumulator) -> dict[int, str]:
 
 def same_as_log(out: Path) -> bool:
     """Whether the event files hold what log.jsonl says, each figure of each step once."""
-    events, log = read(out), display.read_log(out / "log.jsonl")
+    events, log = read(out), training.read_log(out / "log.jsonl")
     for kind, tags in TAGS.items():
         for name, tag in tags.items():
             logged = [(r["step"], r[name]) for r in log if r["kind"] == kind and math.isfinite(r[name])]
@@ -78,7 +79,7 @@ def test_the_event_files_say_what_the_log_says(run: Run) -> None:
     assert code == 0
     out = Path("run")
     assert same_as_log(out)
-    events, log = read(out), display.read_log(out / "log.jsonl")
+    events, log = read(out), training.read_log(out / "log.jsonl")
     assert set(events.Tags()["scalars"]) == {tag for tags in TAGS.values() for tag in tags.values()}
     # The times are those of the records, from when the run began.
     seconds = [record["seconds"] for record in log if record["kind"] == "step"]

@@ -20,6 +20,7 @@ import poetgen
 from poetgen import cli, display
 from poetgen.checkpoint import Checkpoint
 from poetgen.errors import SaveError
+from poetgen.plots import training
 from poetgen.poet import Job, Poet
 from poetgen.sample import Sample
 
@@ -72,7 +73,7 @@ def place(tmp_path: Path, corpus: Path, prepared: Path, tiny: Path, monkeypatch:
 @pytest.fixture
 def unpictured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs without a picture, which takes longer to draw than a tiny model to train."""
-    monkeypatch.setattr(display, "plot_run", lambda *args: [])
+    monkeypatch.setattr(training, "draw", lambda *args: [])
 
 
 def start(*args: object, **options: object) -> subprocess.Popen[bytes]:
@@ -258,7 +259,7 @@ def test_overwrite_starts_anew(run: Run, place: Path) -> None:
     tiny = place / "checkpoints" / "tiny"
     (tiny / "notes.txt").write_text("mine")
     assert run(*TRAIN, "--epochs", 0.5, "--out", tiny, "--overwrite").code == 0
-    assert display.read_log(tiny / "log.jsonl")[0]["step"] <= 10
+    assert training.read_log(tiny / "log.jsonl")[0]["step"] <= 10
     assert Checkpoint.load(tiny).config["model"]["hidden"] == 8
     assert (tiny / "notes.txt").read_text() == "mine"
 
@@ -295,7 +296,9 @@ def test_the_first_signal_saves_and_resume_goes_on(
     again = run(*shlex.split(result.err.splitlines()[-1].split("to go on: poetgen ")[1]))
     assert again.code == 0
     assert ", from step 11" in again.err.splitlines()[0]
-    assert display.read_log(Path("run/log.jsonl"))[-1]["step"] == display.read_log(Path("whole/log.jsonl"))[-1]["step"]
+    assert (
+        training.read_log(Path("run/log.jsonl"))[-1]["step"] == training.read_log(Path("whole/log.jsonl"))[-1]["step"]
+    )
     assert Checkpoint.load(Path("run")).id == Checkpoint.load(Path("whole")).id
 
 
@@ -319,7 +322,7 @@ def test_a_run_outlives_its_picture(run: Run, place: Path, monkeypatch: pytest.M
     def full(*args: object) -> None:
         raise SaveError("run.png: cannot be written")
 
-    monkeypatch.setattr(display, "plot_run", full)
+    monkeypatch.setattr(training, "draw", full)
     result = run(*TRAIN, "--epochs", 0.5)
     assert result.code == 0
     assert "poetgen: run.png: cannot be written\n" in result.err

@@ -31,9 +31,16 @@ GUIDE_OF = {
     "sample": "sampling.md",
     "evaluate": "figures.md",
     "check": "checking.md",
+    "score": "figures.md",
+    "inspect": "inspecting.md",
 }
 GROUP: Any = typer.main.get_command(cli.app)
-COMMANDS: dict[str, Any] = GROUP.commands
+#: Every command by the words that call it: "train", "inspect map".
+COMMANDS: dict[str, Any] = {
+    f"{name} {inner}".strip(): command
+    for name, outer in GROUP.commands.items()
+    for inner, command in getattr(outer, "commands", {"": outer}).items()
+}
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
@@ -62,13 +69,19 @@ def commands(shell: str) -> Iterator[list[str]]:
                 words.append(word)
 
 
+def split(args: list[str]) -> tuple[str, list[str]]:
+    """The name of a command and what it is given."""
+    words = 1 if args[0] in COMMANDS else 2
+    return " ".join(args[:words]), args[words:]
+
+
 def parse(args: list[str]) -> None:
     """What the command line makes of some words; raises the error that it would tell of."""
-    command = COMMANDS[args[0]]
-    with command.make_context(f"poetgen {args[0]}", args[1:]) as context:
-        if args[0] == "train":
+    name, given = split(args)
+    with COMMANDS[name].make_context(f"poetgen {name}", given) as context:
+        if name == "train":
             values = {name: context.params[name] for name in TrainConfig.__dataclass_fields__}
-            TrainConfig(**values | {"lr_steps": cli._rates(values["lr_steps"])})
+            TrainConfig(**values | {"lr_steps": cli.train.rates(values["lr_steps"])})
 
 
 def options(command: Any) -> list[str]:
@@ -77,11 +90,18 @@ def options(command: Any) -> list[str]:
     return [name for name in names if name.startswith("--")]
 
 
-def rows(page: Path, first: str) -> list[list[str]]:
-    """The rows of the tables of a page whose first column is headed `first`, without the marks of code."""
+def section(page: Path, name: str) -> str:
+    """The part of a page under a heading that names a command, or the whole page."""
+    text = page.read_text(encoding="utf-8")
+    parts = re.split(r"^## `poetgen (.+)`$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True)).get(name, parts[0])
+
+
+def rows(text: str, first: str) -> list[list[str]]:
+    """The rows of the tables of a text whose first column is headed `first`, without the marks of code."""
     found: list[list[str]] = []
     inside = False
-    for line in page.read_text(encoding="utf-8").splitlines():
+    for line in text.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("|") else []
         if not cells:
             inside = False
@@ -109,16 +129,18 @@ def place(tmp_path: Path, prepared: Path, tiny: Path, monkeypatch: pytest.Monkey
 
 
 def test_every_command_has_its_guide() -> None:
-    assert set(GUIDE_OF) == set(COMMANDS)
+    assert set(GUIDE_OF) == set(GROUP.commands)
     readmes = [page.read_text(encoding="utf-8") for page in READMES]
-    assert all(f"poetgen {name}" in text for name in COMMANDS for text in readmes)
+    assert all(f"poetgen {name}" in text for name in GROUP.commands for text in readmes)
     assert all(f"docs/{page.name}" in text for page in GUIDES for text in readmes)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_option_is_documented_with_its_default(name: str) -> None:
-    command, guide = COMMANDS[name], ROOT / "docs" / GUIDE_OF[name]
-    table = {option: row[1] for row in rows(guide, "option") for option in re.findall(r"--[a-z-]+", row[0])}
+    command, guide = COMMANDS[name], ROOT / "docs" / GUIDE_OF[name.split()[0]]
+    table = {
+        option: row[1] for row in rows(section(guide, name), "option") for option in re.findall(r"--[a-z-]+", row[0])
+    }
     assert set(table) == set(options(command)) - {"--help"}
     for param in command.params:
         if param.param_type_name == "option" and not param.is_flag:
@@ -262,7 +284,7 @@ def test_examples_of_formats_are_read(tmp_path: Path) -> None:
 
 
 def test_names_of_fields_are_listed() -> None:
-    listed = next(row[1] for row in rows(CORPORA, "what") if row[0] == "body")
+    listed = next(row[1] for row in rows(CORPORA.read_text(encoding="utf-8"), "what") if row[0] == "body")
     assert re.findall(r"[a-z]+", listed) == [name for name in _BODY if name.isascii()]
 
 
@@ -272,7 +294,7 @@ def cleaned(before: str, script: Script = "keep", **fields: str) -> tuple[Cleane
 
 
 def test_every_rule_does_what_its_example_shows() -> None:
-    table = rows(CORPORA, "rule")
+    table = rows(CORPORA.read_text(encoding="utf-8"), "rule")
     assert tuple(rule for rule, _, _ in table) == RULES
     verse = "床前明月光，疑是地上霜。"
     for rule, before, after in table:
@@ -294,7 +316,7 @@ def test_every_rule_does_what_its_example_shows() -> None:
 
 
 def test_every_reason_drops_its_example() -> None:
-    table = {row[0]: row[1] for row in rows(CORPORA, "reason")}
+    table = {row[0]: row[1] for row in rows(CORPORA.read_text(encoding="utf-8"), "reason")}
     source = (ROOT / "poetgen" / "corpus" / "clean.py").read_text(encoding="utf-8")
     raised = set(re.findall(r'raise Dropped\("([^"]+)"\)', source))
     assert set(table) == raised | {"exact duplicate", "near duplicate"}

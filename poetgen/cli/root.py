@@ -1,0 +1,93 @@
+"""What all commands share: the app, how it starts and fails, and where things lie unless said otherwise."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from poetgen import __version__, parallel
+from poetgen.errors import PoetgenError, UsageError
+
+PREPARED = Path("corpora/prepared")
+CHECKPOINTS = Path("checkpoints")
+
+app = typer.Typer(
+    help="Write classical Chinese poems with a recurrent network, one character at a time, and train your own.",
+    epilog='Example: poetgen sample "春夜喜雨"',
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """The console command ``poetgen``."""
+    _speak_chinese()
+    try:
+        try:
+            app(args=args, prog_name="poetgen")
+        except PoetgenError as error:
+            _fail(error, 2 if isinstance(error, UsageError) else 1)
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            _fail(f"{where}{error.strerror or error}", 1)
+    except SystemExit as end:
+        parallel.end(end.code)
+        raise
+    sys.exit(0)
+
+
+def _fail(error: object, code: int) -> NoReturn:
+    print(f"poetgen: {' '.join(str(error).split())}", file=sys.stderr)
+    try:
+        sys.stdout.flush()
+    except OSError:  # what is left to print cannot be printed, and would be tried again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def _speak_chinese() -> None:
+    """Write UTF-8 where the locale's encoding has no Chinese; one that has, such as GB18030, is kept."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            "春".encode(stream.encoding)
+        except (UnicodeEncodeError, LookupError):
+            stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+
+
+def note(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"poetgen {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+@contextmanager
+def told_once(world: parallel.World) -> Iterator[None]:
+    """Of the processes of a run, the first that fails says so; the others end because of it, and silently."""
+    try:
+        yield
+    except (PoetgenError, OSError) as error:
+        if world.tells():
+            raise
+        raise typer.Exit(1) from error

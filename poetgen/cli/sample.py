@@ -1,0 +1,181 @@
+"""`poetgen sample`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
+
+import typer
+
+from poetgen import parallel
+from poetgen.cli.root import app, note, told_once
+from poetgen.config import CANDIDATES, SampleConfig
+from poetgen.errors import SourceError, UsageError
+
+if TYPE_CHECKING:
+    from poetgen.poet import Options, Poet
+    from poetgen.sample import Job
+
+
+@app.command(epilog='Example: poetgen sample "春夜喜雨" --form 七律 --seed 7')
+def sample(
+    titles: Annotated[list[str] | None, typer.Argument(metavar="TITLES", help="Titles to write poems for.")] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(help="Checkpoint folder.  [default: the newest in checkpoints, else the one in the box]"),
+    ] = None,
+    length: Annotated[
+        int, typer.Option(help="Characters of a poem, punctuation counted; a regulated form has its own.")
+    ] = SampleConfig.length,
+    top_k: Annotated[int, typer.Option(help="Choose among this many likeliest characters.")] = SampleConfig.top_k,
+    top_p: Annotated[
+        float, typer.Option(help="Choose among the fewest characters that hold this share of the probability.")
+    ] = SampleConfig.top_p,
+    temperature: Annotated[
+        float, typer.Option(help="Lower is safer, higher is wilder; 0 always takes the likeliest.")
+    ] = SampleConfig.temperature,
+    form: Annotated[
+        str,
+        typer.Option(help="auto (by length), free, 五绝, 七绝, 五律, 七律, a tune (水调歌头), ...: see --list-forms."),
+    ] = "auto",
+    rhyme: Annotated[
+        str, typer.Option(help="auto (the model chooses), off, or a rhyme: 东, 一东, 第一部, or a character of it.")
+    ] = "auto",
+    tones: Annotated[str, typer.Option(metavar="strict|off", help="Hold the form's tones, or let them be.")] = "strict",
+    acrostic: Annotated[str, typer.Option(help="Characters that open the lines, from the first line on.")] = "",
+    lines: Annotated[
+        int, typer.Option(help="Lines of 五排 or 七排 (0: 12), 五古 or 七古 (0: as many as the model writes).")
+    ] = 0,
+    dynasty: Annotated[str, typer.Option(help="Write as in this dynasty: 唐, 宋, ...")] = "",
+    author: Annotated[str, typer.Option(help="Write in this poet's manner.")] = "",
+    keywords: Annotated[str, typer.Option(help="Words to write about, with commas or spaces between.")] = "",
+    num: Annotated[int, typer.Option(help="Poems for each title.")] = 1,
+    candidates: Annotated[
+        int, typer.Option(help="Drafts of each poem, of which the best is kept; 1 is the fastest.")
+    ] = CANDIDATES,
+    seed: Annotated[
+        int | None, typer.Option(help="The same seed gives the same poem.  [default: drawn, and told]")
+    ] = None,
+    input: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Titles, one a line, or JSON Lines with a title and any of these options; - is stdin."
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write here, poem by poem; JSON Lines where the name ends in .jsonl."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the poems in --output, with the titles and options of before.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Throw the poems in --output away first.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines.")] = False,
+    stream: Annotated[
+        bool | None,
+        typer.Option(
+            "--stream/--no-stream", help="Show characters as they are written.  [default: one poem on a terminal]"
+        ),
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, auto, ...; another device may write other poems.")] = "cpu",
+    list_forms: Annotated[
+        bool, typer.Option("--list-forms", help="Show every form that the checkpoint can hold, and do nothing else.")
+    ] = False,
+) -> None:
+    """Write poems from titles.
+
+    Regulated verse and 词 hold their tones and rhymes. An acrostic gives the first character of each line; where it is
+    shorter than the poem, the other lines are free.
+    """
+    if list_forms:
+        _list_forms(checkpoint, as_json)
+        return
+    # What can be wrong without a model is said before torch is loaded.
+    SampleConfig(length, top_k, top_p, temperature, seed or 0, candidates)
+    if num < 1:
+        raise UsageError(f"--num {num}: give a number of at least 1")
+    if stream and (as_json or output):
+        raise UsageError("--stream shows characters on the screen: leave out --json and --output")
+    if titles and input:
+        raise UsageError("TITLES and --input: give one of them")
+    if not titles and input is None:
+        raise UsageError('no title: give one, as in poetgen sample "春夜喜雨", or a file of them with --input')
+    if resume and overwrite:
+        raise UsageError("--resume and --overwrite: give one of them")
+    as_json = as_json or (output is not None and output.suffix in (".jsonl", ".ndjson"))
+    resumable = input is not None and output is not None and as_json
+    if resume and not resumable:
+        raise UsageError("--resume goes on with a file of titles into JSON Lines: give --input and --output FILE.jsonl")
+    from poetgen import batch
+    from poetgen.titles import STDIN, given, read_titles, split_keywords
+
+    world = parallel.join()
+    with told_once(world), world:
+        if world.size > 1 and (not resumable or input == STDIN):
+            raise UsageError("several processes read --input FILE and write --output FILE.jsonl: give both")
+        target = batch.Output(output, resume, overwrite) if output else None
+        with given(titles or ()) if input is None else read_titles(input) as asked:
+            if target:
+                world.first(lambda: target.check(resumable))
+
+            from poetgen.poet import fresh_seed, load
+
+            options: Options = {
+                "form": form,
+                "dynasty": dynasty,
+                "author": author,
+                "keywords": split_keywords(keywords),
+                "length": length,
+                "top_k": top_k,
+                "top_p": top_p,
+                "temperature": temperature,
+                "candidates": candidates,
+                "rhyme": rhyme,
+                "tones": tones,
+                "acrostic": acrostic,
+                "lines": lines,
+                "seed": seed,
+            }
+            drawn = world.first(fresh_seed)
+            poet = load(checkpoint, world.device(device))
+            if stream is None:
+                stream = sys.stdout.isatty() and asked.size == num == 1 and not as_json and output is None
+            if stream:
+                done = batch.Batch(poet, asked, options, num, drawn=drawn, say=note)
+                _stream(poet, done.jobs(), sys.stdout)
+            else:
+                try:
+                    done = batch.write(poet, asked, options, num, drawn, world, target, as_json)
+                except batch.Stopped as stop:
+                    raise typer.Exit(128 + stop.number) from stop
+    if seed is None and done.seed is not None and not as_json:
+        note(f"seed {done.seed}")
+    if done.left_out and world.rank == 0:
+        raise SourceError(done.closing())
+
+
+def _list_forms(checkpoint: Path | None, as_json: bool) -> None:
+    """Show the forms that a checkpoint can hold, tunes with their templates."""
+    from poetgen import display
+    from poetgen.checkpoint import find
+    from poetgen.dataset import FORMS
+    from poetgen.prosody import tunes
+
+    learned = tunes.load(find(checkpoint) / FORMS)
+    print(tunes.to_json(learned) if as_json else display.forms_table(learned), end="", flush=True)
+
+
+def _stream(poet: Poet, jobs: Iterable[Job], file: TextIO) -> None:
+    from poetgen import display
+
+    terminal = display.is_terminal(file)
+    for number, job in enumerate(jobs):
+        request = job.request
+        planned = poet.plan(job)
+        above = display.heading(request.title, request.author, planned.form, terminal)
+        print("\n" * (number > 0) + above, end="", file=file)
+        breaks = planned.template.breaks if planned.template else ()
+        for chars in display.verse(poet.characters(job), terminal, breaks):
+            print(chars, end="", file=file, flush=True)

@@ -1,0 +1,1 @@
+"""`poetgen score`: what each character of a poem costs."""

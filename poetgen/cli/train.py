@@ -1,0 +1,312 @@
+"""`poetgen train`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from poetgen import parallel
+from poetgen.cli.root import CHECKPOINTS, PREPARED, app, note, told_once
+from poetgen.config import CELLS, PRECISIONS, SAMPLINGS, SampleConfig, TrainConfig
+from poetgen.errors import CheckpointError, PoetgenError, SaveError, UsageError
+
+if TYPE_CHECKING:
+    from poetgen.board import Board
+    from poetgen.train import Trainer
+
+
+@app.command(epilog="Example: poetgen train --hidden 256 --embed 256 --epochs 1")
+def train(
+    context: typer.Context,
+    data: Annotated[Path, typer.Option(help="Folder that poetgen preprocess wrote.")] = PREPARED,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the checkpoint.  [default: checkpoints/poet, or by the name of --data]"),
+    ] = None,
+    cell: Annotated[str, typer.Option(metavar="|".join(CELLS), help="Kind of recurrent layer.")] = TrainConfig.cell,
+    layers: Annotated[int, typer.Option(help="Recurrent layers.")] = TrainConfig.layers,
+    hidden: Annotated[int, typer.Option(help="Width of each layer.")] = TrainConfig.hidden,
+    embed: Annotated[
+        int, typer.Option(help="Width of the embedding; 0 feeds one-hot vectors (with --no-tie).")
+    ] = TrainConfig.embed,
+    dropout: Annotated[float, typer.Option(help="Share of features switched off in training.")] = TrainConfig.dropout,
+    tie: Annotated[
+        bool, typer.Option("--tie/--no-tie", help="Share the embedding's weights with the output layer.")
+    ] = TrainConfig.tie,
+    batch_size: Annotated[int, typer.Option(help="Rows of a batch.")] = TrainConfig.batch_size,
+    seq_len: Annotated[int, typer.Option(help="Time steps of a window.")] = TrainConfig.seq_len,
+    accumulate: Annotated[
+        int, typer.Option(help="Parts in which a batch is computed, one after the other; each takes less memory.")
+    ] = TrainConfig.accumulate,
+    sampling: Annotated[
+        str,
+        typer.Option(metavar="|".join(SAMPLINGS), help="Whole poems, or windows of one stream, in order or random."),
+    ] = TrainConfig.sampling,
+    lr_steps: Annotated[
+        str, typer.Option(metavar="RATE,RATE,...", help="Learning rates, one after the other.")
+    ] = ",".join(f"{rate:g}" for rate in TrainConfig.lr_steps),
+    warmup: Annotated[int, typer.Option(help="Steps in which the learning rate rises.")] = TrainConfig.warmup,
+    weight_decay: Annotated[float, typer.Option(help="Weight decay of matrices.")] = TrainConfig.weight_decay,
+    clip: Annotated[
+        float, typer.Option(help="Greatest gradient norm; 0 leaves gradients as they are.")
+    ] = TrainConfig.clip,
+    epochs: Annotated[
+        float, typer.Option(help="Budget in passes over the data; 0: 10, or no bound with --max-minutes.")
+    ] = TrainConfig.epochs,
+    max_minutes: Annotated[float, typer.Option(help="Budget in minutes; 0: no bound.")] = TrainConfig.max_minutes,
+    patience: Annotated[
+        int, typer.Option(help="Evaluations without progress, at the last learning rate, that end the run.")
+    ] = TrainConfig.patience,
+    eval_every: Annotated[
+        int, typer.Option(help="Steps between evaluations; 0: an epoch, from 50 to 1000.")
+    ] = TrainConfig.eval_every,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...; auto takes a GPU.")] = TrainConfig.device,
+    precision: Annotated[
+        str, typer.Option(metavar="|".join(PRECISIONS), help="auto takes bf16 where the hardware has it.")
+    ] = TrainConfig.precision,
+    init: Annotated[
+        str, typer.Option(metavar="DIR", help="Start from the weights of this checkpoint, of the same shape.")
+    ] = TrainConfig.init,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --out, with its options unless given anew.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Throw the run in --out away first.")] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Also write the run for TensorBoard, into OUT/tensorboard.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of weights, order and dropout.")] = TrainConfig.seed,
+) -> None:
+    """Train a poet on a prepared dataset.
+
+    Ctrl-C, or SIGTERM, saves and stops; --resume goes on from there. A second Ctrl-C quits at once.
+    """
+    # glibc then backs large blocks with huge pages: on a CPU a training step takes a quarter less time. Read when torch
+    # is loaded, and harmless elsewhere.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    world = parallel.join()
+    with told_once(world):
+        config, out = world.first(lambda: _settled(context))
+        from poetgen.dataset import Dataset
+        from poetgen.train import Trainer
+
+        dataset = Dataset.load(data)
+        with _Stops(patient=world.size > 1) as stops, world, _memory():
+            trainer = Trainer(dataset, config, out, resume, lambda: stops.count > 0, world=world)
+            if world.rank == 0:
+                if overwrite:  # only now, when nothing stands in the way of the new run
+                    _remove_run(out)
+                reason = _lead(trainer, data, tensorboard)
+            else:
+                *_, end = trainer.run()
+                reason = end["reason"]
+    if reason == "interrupted":
+        raise typer.Exit(128 + (stops.last or signal.SIGTERM))
+
+
+def _settled(context: typer.Context) -> tuple[TrainConfig, Path]:
+    """The options of a run, and its folder; raises PoetgenError where they do not go together or with what is there."""
+    given = context.params
+    values = {field.name: given[field.name] for field in fields(TrainConfig)} | {"lr_steps": rates(given["lr_steps"])}
+    config = TrainConfig(**values)
+    data, resume, overwrite = given["data"], given["resume"], given["overwrite"]
+    if resume and overwrite:
+        raise UsageError("--resume and --overwrite: give one of them")
+    out = given["out"] or CHECKPOINTS / ("poet" if data.name in ("prepared", "") else data.name)
+    if not resume and not overwrite and any((out / name).exists() for name in _OF_A_RUN):
+        raise UsageError(
+            f"{out} holds a run already: --resume goes on with it, --out DIR trains elsewhere, --overwrite starts anew"
+        )
+    if given["tensorboard"]:
+        from poetgen import board
+
+        board.writer()  # where the package is missing, say so before anything else is done
+    if resume:
+        anew = {name: value for name, value in values.items() if _is_given(context, name)}
+        config = TrainConfig(**_saved_options(out) | anew)
+    return config, out
+
+
+def _lead(trainer: Trainer, data: Path, tensorboard: bool) -> str:
+    """Train, and say what there is to say, as one process of a run does for all; returns why the run ended."""
+    from poetgen import board, display
+
+    out = trainer.out
+    with display.Progress(delay=0.0) as progress:
+        note(_opening(trainer, data))
+        place = out, trainer.progress.step, trainer.progress.seconds
+        with board.Board(*place) if tensorboard else nullcontext() as events:
+            reason = _follow(trainer, progress, display, events)
+    if reason == "interrupted":
+        again = f"poetgen train --resume --data {data} --out {out}{' --tensorboard' if tensorboard else ''}"
+        note(f"stopped at step {trainer.progress.step:,}, and saved; to go on: {again}")
+    else:
+        title = "春夜喜雨" if trainer.dataset.vocab.chinese else "TITLE --form free"
+        note(f"{out} holds the best model; try it: poetgen sample {title} --checkpoint {out}")
+    return reason
+
+
+#: Any of these in a folder says that it holds a run.
+_OF_A_RUN = ("model.safetensors", "train.state", "log.jsonl")
+#: What a run may leave in its folder.
+_RUN_FILES = (
+    "model.safetensors",
+    "train.state",
+    "config.json",
+    "vocab.json",
+    "log.jsonl",
+    "run.png",
+    "run.svg",
+)
+#: Seconds between two pictures of a run; drawing one takes one or two.
+_PLOT_EVERY = 120.0
+
+
+def _follow(trainer: Trainer, progress: Any, display: Any, events: Board | None) -> str:
+    """Show a run to its end and draw its picture now and then; returns why it ended."""
+    from poetgen.plots import training
+
+    def write() -> list[str]:
+        lines = _specimen(trainer)
+        if events is not None:
+            events.write(lines, trainer.progress.step, trainer.progress.seconds)
+        return lines
+
+    view = display.RunView(progress, write)
+    drawn, reason = time.monotonic(), ""
+    for record in trainer.run():
+        view.show(record)
+        if events is not None:
+            events.show(record)
+        reason = record.get("reason", "")
+        if reason or (record["kind"] == "eval" and time.monotonic() - drawn >= _PLOT_EVERY):
+            try:
+                training.draw(trainer.out / "log.jsonl", trainer.out, trainer.config.clip)
+            except SaveError as error:  # a run is worth more than its picture
+                progress.say(f"poetgen: {error}")
+            drawn = time.monotonic()
+    return reason
+
+
+def _specimen(trainer: Trainer) -> list[str]:
+    """A few lines by the model as it stands; draws nothing from the run's own random numbers."""
+    from poetgen.request import Request
+    from poetgen.sample import Job, Sampler
+
+    vocab, training = trainer.dataset.vocab, trainer.model.training
+    title = "春夜" if "春" in vocab and "夜" in vocab else ""
+    request = Request(title, form="七绝" if title else "free")
+    sampler = Sampler(trainer.model, vocab)
+    try:
+        return next(sampler.samples([Job(request, SampleConfig(seed=1))])).lines[:4]
+    finally:
+        trainer.model.train(training)
+
+
+def _opening(trainer: Trainer, data: Path) -> str:
+    config, dataset, precision = trainer.config, trainer.dataset, trainer.precision
+    together = f", {trainer.world.size} processes" if trainer.world.size > 1 else ""
+    goes_on = f", from step {trainer.progress.step:,}" if trainer.progress.step else ""
+    return (
+        f"{config.cell} {config.layers} x {config.hidden}, {trainer.model.parameters_count / 1e6:.1f} million weights, "
+        f"{len(dataset.train):,} poems from {data}, {trainer.device}, {precision.name} ({precision.why}), "
+        f"into {trainer.out}{together}{goes_on}"
+    )
+
+
+def rates(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        raise UsageError(f"--lr-steps {text}: give numbers with commas between them") from None
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
+
+
+def _saved_options(out: Path) -> dict[str, Any]:
+    """The training options of the run in `out`; raises CheckpointError."""
+    from poetgen import checkpoint
+
+    path = out / checkpoint.STATE
+    if not path.exists():
+        raise CheckpointError(f"{path}: missing, so there is no run to go on with; train without --resume")
+    _, metadata = checkpoint.read_tensors(path)
+    try:
+        saved = dict(json.loads(metadata["run"])["train"])
+        # An option that has come since has its default.
+        options = {field.name: saved[field.name] for field in fields(TrainConfig) if field.name in saved}
+        return options | {"lr_steps": tuple(saved["lr_steps"])}
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: not the state of a run ({error}); train again without --resume") from error
+
+
+def _remove_run(out: Path) -> None:
+    """Remove what an earlier run left, but for the vocabulary, which is the new one's already."""
+    from poetgen import board
+
+    files = [out / name for name in _RUN_FILES if name != "vocab.json"]
+    for path in [*files, *(out / board.FOLDER).glob(board.FILES)]:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise SaveError(f"{path}: cannot be removed ({error.strerror})") from error
+    with suppress(OSError):  # what else may lie in there is not the run's
+        (out / board.FOLDER).rmdir()
+
+
+@contextmanager
+def _memory() -> Iterator[None]:
+    """Say in a line what to do where a model or a batch does not fit."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, MemoryError) or "memory" in str(error):
+            raise PoetgenError(
+                "not enough memory: give --accumulate 2 or more, or a smaller --hidden or --layers"
+            ) from error
+        raise
+
+
+class _Stops:
+    """Counts Ctrl-C and SIGTERM: the first asks the run to save and stop, the second quits at once.
+
+    A `patient` one does neither speak nor quit: torchrun passes signals on to all processes of a run, and more than
+    once, and ends by itself what takes too long.
+    """
+
+    _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self, patient: bool) -> None:
+        self.patient = patient
+        self.count = 0
+        self.last = 0
+        self._before: list[Any] = []
+
+    def __enter__(self) -> _Stops:
+        self._before = [signal.signal(number, self._take) for number in self._SIGNALS]
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, before in zip(self._SIGNALS, self._before, strict=True):
+            signal.signal(number, before)
+
+    def _take(self, number: int, frame: object) -> None:
+        self.count, self.last = self.count + 1, number
+        if self.patient:
+            return
+        if self.count > 1:
+            raise KeyboardInterrupt
+        os.write(
+            2, b"\nsaving; once more quits at once\n"
+        )  # print may be under way already, and cannot be entered twice

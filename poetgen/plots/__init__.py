@@ -1,0 +1,81 @@
+"""Pictures, as PNG and SVG: one module a picture, drawn from data that others compute.
+
+matplotlib is imported when a picture is drawn and not before. What the pictures share is here: their style, their
+colours, a font with Chinese characters, and how they are saved.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from poetgen.errors import PoetgenError
+from poetgen.files import write_atomic
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from matplotlib.font_manager import FontProperties
+
+#: Okabe & Ito's colours, which can be told apart by nearly everyone.
+BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#7F7F7F"
+PURPLE, SKY, YELLOW = "#CC79A7", "#56B4E9", "#F0E442"
+
+_STYLE: dict[Any, Any] = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#E6E6E6",
+    "legend.frameon": False,
+    "svg.hashsalt": "poetgen",
+}
+
+
+@contextmanager
+def style(**more: Any) -> Iterator[None]:
+    """Draw in poetgen's style, with some of matplotlib's settings changed."""
+    import matplotlib
+
+    with matplotlib.rc_context(_STYLE | more):
+        yield
+
+
+def save(figure: Figure, stem: Path) -> list[Path]:
+    """Write a figure as STEM.png and STEM.svg, each whole or not at all; returns both. Raises SaveError."""
+    paths = []
+    for kind in ("png", "svg"):
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=kind, dpi=130, metadata={"Date": None} if kind == "svg" else None)
+        paths.append(stem.with_name(f"{stem.name}.{kind}"))
+        write_atomic(paths[-1], buffer.getvalue())
+    return paths
+
+
+@lru_cache(1)
+def chinese_font() -> FontProperties:
+    """A font of this system that has Chinese characters; raises PoetgenError that says how to get one.
+
+    Found by what a font can draw, not by its name: of those that have 春, 龘 and 簪, the first in the order of names,
+    sans-serif ones before others.
+    """
+    from matplotlib import font_manager
+
+    fonts = []
+    for entry in font_manager.fontManager.ttflist:
+        try:
+            drawn = font_manager.get_font(entry.fname).get_charmap()
+        except (OSError, RuntimeError):  # a font file that is broken
+            continue
+        # One that draws a box for every code point has U+0378 too, which is no character.
+        if all(ord(char) in drawn for char in "春龘簪") and 0x378 not in drawn:
+            odd = entry.style != "normal" or str(entry.weight) not in ("400", "normal", "regular")
+            fonts.append((odd, "serif" in entry.name.lower(), entry.name, entry.fname))
+    if not fonts:
+        raise PoetgenError(
+            "no font with Chinese characters is installed; on Debian and Ubuntu: apt install fonts-noto-cjk"
+        )
+    return font_manager.FontProperties(fname=min(fonts)[-1])

@@ -1,0 +1,73 @@
+"""The picture of a training run."""
+
+import json
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from poetgen.plots import training
+
+
+def record(kind: str, step: int, **rest: object) -> dict[str, object]:
+    stamp = {"kind": kind, "step": step, "epoch": 0.5, "seconds": 61.0, "tokens": 9, "share": 0.25, "lr": 0.001}
+    return stamp | rest
+
+
+STEP = {"loss": 5.0, "perplexity": 148.4, "grad_norm": 0.5, "clipped": 0.0, "tokens_per_second": 4100.0}
+EVAL = {"valid_loss": 5.0, "ppl_char": 250.25, "ppl_all": 100.0, "best": True}
+
+
+def write_log(path: Path, records: list[dict[str, object]]) -> Path:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return path
+
+
+def test_what_a_resumed_run_did_again_stands(tmp_path: Path) -> None:
+    first = [record("step", step, loss=1) for step in (10, 20, 30, 40)]
+    again = [record("step", step, loss=2) for step in (20, 30)]
+    path = write_log(tmp_path / "log.jsonl", first + again)
+    with path.open("a") as file:
+        file.write('{"kind": "step", "st')  # cut short by a kill
+    assert [(r["step"], r["loss"]) for r in training.read_log(path)] == [(10, 1), (20, 2), (30, 2)]
+
+
+def test_the_picture_of_a_run(tiny: Path, tmp_path: Path) -> None:
+    paths = training.draw(tiny / "log.jsonl", tmp_path, clip=1.0)
+    assert [path.name for path in paths] == ["run.png", "run.svg"]
+    png, svg = (path.read_bytes() for path in paths)
+    assert png.startswith(b"\x89PNG\r\n")
+    assert ElementTree.fromstring(svg).tag.endswith("svg")
+    comments = re.findall(rb"<!-- (.*?) -->", svg)
+    for label in (b"loss (nats a token)", b"perplexity", b"learning rate", b"gradient norm", b"clipped above 1"):
+        assert label in comments
+    training.draw(tiny / "log.jsonl", tmp_path, clip=1.0)
+    assert paths[1].read_bytes() == svg, "the same log gives the same picture"
+
+
+def test_the_picture_shows_gradients_go_through_the_roof(tmp_path: Path) -> None:
+    norms = [0.5, 0.6, 2.0, 40.0, 1e3, 1e6]
+    steps = [
+        record(
+            "step",
+            10 * (n + 1),
+            **STEP | {"grad_norm": norm / 3, "grad_norm_max": norm, "perplexity": 10.0 ** (50 * n)},
+        )
+        for n, norm in enumerate(norms)
+    ]
+    last = record("step", 63, loss=None, perplexity=None, grad_norm=None, grad_norm_max=3e6, clipped=0.1)
+    end = record("end", 63, reason="diverged")
+    path = write_log(tmp_path / "log.jsonl", [*steps, last, end])
+    svg = training.draw(path, tmp_path, clip=0)[1].read_bytes()
+    comments = re.findall(rb"<!-- (.*?) -->", svg)
+    assert b"greatest of ten" in comments and b"1e+06" in comments
+    assert not any(comment.startswith(b"clipped") for comment in comments)
+
+
+@pytest.mark.parametrize("count", [0, 1, 300])
+def test_pictures_of_runs_of_any_length(count: int, tmp_path: Path) -> None:
+    steps = [record("step", 10 * (n + 1), **STEP | {"loss": 5 + 15 / (n + 1)}) for n in range(count)]
+    evals = [record("eval", 10 * (n + 1), **EVAL | {"ppl_char": float("inf")}) for n in range(count // 50)]
+    path = write_log(tmp_path / "log.jsonl", sorted(steps + evals, key=lambda r: int(str(r["step"]))))
+    assert all(path.stat().st_size > 1000 for path in training.draw(path, tmp_path))
