@@ -33,9 +33,10 @@ FLOORS = (
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
 GROUND = set(chain.from_iterable(FLOORS[:3]))
 #: Modules above the ground that load neither torch nor rich.
-LIGHT = set(
-    "sequence lines figures rank dataset request check preprocess constraint titles batch plots cli copies ngram".split()
-)
+LIGHT = {
+    *("sequence", "lines", "figures", "copies", "rank", "dataset", "request", "check", "preprocess", "constraint"),
+    *("ngram", "titles", "plots", "batch", "cli"),
+}
 
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
