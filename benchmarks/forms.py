@@ -76,13 +76,11 @@ def main() -> None:
             )
             samples = list(sampler.samples(Job(Request(title, form), config) for title in titles))
             poems = [sample.text for sample in samples]
-            held = figures.regularity(poems, form)
-            within = sum(figures.distinct([poem], 2) for poem in poems) / len(poems)
-            twice = sum(map(figures.repeats, poems)) / len(poems)
+            held = {name: found.value for name, found in figures.of_form(poems, form).items()}
             print(
                 f"| {form} | {name} | {held['form']:.1%} | {held['rhyme']:.1%} | {held['meter']:.1%} "
-                f"| {perplexity(samples):.1f} | {figures.distinct(poems, 2):.3f} | {within:.3f} | {twice:.1%} "
-                f"| {copies(samples, loaded):.2%} |",
+                f"| {perplexity(samples):.1f} | {figures.distinct(poems, 2):.3f} | {held['distinct-2 in a poem']:.3f} "
+                f"| {held['repeats']:.1%} | {copies(samples, loaded):.2%} |",
                 flush=True,
             )
 

@@ -91,7 +91,8 @@ class TrainConfig:
     `batch_size` counts rows and `seq_len` time steps of a window. Poem batches hold about
     ``batch_size * seq_len`` tokens, however long the poems are. Both are of the whole batch, of which every process
     computes its rows, in `accumulate` parts one after the other. `clip` 0 leaves gradients as they are. `init` is the
-    folder of a checkpoint whose weights the run starts from.
+    folder of a checkpoint whose weights the run starts from; `init_embeddings` starts the embedding from skip-gram
+    vectors of the corpus.
     """
 
     cell: str = "lstm"
@@ -116,6 +117,7 @@ class TrainConfig:
     precision: str = "auto"
     seed: int = 1
     init: str = ""
+    init_embeddings: bool = False
 
     def __post_init__(self) -> None:
         self.model(vocab_size=2)
@@ -135,6 +137,9 @@ class TrainConfig:
         _at_least("--eval-every", self.eval_every, 0)
         _choice("--precision", self.precision, PRECISIONS)
         _at_least("--seed", self.seed, 0)
+        if self.init_embeddings:
+            _require(self.embed > 0, "--init-embeddings: --embed 0 (one-hot) has no embedding; leave one of them out")
+            _require(not self.init, "--init-embeddings: --init brings an embedding of its own; leave one of them out")
 
     def model(self, vocab_size: int) -> ModelConfig:
         """The shape of the network for a vocabulary of `vocab_size` tokens."""
@@ -175,3 +180,24 @@ class SampleConfig:
         _at_least("--temperature", self.temperature, 0)
         _at_least("--seed", self.seed, 0)
         _at_least("--candidates", self.candidates, 1)
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """What to measure of the poems that checkpoints write: `num` in each regulated form of `forms`, for held-out titles.
+
+    `candidates` drafts are made of each. `critic` trains judges to tell them from human poems. `seed` draws the
+    titles, the poems, the folds of the judges, and the resamples of the intervals.
+    """
+
+    num: int = 1000
+    forms: tuple[str, ...] = ("五绝", "七绝", "五律", "七律")
+    candidates: int = CANDIDATES
+    critic: bool = True
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        _at_least("--num", self.num, 0)
+        _require(len(self.forms) > 0, "--forms: give at least one form")
+        _at_least("--candidates", self.candidates, 1)
+        _at_least("--seed", self.seed, 0)

@@ -33,7 +33,7 @@ from poetgen.files import atomic, write_atomic
 from poetgen.lines import LineIndex
 from poetgen.prosody import tunes
 from poetgen.sequence import Layout
-from poetgen.vocab import PAD, Vocab
+from poetgen.vocab import LOST, PAD, Vocab
 
 FORMAT = 1
 SPLITS = ("train", "valid")
@@ -65,9 +65,6 @@ SHOWN = {"form": 0.9, "dynasty": 0.4, "tune": 0.9, "author": 0.25, "keywords": 0
 GIVEN = ("form", "tune", "title")
 #: Poem batches have row and step counts in multiples of this.
 ROUND = 8
-
-#: What anthologies print for a character that is lost.
-_UNKNOWN = "□"
 
 
 def rows_of(part: int, parts: int, rows: int) -> slice:
@@ -166,7 +163,7 @@ class Split:
 
     def sung(self) -> Iterator[tuple[str, str]]:
         """The tune and the body of every poem that has a tune."""
-        texts = [token if len(token) == 1 else _UNKNOWN for token in self.layout.vocab.tokens]
+        texts = [token if len(token) == 1 else LOST for token in self.layout.vocab.tokens]
         for index in np.flatnonzero(self.poems["tune"]).tolist():
             fields = self.fields(index)
             tune, body = ("".join([texts[id] for id in fields[name].tolist()]) for name in ("tune", "body"))
@@ -263,7 +260,7 @@ def _in_a_body(poems: NDArray[np.void]) -> NDArray[np.bool_]:
 
 def _code_points(vocab: Vocab) -> NDArray[np.uint32]:
     """(V,) the code point of every token; that of □ for [PAD], [UNK] and control tokens."""
-    return np.array([ord(token if len(token) == 1 else _UNKNOWN) for token in vocab.tokens], dtype="<u4")
+    return np.array([ord(token if len(token) == 1 else LOST) for token in vocab.tokens], dtype="<u4")
 
 
 class Windows(Sequence[Batch]):

@@ -15,8 +15,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, Final, Self, TextIO
 
+from poetgen.corpus.poem import clauses
+from poetgen.figures import DEFINITIONS, Estimate
 from poetgen.prosody.forms import SHAPES
 from poetgen.prosody.template import LONG
 from poetgen.request import OLD
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from poetgen.check import Summary
     from poetgen.prosody.explain import Explanation
     from poetgen.prosody.tunes import Learned
+    from poetgen.report import Row
+    from poetgen.surprise import Character, Scored, Surprise
 
 Record = Mapping[str, Any]
 
@@ -140,19 +144,56 @@ def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in ordered if count)
 
 
-def figures_table(figures: Mapping[str, float], checkpoint: str) -> str:
-    """The figures of an evaluation, each with what it means."""
-    rows = [
-        ("ppl_char", f"{figures['ppl_char']:.2f}", "perplexity over Chinese characters"),
-        ("ppl_all", f"{figures['ppl_all']:.2f}", "over characters, punctuation and end of poem"),
-        ("bpc", f"{figures['bpc']:.3f}", "bits for each of them"),
-        ("characters", f"{figures['characters']:,}", "Chinese characters scored"),
-        ("tokens", f"{figures['tokens']:,}", "with punctuation and ends of poems"),
-        ("unknown", f"{figures['unknown']:,}", "characters outside the vocabulary, charged as such"),
+#: How figures are written: shares in percent, the rest with so many decimals.
+_IN_PERCENT: Final = {"form", "rhyme", "meter", "novelty", "repeats"}
+_DECIMALS: Final = {
+    **dict.fromkeys(("characters", "unknown", "copied, median", "copied, 99 %"), 0),
+    **dict.fromkeys(("ppl_char", "ppl_all"), 1),
+    **dict.fromkeys(("relevance", "critic", "n-gram judge"), 2),
+}
+
+
+def report(
+    rows: Sequence[Row], sources: Mapping[str, str], machine_like: Mapping[tuple[str, str], Sequence[str]]
+) -> str:
+    """An evaluation: what its columns are, a table for each scope, and what its figures mean.
+
+    `machine_like` has, by column and form, the lines that a critic found the most so.
+    """
+    parts = [table(sources.items())]
+    for scope in dict.fromkeys(row.scope for row in rows):
+        own = [row for row in rows if row.scope == scope]
+        names = [name for name in sources if any(row.column == name for row in own)]
+        cells = {(row.figure, row.column): row.estimate for row in own}
+        counts = {name: max(row.estimate.poems for row in own if row.column == name) for name in names}
+        heads = [(scope, *names), ("poems", *(f"{counts[name]:,}" for name in names))]
+        body = [
+            (figure, *(_cell(figure, cells.get((figure, name))) for name in names))
+            for figure in DEFINITIONS
+            if any(row.figure == figure for row in own)
+        ]
+        parts.append(table([*heads, *body]))
+    parts += [
+        f"most machine-like in {form} by {column}: {' '.join(lines)}\n"
+        for (column, form), lines in machine_like.items()
     ]
-    width = max(len(value) for _, value, _ in rows)
-    body = [(name, f"{value:>{width}}  {meaning}") for name, value, meaning in rows]
-    return table([*body, ("checkpoint", checkpoint)])
+    shown = {row.figure for row in rows}
+    parts.append(table((name, meaning) for name, meaning in DEFINITIONS.items() if name in shown))
+    return "\n".join(parts) + "in brackets: the interval that holds 95 %\n"
+
+
+def _cell(figure: str, estimate: Estimate | None) -> str:
+    """A figure with its interval, in as few characters as tell it.
+
+    >>> _cell("rhyme", Estimate(0.5, 0.45, 0.55, 100))
+    '50.0 % (45.0–55.0)'
+    """
+    if estimate is None or not math.isfinite(estimate.value):
+        return "-"
+    scale, unit = (100, " %") if figure in _IN_PERCENT else (1, "")
+    digits = 1 if unit else _DECIMALS.get(figure, 3)
+    value, low, high = (f"{scale * number:,.{digits}f}" for number in estimate[:3])
+    return f"{value}{unit}" if low == high else f"{value}{unit} ({low}–{high})"
 
 
 def forms_table(tunes: Mapping[str, Learned]) -> str:
@@ -436,3 +477,69 @@ def _shares(counts: Mapping[str, int], asked: Mapping[str, int]) -> tuple[str, .
         f"{counts[poems]:,}",
         *(f"{counts[name] / asked[name]:.1%}" if asked[name] else "-" for name in names),
     )
+
+
+# Surprise --------------------------------------------------------------------------------------------------------
+
+#: A character is marked that was held less likely than 1 in 10 to the power of this, and more so from the next on.
+_RARE = 3
+#: By the columns that a character takes, what stands below it where no colour can mark it.
+_MARKS = ("", "   3456789", "　　　３４５６７８９")
+
+
+def surprises(poems: Iterable[Scored], terminal: bool = False) -> Iterator[str]:
+    """Poems with their surprising characters marked, one after the other, and at last what the marks mean.
+
+    Without colours a digit below a character says how surprising it was: 3 for less than 1 in 10³.
+    """
+    colour = terminal and not os.environ.get("NO_COLOR")
+    for number, scored in enumerate(poems):
+        poem = scored.poem
+        title = f"{_BOLD}{poem.title}{_END}" if colour and poem.title else poem.title
+        rows = ["  ".join(filter(None, (title, poem.author, poem.form, poem.tune)))]
+        for line in _couplets(scored.characters[:-1]):
+            marks = "" if colour else "".join(map(_mark, line)).rstrip()
+            rows.append(_INDENT + "".join(_tinted(char) if colour else char.char for char in line))
+            rows.append(marks and _INDENT + marks)
+        figures = {"ppl_char": scored.tally.ppl_char, "ppl_all": scored.tally.ppl_all}
+        told = (f"{name} {brief(ppl)} ({math.log(ppl):.2f} nats)" for name, ppl in figures.items() if ppl < math.inf)
+        rows.append(", ".join(told))
+        below = table(_surprise(scored, one) for one in scored.surprises)
+        yield "\n" * (number > 0) + "".join(f"{row}\n" for row in filter(None, rows))
+        yield "".join(f"{_INDENT}{row}\n" for row in below.splitlines())
+    if colour:
+        yield f"\n{_YELLOW}yellow{_END}: held less likely than 1 in 1,000; {_BOLD}{_RED}red{_END}: than 1 in 10,000\n"
+    else:
+        yield "\n３ below a character: held less likely than 1 in 10³; ４: than 1 in 10⁴; and so on\n"
+
+
+def _couplets(characters: Iterable[Character]) -> Iterator[list[Character]]:
+    line: list[Character] = []
+    for char in characters:
+        if char.char != "\n":
+            line.append(char)
+        if line and char.char in f"{_ENDS}\n":
+            yield line
+            line = []
+    if line:
+        yield line
+
+
+def _mark(char: Character) -> str:
+    return _MARKS[columns(char.char)][min(char.rarity, 9) :][:1]
+
+
+def _tinted(char: Character) -> str:
+    if char.rarity < _RARE:
+        return char.char
+    return f"{_YELLOW if char.rarity == _RARE else _BOLD + _RED}{char.char}{_END}"
+
+
+def _surprise(scored: Scored, one: Surprise) -> Sequence[str]:
+    """A row: the line (句), the character there, how likely it was held, and what was held likeliest."""
+    char = scored.characters[one.place]
+    line = len(clauses(scored.poem.body[: one.place + 1]))
+    text = char.char if char.known else f"{char.char} (not in the vocabulary)"
+    odds = math.exp(min(char.nats, 700))
+    rare = f"1 in {odds:,.0f}" if odds < 1e6 else f"1 in {odds:.0e}"
+    return (f"line {line}", text, rare, f"likeliest: {one.expected} {one.probability:.1%}")

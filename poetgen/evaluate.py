@@ -1,22 +1,23 @@
-"""The figures of a checkpoint on poems: ppl_char and ppl_all, by the definitions in perplexity.py."""
+"""What poems cost a checkpoint: ppl_char, ppl_all and bpc, by the definitions in perplexity.py."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from poetgen import check
 from poetgen.checkpoint import Checkpoint
 from poetgen.corpus import Counts, Poem, Script
 from poetgen.dataset import FIELDS, POEM, Split
+from poetgen.figures import Estimate, ratio
 from poetgen.perplexity import Scorer, Tally
 from poetgen.sequence import Layout, control
-from poetgen.vocab import Vocab
-
-#: Window and rows of an evaluation; they change its speed and not its figures.
-_SEQ_LEN, _ROWS = 256, 64
+from poetgen.vocab import LOST, UNK, Vocab, is_han
 
 
 def read_poems(path: Path, script: Script = "simplified") -> tuple[list[Poem], Counts]:
@@ -40,24 +41,92 @@ def split_of(poems: Sequence[Poem], vocab: Vocab) -> Split:
             "body": vocab.encode(poem.body),
         }
         records[row]["start"] = len(ids)
-        records[row]["form"] = vocab.id(control(poem.form)) if poem.form else 0
-        records[row]["dynasty"] = vocab.id(control(poem.dynasty)) if poem.dynasty else 0
+        for name, value in (("form", poem.form), ("dynasty", poem.dynasty)):
+            # What a vocabulary has no token for is not mentioned.
+            records[row][name] = vocab.id(control(value)) if value and control(value) in vocab else 0
         for name in FIELDS:
             records[row][name] = len(parts[name])
             ids.extend(parts[name])
     return Split(np.array(ids, dtype=np.uint32), records, Layout(vocab))
 
 
+def poems_of(split: Split) -> list[Poem]:
+    """The poems of a split as text, which any vocabulary can encode; □ stands for a character that its own lacks."""
+    tokens = split.layout.vocab.tokens
+    texts = [token if len(token) == 1 else LOST for token in tokens]
+    poems = []
+    for number in range(len(split)):
+        parts = {name: "".join([texts[id] for id in ids.tolist()]) for name, ids in split.fields(number).items()}
+        form, dynasty = (tokens[int(split.poems[number][name])].strip("[]") for name in ("form", "dynasty"))
+        known = {"form": form, "dynasty": dynasty}
+        del parts["keywords"]
+        poems.append(Poem(**parts, **{name: value if value != "PAD" else "" for name, value in known.items()}))
+    return poems
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What each poem of a split cost, in nats, and over how many tokens; all (N,)."""
+
+    han_nats: NDArray[np.float64]
+    han: NDArray[np.int64]
+    all_nats: NDArray[np.float64]
+    all: NDArray[np.int64]
+    unknown: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, poems: Iterable[tuple[int, NDArray[np.int64], NDArray[np.float64]]], count: int, vocab: Vocab) -> Costs:
+        """Sum up number, ids and nats of `count` poems, as Scorer.poems and NGram.poems give them."""
+        is_counted = np.array([len(token) == 1 and is_han(token) for token in vocab.tokens])
+        is_counted[UNK] = True  # what a vocabulary leaves out of verse is a rare Han character
+        nats, counts = np.zeros((2, count)), np.zeros((3, count), dtype=np.int64)
+        sums = cls(nats[0], counts[0], nats[1], counts[1], counts[2])
+        for number, ids, own in poems:
+            han = is_counted[ids]
+            sums.han_nats[number], sums.han[number] = own[han].sum(), han.sum()
+            sums.all_nats[number], sums.all[number] = own.sum(), len(ids)
+            sums.unknown[number] = (ids == UNK).sum()
+        return sums
+
+    def __getitem__(self, chosen: NDArray[np.bool_]) -> Costs:
+        """Those of some poems."""
+        return Costs(*(getattr(self, name)[chosen] for name in ("han_nats", "han", "all_nats", "all", "unknown")))
+
+    @property
+    def tally(self) -> Tally:
+        """The sums over all poems."""
+        return Tally(
+            float(self.han_nats.sum()),
+            int(self.han.sum()),
+            float(self.all_nats.sum()),
+            int(self.all.sum()),
+            int(self.unknown.sum()),
+        )
+
+    def figures(self, seed: int = 0) -> dict[str, Estimate]:
+        """ppl_char, ppl_all and bpc, with their intervals, and over how many characters they were taken."""
+        counts = {"characters": self.han, "unknown": self.unknown}
+        return {
+            "ppl_char": ratio(self.han_nats, self.han, seed, _exp),
+            "ppl_all": ratio(self.all_nats, self.all, seed, _exp),
+            "bpc": ratio(self.all_nats, self.all, seed, lambda nats: nats / math.log(2)),
+        } | {name: Estimate(float(found.sum()), math.nan, math.nan, len(found)) for name, found in counts.items()}
+
+
+def _exp(nats: float) -> float:
+    return math.exp(nats) if nats < 700 else math.inf
+
+
+def costs(
+    checkpoint: Checkpoint, split: Split, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Costs:
+    """What every poem of a split costs, teacher-forced, each given its title, tune and form."""
+    scorer = Scorer(checkpoint.vocab)
+    return Costs.of(scorer.poems(checkpoint.model, split, progress), len(split), checkpoint.vocab)
+
+
 def score(
     checkpoint: Checkpoint, split: Split, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> Tally:
     """The tally of every poem of a split, teacher-forced, each given its title, tune and form."""
-    groups = split.groups(_ROWS * _SEQ_LEN, _SEQ_LEN)
-    total = Tally()
-    scorer = Scorer(checkpoint.vocab)
-    done = 0
-    for group in groups:
-        total += scorer.tally(checkpoint.model, split.windows(group, _SEQ_LEN))
-        done += len(group.poems)
-        progress(done, len(split))
-    return total
+    return costs(checkpoint, split, progress).tally

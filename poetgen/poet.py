@@ -15,21 +15,18 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-import numpy as np
-
 from poetgen import checkpoint
 from poetgen.checkpoint import Checkpoint
 from poetgen.config import CANDIDATES, SampleConfig
 from poetgen.corpus import Cleaner, Record, Script, dynasty
 from poetgen.corpus.dynasties import DYNASTIES
-from poetgen.dataset import Split
 from poetgen.device import pick_device
 from poetgen.errors import SourceError, UsageError
 from poetgen.evaluate import score, split_of
 from poetgen.request import Plan, Request, plan
 from poetgen.sample import Job, Sample, Sampler, fit
-from poetgen.sequence import Layout, form_of
-from poetgen.vocab import UNK, Vocab
+from poetgen.sequence import form_of
+from poetgen.vocab import Vocab
 
 
 class Options(TypedDict, total=False):
@@ -176,15 +173,3 @@ def script_of(vocab: Vocab) -> Script:
     if simplified == traditional:
         return "keep"
     return "simplified" if simplified else "traditional"
-
-
-def in_vocab(split: Split, own: Vocab, vocab: Vocab) -> Split:
-    """A split with its ids exchanged for those of another vocabulary."""
-    if own == vocab:
-        return split
-    table = np.array([vocab.id(token) for token in own.tokens], dtype=np.uint32)
-    poems = np.array(split.poems)
-    for name in ("form", "dynasty"):
-        ids = table[poems[name]]
-        poems[name] = np.where((poems[name] == 0) | (ids == UNK), 0, ids)
-    return Split(table[split.tokens], poems, Layout(vocab))

@@ -7,6 +7,9 @@ In bf16 the network works in bfloat16 while the optimizer keeps fp32 master weig
 CPU: batches and header drops follow from (seed, epoch, position), dropout from (seed, step), and everything else is
 in train.state.
 
+With --init-embeddings the embedding starts from skip-gram vectors. The minutes that they take are spent from the
+budget; the ladder counts what is left.
+
 A batch is cut by rows into shards, one for each process of the run and each part of --accumulate. Their gradients are
 summed before the optimizer steps, so that it steps as if the batch had been computed at once. Whatever a run decides
 by, it decides by sums over all ranks or by what rank 0 says, so that ranks never disagree.
@@ -30,7 +33,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from poetgen import checkpoint
+from poetgen import checkpoint, skipgram
 from poetgen.config import ModelConfig, TrainConfig
 from poetgen.dataset import Batch, Dataset, Split, rows_of
 from poetgen.device import pick_device, pick_precision
@@ -47,13 +50,15 @@ T = TypeVar("T")
 
 #: Validation tokens scored at each evaluation: enough for a stable second digit, cheap enough to do often.
 EVAL_TOKENS = 60_000
+#: No more than this share of --max-minutes goes into the vectors that --init-embeddings starts from.
+VECTORS_SHARE = 0.1
 #: Steps that one "step" record sums up.
 LOG_EVERY = 10
 DEFAULT_EPOCHS = 10
 #: A broken gradient is skipped; after so many in a row a run is given up.
 HOPELESS = 10
-#: Options that a resumed run keeps: the shape of the model, and what the place in the data means.
-_FIXED = ("cell", "layers", "hidden", "embed", "tie", "batch_size", "seq_len", "sampling", "seed")
+#: Options that a resumed run keeps: the shape of the model, what it began from, and what the place in the data means.
+_FIXED = ("cell", "layers", "hidden", "embed", "tie", "batch_size", "seq_len", "sampling", "seed", "init_embeddings")
 
 
 @dataclass
@@ -68,6 +73,7 @@ class Progress:
     tokens: int = 0  # scored tokens
     evaluations: int = 0
     closing: float = 0.0  # seconds that the last evaluation took, with all that was shown and saved
+    vectors: float = 0.0  # seconds that --init-embeddings took before the first step
 
 
 @dataclass(frozen=True)
@@ -146,13 +152,16 @@ class Trainer:
 
     # The loop ----------------------------------------------------------------------------------------------------
 
-    def run(self) -> Iterator[Record]:
+    def run(self, embedding: Callable[[int, int], None] = lambda done, total: None) -> Iterator[Record]:
         """Train until the budget, the patience or `stop` ends it, yielding records; saves at every evaluation.
 
-        Raises DivergedError where the loss or the gradient is no number any more, SaveError, and RankError where
-        another process of the run is gone. All ranks yield the same records.
+        `embedding` is told how far --init-embeddings has come. Raises DivergedError where the loss or the gradient is
+        no number any more, SaveError, and RankError where another process of the run is gone. All ranks yield the same
+        records.
         """
         self._clock = time.monotonic() - self.progress.seconds
+        if self.config.init_embeddings and not self.progress.step:
+            yield self._log(self._begin_from_vectors(embedding))
         log = _Sums()
         while self.share < 1:
             for shards, done in ahead(map(self._pinned, self._batches())):
@@ -198,19 +207,24 @@ class Trainer:
         if self._epochs:
             shares.append(done / self._epochs)
         if self.config.max_minutes:
-            budget = 60 * self.config.max_minutes
+            budget = 60 * self.config.max_minutes - self.progress.vectors
             # Early on the end is but guessed at, and may seem to take longer than there is time.
-            shares.append(self.progress.seconds / (budget - min(self._closing, budget / 2)))
+            shares.append(self._training / (budget - min(self._closing, budget / 2)))
         return min(1.0, max(shares))
+
+    @property
+    def _training(self) -> float:
+        """Seconds since the first step began."""
+        return self.progress.seconds - self.progress.vectors
 
     @property
     def _closing(self) -> float:
         """Seconds that the end of the run will take: one more step, the evaluation, and saving."""
         progress = self.progress
-        step = progress.seconds / max(1, progress.step)
+        step = self._training / max(1, progress.step)
         # Before the first evaluation, as long as its tokens would take to train on: the time that scoring takes less is
         # what saving takes.
-        return step + (progress.closing or progress.seconds * self._valid_tokens / max(1, progress.tokens))
+        return step + (progress.closing or self._training * self._valid_tokens / max(1, progress.tokens))
 
     def _take_time(self) -> None:
         """Set the run's time by the clock of rank 0, for all ranks."""
@@ -354,6 +368,25 @@ class Trainer:
                 else:
                     parameter.copy_(weights[name])
         self._publish()
+
+    def _begin_from_vectors(self, progress: Callable[[int, int], None]) -> Record:
+        """Start the embedding from skip-gram vectors, centred and as large as it begins; returns what to log.
+
+        Tokens that no body holds, such as the control tokens, stay as they begin.
+        """
+        config, table = self.config, self.model.get_parameter("embedding.weight")
+        seconds = VECTORS_SHARE * 60 * config.max_minutes or math.inf
+        vectors = self.world.first(
+            lambda: skipgram.vectors(self.dataset.train, config.embed, config.seed, seconds, self.device, progress)
+        ).to(self.device)
+        known = vectors.any(1)
+        rows = vectors[known] - vectors[known].mean(0)
+        with torch.no_grad():
+            table[known] = rows * (table.std() / rows.std().clamp_min(1e-12))
+        self._publish()
+        self._take_time()
+        self.progress.vectors = self.progress.seconds
+        return self._stamp("vectors") | {"characters": int(known.sum())}
 
     def _frequencies(self) -> NDArray[np.int64]:
         """(V,) how often each token is scored in an epoch."""
@@ -528,7 +561,8 @@ class Trainer:
         try:
             facts = json.loads(metadata["run"])
             progress, ladder = Progress(**facts["progress"]), Ladder(**facts["ladder"])
-            fingerprint, options = facts["dataset"], dict(facts["train"])
+            fingerprint = facts["dataset"]
+            options = asdict(TrainConfig()) | facts["train"]  # an option that has come since has its default
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{path}: not the state of a run ({error}); train again without --resume") from error
         if fingerprint != self.dataset.fingerprint:
@@ -537,7 +571,7 @@ class Trainer:
                 "give its --data, or train anew without --resume"
             )
         for name in _FIXED:
-            given, saved = getattr(self.config, name), options.get(name)
+            given, saved = getattr(self.config, name), options[name]
             if given != saved:
                 flag = f"--{name.replace('_', '-')}"
                 raise UsageError(f"{flag}: the run in {self.out} has {saved}, not {given}, and keeps it; leave it out")

@@ -11,6 +11,8 @@ from poetgen.errors import CheckpointError
 
 PAD, UNK = 0, 1
 PAD_TOKEN, UNK_TOKEN = "[PAD]", "[UNK]"
+#: What anthologies print for a character that is lost, and texts made of ids for one that the vocabulary lacks.
+LOST = "□"
 
 FORMAT = 1
 

@@ -23,7 +23,8 @@ FLOORS = (
     ("dataset", "model", "request", "check"),  # 2
     ("preprocess", "perplexity", "constraint", "ngram", "skipgram"),  # 2
     ("checkpoint", "critic"),  # 3
-    ("train", "sample", "evaluate"),  # 4
+    ("train", "sample", "evaluate", "surprise"),  # 4
+    ("report",),  # 4
     ("poet", "display", "board", "inspect"),  # 5
     ("titles", "plots"),  # 5
     ("batch",),  # 6
@@ -85,7 +86,7 @@ def outside(path: Path) -> set[str]:
             "torch",
             {
                 *("loss", "model", "device", "perplexity", "skipgram", "checkpoint", "critic", "train", "sample"),
-                *("evaluate", "inspect", "board", "parallel"),
+                *("evaluate", "surprise", "inspect", "board", "parallel"),
             },
         ),
         ("safetensors", {"checkpoint", "lines"}),

@@ -9,13 +9,13 @@ import torch
 
 from poetgen.checkpoint import Checkpoint
 from poetgen.corpus import Poem
-from poetgen.dataset import Dataset
+from poetgen.dataset import SHOWN, Dataset
 from poetgen.errors import SourceError
-from poetgen.evaluate import read_poems, score, split_of
+from poetgen.evaluate import poems_of, read_poems, score, split_of
 from poetgen.perplexity import Scorer
 from poetgen.sequence import CONTROL, Header, Layout
 from poetgen.train import validation_batches
-from poetgen.vocab import Vocab
+from poetgen.vocab import UNK, Vocab
 
 POEM = "春夏秋冬风，花雪月山水。云雨江河湖，海天地日夜。"
 
@@ -89,6 +89,28 @@ def test_poems_become_the_sequences_that_the_model_knows() -> None:
     ]
     header = Layout(vocab).encode(Header("五绝", "唐", "", "日月", (), "春夜"))
     assert split.sequence(0)[0][: len(header)] == header, "as sampling builds it"
+
+
+def test_a_split_becomes_poems_that_any_vocabulary_reads(prepared: Path) -> None:
+    dataset = Dataset.load(prepared)
+    split, vocab = dataset.valid, dataset.vocab
+    poems = poems_of(split)
+    again = split_of(poems, vocab)
+    shown = {name: name != "keywords" for name in SHOWN}
+    for number in range(len(split)):
+        assert again.sequence(number)[0] == split.sequence(number, shown)[0]
+    other = Vocab([*vocab.tokens[:2], *reversed(vocab.tokens[2:])])
+    moved = split_of(poems, other)
+    assert [other.decode(moved.sequence(0)[0])] == [vocab.decode(again.sequence(0)[0])]
+    bare = Vocab([token for token in vocab.tokens if token not in ("[五绝]", "[唐]")])
+    assert UNK not in split_of(poems, bare).poems["form"], "a form that a vocabulary lacks is not mentioned"
+
+
+def test_a_lost_character_is_unknown() -> None:
+    vocab = Vocab.build(dict.fromkeys("春，。", 1), CONTROL)
+    (poem,) = poems_of(split_of([Poem("春龘，春春。", title="龘", form="五绝")], vocab))
+    assert poem == Poem("春□，春春。", title="□", form="五绝")
+    assert UNK in split_of([poem], vocab).sequence(0)[0]
 
 
 # Figures ---------------------------------------------------------------------------------------------------------

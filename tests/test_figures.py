@@ -1,5 +1,8 @@
 """Figures of poems as text, against poems counted by hand."""
 
+import math
+
+import numpy as np
 import pytest
 
 from poetgen import figures
@@ -8,12 +11,17 @@ TOWER = "白日依山尽，黄河入海流。欲穷千里目，更上一层楼�
 NIGHT = "床前明月光，疑是地上霜。举头望明月，低头思故乡。"
 
 
+def regularity(poems: list[str], form: str) -> dict[str, float]:
+    found = figures.of_form(poems, form)
+    return {name: found[name].value for name in ("form", "rhyme", "meter")}
+
+
 def test_regularity_counts_poems() -> None:
     short = TOWER.replace("更上一层楼", "更上层楼")
-    assert figures.regularity([TOWER], "五绝") == {"form": 1, "rhyme": 1, "meter": 1}
+    assert regularity([TOWER], "五绝") == {"form": 1, "rhyme": 1, "meter": 1}
     # 静夜思 rhymes and has no meter; a line that lacks a character breaks form and meter, and its foot still rhymes.
-    assert figures.regularity([TOWER, TOWER, NIGHT, short], "五绝") == {"form": 0.75, "rhyme": 1, "meter": 0.5}
-    assert figures.regularity([TOWER], "七绝")["form"] == 0
+    assert regularity([TOWER, TOWER, NIGHT, short], "五绝") == {"form": 0.75, "rhyme": 1, "meter": 0.5}
+    assert regularity([TOWER], "七绝")["form"] == 0
 
 
 @pytest.mark.parametrize(("length", "share"), [(1, 17 / 20), (2, 15 / 16), (5, 1.0), (6, 1.0)])
@@ -40,3 +48,73 @@ def test_distinct_takes_poems_together() -> None:
 )
 def test_repeats(poem: str, answer: bool) -> None:
     assert figures.repeats(poem) is answer
+
+
+# Intervals -------------------------------------------------------------------------------------------------------
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
+    """Of 200 samples from a known distribution, about 190 intervals hold what it is known to give."""
+    rng = np.random.default_rng(7)
+    shares = nats = 0
+    for trial in range(200):
+        estimate = figures.ratio(rng.random(100) < 0.3, seed=trial)
+        shares += estimate.low <= 0.3 <= estimate.high
+        # Poems of different lengths whose characters cost 2 nats on average: a ratio of sums, and its exponential.
+        lengths = rng.integers(20, 60, size=100)
+        costs = lengths * 2 + rng.normal(size=100) * 8
+        estimate = figures.ratio(costs, lengths, trial, math.exp)
+        nats += estimate.low <= math.exp(2) <= estimate.high
+    assert 178 <= shares <= 199 and 178 <= nats <= 199
+
+
+def test_more_poems_narrow_an_interval() -> None:
+    widths = []
+    for count in (100, 10_000):
+        estimate = figures.ratio(np.arange(count) % 2)
+        assert estimate.value == 0.5 and estimate.poems == count
+        widths.append(estimate.high - estimate.low)
+    assert widths[0] / widths[1] == pytest.approx(10, rel=0.2)
+
+
+def test_what_all_poems_have_is_not_certain() -> None:
+    """Of samples of 50 from a share of 0.96, many are without exception, and their intervals still hold it."""
+    rng = np.random.default_rng(5)
+    full = 0
+    for trial in range(200):
+        sample = rng.random(50) < 0.96
+        if sample.all():
+            full += 1
+            estimate = figures.ratio(sample, seed=trial)
+            assert estimate.value == estimate.high == 1 and 0.9 < estimate.low < 0.96
+    assert full > 10
+    none = figures.ratio([0] * 1000)
+    assert none.value == none.low == 0 and none.high == pytest.approx(0.0037, abs=0.0001)
+
+
+def test_quantiles_have_intervals() -> None:
+    estimate = figures.quantile(np.arange(101), 0.5)
+    assert estimate.value == 50 and 35 < estimate.low < 50 < estimate.high < 65
+    assert math.isnan(figures.quantile([], 0.5).value) and math.isnan(figures.ratio([], []).value)
+
+
+def test_the_interval_of_variety_holds_what_other_poems_would_give() -> None:
+    """Drawn from the same hundred characters, other poems have another variety, which the interval foretells."""
+    rng = np.random.default_rng(1)
+    chars = [chr(0x4E00 + number) for number in range(100)]
+
+    def poems() -> list[str]:
+        return ["".join(rng.choice(chars, 5)) + "，" for _ in range(100)]
+
+    held = 0
+    truth = np.mean([figures.distinct(poems(), 2) for _ in range(100)])
+    for _ in range(100):
+        estimate = figures.variety(poems(), 2)
+        held += estimate.low <= truth <= estimate.high
+    assert 85 <= held <= 100
+    assert math.isnan(figures.variety([TOWER], 2).low)
+
+
+def test_every_figure_of_the_benchmark_is_defined() -> None:
+    names = {"ppl_char", "ppl_all", "bpc", "form", "rhyme", "meter", "distinct-1", "distinct-2", "novelty", "repeats"}
+    assert names <= set(figures.DEFINITIONS)

@@ -5,14 +5,12 @@ import sys
 import warnings
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import poetgen
-from poetgen.dataset import Dataset
 from poetgen.errors import CheckpointError, PoetgenError, SourceError, UsageError
 from poetgen.evaluate import read_poems, score, split_of
-from poetgen.poet import Poet, in_vocab, script_of
+from poetgen.poet import Poet, script_of
 from poetgen.vocab import Vocab
 
 
@@ -179,16 +177,3 @@ def test_the_script_of_a_vocabulary() -> None:
     assert script_of(Vocab.build({"国": 1})) == "simplified"
     assert script_of(Vocab.build({"國": 1})) == "traditional"
     assert script_of(Vocab.build({"国": 1, "國": 1})) == script_of(Vocab.build({"a": 1})) == "keep"
-
-
-def test_a_split_in_another_vocabulary(prepared: Path, poet: Poet) -> None:
-    dataset = Dataset.load(prepared)
-    assert in_vocab(dataset.valid, dataset.vocab, poet.vocab) is dataset.valid
-    other = Vocab([*dataset.vocab.tokens[:2], *reversed(dataset.vocab.tokens[2:])])
-    moved = in_vocab(dataset.valid, dataset.vocab, other)
-    for index in range(len(moved)):
-        before, after = dataset.valid.sequence(index)[0], moved.sequence(index)[0]
-        assert other.decode(after) == dataset.vocab.decode(before)
-    bare = Vocab([token for token in dataset.vocab.tokens if token not in ("[五绝]", "[唐]")])
-    moved = in_vocab(dataset.valid, dataset.vocab, bare)
-    assert not np.isin(moved.poems["form"], [1]).any(), "a form that a vocabulary lacks is not mentioned"

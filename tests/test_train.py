@@ -14,6 +14,7 @@ import pytest
 import torch
 from conftest import TINY, make_poem
 
+from poetgen import skipgram
 from poetgen import train as module
 from poetgen.checkpoint import CONFIG, STATE, WEIGHTS, Checkpoint, read_tensors, write_tensors
 from poetgen.config import PreprocessConfig, TrainConfig
@@ -739,3 +740,124 @@ def test_the_same_seed_gives_the_same_run(dataset: Dataset, tmp_path: Path) -> N
     runs = [timeless(run(Trainer(dataset, config, tmp_path / str(turn)))) for turn in range(2)]
     assert runs[0] == runs[1]
     assert timeless(run(Trainer(dataset, replace(config, seed=2), tmp_path / "other"))) != runs[0]
+
+
+# Starting from vectors -------------------------------------------------------------------------------------------
+
+VECTORS = replace(TINY, init_embeddings=True)
+
+
+@pytest.mark.parametrize("tie", [True, False])
+def test_the_embedding_starts_from_skip_gram_vectors(tie: bool, dataset: Dataset, tmp_path: Path) -> None:
+    """Moved and scaled as one to where it would have started; all else is as in a run without."""
+    config = replace(VECTORS, tie=tie)
+    trainer = Trainer(dataset, config, tmp_path / "run")
+    record = next(trainer.run())
+    fresh = Trainer(dataset, replace(config, init_embeddings=False), tmp_path / "fresh")
+    found, plain = dict(trainer.model.named_parameters()), dict(fresh.model.named_parameters())
+    table, start = found.pop("embedding.weight").detach(), plain.pop("embedding.weight").detach()
+    vectors = skipgram.vectors(dataset.train, config.embed, config.seed)
+    known = vectors.any(1)
+    assert record["characters"] == int(known.sum()) > 50
+    assert torch.equal(table[~known], start[~known]) and not known[: len(dataset.vocab.special)].any()
+    rows = vectors[known] - vectors[known].mean(0)
+    torch.testing.assert_close(table[known] / table[known].std(), rows / rows.std())
+    assert float(table[known].std()) == pytest.approx(float(start.std()), rel=1e-3)
+    if tie:
+        assert trainer.model.output.weight is trainer.model.get_parameter("embedding.weight")
+        assert float(table[known].std()) == pytest.approx(1 / math.sqrt(TINY.embed), rel=0.1)
+    for name, parameter in plain.items():
+        assert torch.equal(found[name], parameter), name
+
+
+def test_vectors_are_logged_and_shown(dataset: Dataset, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    records = list(Trainer(dataset, VECTORS, tmp_path).run(lambda done, total: told.append((done, total))))
+    assert records == logged(tmp_path)
+    assert [record["kind"] for record in records][:2] == ["vectors", "step"]
+    assert records[0]["step"] == 0 and records[0]["share"] == 0 and records[0]["seconds"] > 0
+    assert told and told[-1][0] == told[-1][1]
+
+
+@pytest.mark.parametrize("steps", [1, 13])
+def test_a_run_from_vectors_is_resumed_bit_for_bit(
+    steps: int, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(VECTORS, dropout=0.2, epochs=1)
+    whole = run(Trainer(dataset, config, tmp_path / "whole"))
+    run(Trainer(dataset, config, tmp_path / "parts", stop=stop_after(steps)))
+    monkeypatch.setattr(skipgram, "vectors", lambda *args: pytest.fail("not again"))
+    resumed = run(Trainer(dataset, config, tmp_path / "parts", resume=True))
+    same_tensors(tmp_path / "whole", tmp_path / "parts")
+    assert of(timeless(resumed), "eval")[-1] == of(timeless(whole), "eval")[-1]
+
+
+@pytest.mark.skipif(not has_bf16(), reason="this processor has no LSTM in bfloat16")
+def test_vectors_reach_the_network_that_computes(dataset: Dataset, tmp_path: Path) -> None:
+    trainer = Trainer(dataset, replace(VECTORS, precision="bf16"), tmp_path)
+    next(trainer.run())
+    for master, worker in trainer._pairs():
+        assert torch.equal(master.to(torch.bfloat16), worker)
+
+
+def test_the_minutes_of_vectors_are_of_the_budget(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the ladder starts on its first rung all the same, and spends the rest evenly."""
+    config = replace(VECTORS, epochs=0, max_minutes=2, eval_every=30, patience=10**6, lr_steps=(0.01,) * 4)
+    trainer = Trainer(dataset, config, tmp_path)
+    asked: list[float] = []
+    plain = skipgram.vectors
+
+    def slow(*args: Any) -> Any:
+        asked.append(args[3])
+        clock.now += 40
+        return plain(*args)
+
+    monkeypatch.setattr(skipgram, "vectors", slow)
+    clock = Clock(trainer, monkeypatch, _backward=1, validate=2)
+    records = run(trainer)
+    assert asked == [module.VECTORS_SHARE * 120], "no more than that share is asked for"
+    assert 1000 + 120 - 2 <= clock.now <= 1000 + 120
+    assert (records[0]["seconds"], records[0]["share"]) == (40, 0)
+    (first, second, third) = [record["seconds"] for record in of(records, "rung") if record["why"] == "budget"]
+    assert [first, second, third] == pytest.approx([60, 80, 100], abs=6)
+    trainer = Trainer(dataset, replace(config, max_minutes=4), tmp_path, resume=True)
+    assert trainer.progress.vectors == 40
+    assert trainer.share == pytest.approx(80 / 200, abs=0.05)
+
+
+def test_a_run_without_a_bound_on_minutes_has_none_on_vectors(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+    plain = skipgram.vectors
+    monkeypatch.setattr(skipgram, "vectors", lambda *args: (asked.append(args[3]), plain(*args))[1])
+    next(Trainer(dataset, VECTORS, tmp_path).run())
+    assert asked == [math.inf]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"embed": 0, "tie": False}, "--embed 0"),
+        ({"init": "checkpoints/poet"}, "--init brings an embedding of its own"),
+    ],
+    ids=str,
+)
+def test_what_does_not_go_with_vectors(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=f"--init-embeddings: {message}"):
+        replace(VECTORS, **options)
+
+
+def test_a_run_from_before_there_were_vectors(tiny: Path, dataset: Dataset, tmp_path: Path) -> None:
+    """It goes on as it is, and does not start from vectors after the fact."""
+    out = Path(shutil.copytree(tiny, tmp_path / "run"))
+
+    def older(facts: Record) -> None:
+        del facts["train"]["init_embeddings"], facts["progress"]["vectors"]
+
+    spoil_metadata(out, older)
+    assert Trainer(dataset, TINY, out, resume=True).progress.vectors == 0
+    with pytest.raises(UsageError, match="--init-embeddings: the run in .* has False, not True, and keeps it"):
+        Trainer(dataset, VECTORS, out, resume=True)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from poetgen.cli.root import CHECKPOINTS, app, note
+from poetgen.cli.root import CHECKPOINTS, app, left_out, note
 from poetgen.errors import CheckpointError, UsageError
 
 
@@ -42,9 +42,7 @@ def check(
     if form not in NAMES and tunes(form) is None:
         raise UsageError(f"--form {form}: choose one of {', '.join(NAMES)}, or a tune that {tunes.folder} knows")
     poems, counts = read_poems(file)
-    if counts.dropped:
-        reasons = ", ".join(f"{tally.poems:,} {reason}" for reason, tally in counts.dropped.items())
-        note(f"{file}: left out {counts.read - counts.kept:,} of {counts.read:,} poems: {reasons}")
+    left_out(file, counts)
     summary = Summary()
     terminal = display.is_terminal(sys.stdout)
     with display.Progress() as progress:

@@ -1,68 +1,156 @@
-"""`poetgen evaluate`."""
+"""`poetgen evaluate`: the figures of checkpoints and of poems."""
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from poetgen.cli.root import app, note
-from poetgen.errors import UsageError
+from poetgen.cli.root import PREPARED, app, left_out, note
+from poetgen.config import EvaluateConfig
+from poetgen.errors import DatasetError, SourceError, UsageError
+
+if TYPE_CHECKING:
+    from poetgen.checkpoint import Checkpoint
+    from poetgen.corpus import Poem, Script
+    from poetgen.dataset import Dataset
+    from poetgen.poet import Poet
 
 
 @app.command(epilog="Example: poetgen evaluate --poems corpora/starter.jsonl")
 def evaluate(
+    checkpoint: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="Checkpoint folder; several stand side by side.  "
+            "[default: the newest in checkpoints, else the one in the box]",
+        ),
+    ] = None,
     poems: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Poems in any format that preprocess reads.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Poems to judge, by whomever, in any format that preprocess reads."),
+    ] = None,
+    human: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Human poems to hold beside, unseen in training.  [default: the validation split]"
+        ),
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(metavar="PREPARED", help="A prepared dataset, of which the validation split counts.")
-    ] = None,
-    checkpoint: Annotated[
         Path | None,
-        typer.Option(help="Checkpoint folder.  [default: the newest in checkpoints, else the one in the box]"),
+        typer.Option(
+            metavar="PREPARED",
+            help="Prepared dataset: its validation split is human, its training split what novelty and the n-gram "
+            "model go by.  [default: corpora/prepared, where it is there]",
+        ),
     ] = None,
+    num: Annotated[
+        int | None,
+        typer.Option(help="Poems that each checkpoint writes in each form.  [default: 1000; 0 with --poems]"),
+    ] = None,
+    forms: Annotated[str, typer.Option(help="Regulated forms to judge, with commas between.")] = ",".join(
+        EvaluateConfig.forms
+    ),
+    candidates: Annotated[
+        int, typer.Option(help="Drafts of each poem that a checkpoint writes.")
+    ] = EvaluateConfig.candidates,
+    critic: Annotated[
+        bool, typer.Option("--critic/--no-critic", help="Train judges to tell the poems from human ones.")
+    ] = EvaluateConfig.critic,
+    seed: Annotated[int, typer.Option(help="Seed of titles, poems, judges and intervals.")] = EvaluateConfig.seed,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...; auto takes a GPU.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
 ) -> None:
-    """Measure the perplexity of a checkpoint.
+    """Measure checkpoints, and poems by whomever.
 
-    On the poems of a file (--poems), or on the validation split of a dataset (--data).
+    Checkpoints write poems for held-out titles, and human poems stand beside them. Every figure has its interval.
     """
-    if (poems is None) == (data is None):
-        raise UsageError(
-            "give --poems FILE or --data PREPARED, one of them; figures of generated poems are not there yet"
-        )
+    written = (0 if poems else EvaluateConfig.num) if num is None else num
+    config = EvaluateConfig(written, _forms(forms), candidates, critic, seed)
     from poetgen import display
-    from poetgen.dataset import Dataset
-    from poetgen.errors import DatasetError
-    from poetgen.evaluate import read_poems, score, split_of
-    from poetgen.poet import in_vocab, load, script_of
+    from poetgen.evaluate import poems_of
+    from poetgen.poet import load, script_of
+    from poetgen.report import Report
 
-    poet = load(checkpoint, device)
-    if data is not None:
-        dataset = Dataset.load(data)
-        split = in_vocab(dataset.valid, dataset.vocab, poet.vocab)
-        if not len(split):
-            raise DatasetError(f"{data}: its validation split is empty; preprocess with a greater --valid-share")
-    else:
-        assert poems is not None
-        found, counts = read_poems(poems, script_of(poet.vocab))
-        if counts.dropped:
-            reasons = ", ".join(f"{tally.poems:,} {reason}" for reason, tally in counts.dropped.items())
-            note(f"{poems}: left out {counts.read - counts.kept:,} of {counts.read:,} poems: {reasons}")
-        split = split_of(found, poet.vocab)
-    with display.Progress() as progress:
-        show: Callable[[int, int], None] = lambda done, total: progress.update(  # noqa: E731
-            "scoring", done, total, f"{done:,} of {total:,} poems"
+    poets = _named([load(path, device) for path in (checkpoint or (None,))])
+    checkpoints = {name: poet.checkpoint for name, poet in poets.items()}
+    dataset = _dataset(data, checkpoints)
+    if not (poems or human or dataset):
+        raise UsageError(
+            f"no poems: {PREPARED} is not there, or not what the checkpoint was trained on; "
+            "give --poems FILE to judge, --human FILE to hold beside, or --data PREPARED"
         )
-        figures = score(poet.checkpoint, split, show).figures()
+    script = script_of(next(iter(poets.values())).vocab)
+    judged = _read(poems, script) if poems else []
+    beside = _read(human, script) if human else poems_of(dataset.valid) if dataset else []
+    if not (judged or beside):
+        raise DatasetError(f"{data}: its validation split is empty; preprocess with a greater --valid-share")
+    if critic and beside and find_spec("sklearn") is None:
+        note('the n-gram judge is left out: pip install "poetgen[sklearn]"')
+    with display.Progress() as progress:
+        report = Report(
+            checkpoints,
+            config,
+            beside,
+            judged,
+            str(poems),
+            dataset,
+            progress.update,
+        )
+        rows = list(report.rows())
+    for line in report.notes:
+        note(line)
     if as_json:
-        finite = {name: value if math.isfinite(value) else None for name, value in figures.items()}
-        print(json.dumps({**finite, "poems": len(split), "checkpoint": poet.checkpoint.id}), flush=True)
+        print(json.dumps(report.record(rows), ensure_ascii=False), flush=True)
     else:
-        print(display.figures_table(figures, f"{poet.checkpoint.path} ({poet.checkpoint.id})"), end="", flush=True)
+        print(display.report(rows, report.sources(), report.lines), end="", flush=True)
+
+
+def _forms(text: str) -> tuple[str, ...]:
+    from poetgen.prosody.forms import SHAPES
+
+    forms = tuple(dict.fromkeys(filter(None, (part.strip() for part in text.split(",")))))
+    for form in forms:
+        if form not in SHAPES:
+            raise UsageError(f"--forms {form}: choose of {', '.join(SHAPES)}, with commas between")
+    return forms
+
+
+def _dataset(given: Path | None, checkpoints: Mapping[str, Checkpoint]) -> Dataset | None:
+    """The dataset that is given, else the one at PREPARED, where a checkpoint was trained on it."""
+    from poetgen.dataset import Dataset
+
+    if given is None and not (PREPARED / "dataset.json").exists():
+        return None
+    dataset = Dataset.load(given or PREPARED)
+    others = [name for name, own in checkpoints.items() if own.config.get("dataset") != dataset.fingerprint]
+    if given is None:
+        return dataset if not others else None
+    for name in others:
+        note(f"{given} is not what {name} was trained on: poems held out there may not be new to it")
+    return dataset
+
+
+def _named(poets: Sequence[Poet]) -> dict[str, Poet]:
+    """Checkpoints by the names of their columns: those of their folders, with the parent's where they are alike."""
+    names = [poet.checkpoint.path.resolve().name for poet in poets]
+    if len(set(names)) < len(names):
+        names = [str(poet.checkpoint.path) for poet in poets]
+    if len(set(names)) < len(names):
+        raise UsageError("--checkpoint: give each folder once")
+    return dict(zip(names, poets, strict=True))
+
+
+def _read(path: Path, script: Script) -> list[Poem]:
+    from poetgen.evaluate import read_poems
+
+    found, counts = read_poems(path, script)
+    left_out(path, counts)
+    if not found:
+        raise SourceError(f"{path}: no poem in it can be scored")
+    return found

@@ -7,12 +7,15 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from poetgen import __version__, parallel
 from poetgen.errors import PoetgenError, UsageError
+
+if TYPE_CHECKING:
+    from poetgen.corpus import Counts
 
 PREPARED = Path("corpora/prepared")
 CHECKPOINTS = Path("checkpoints")
@@ -91,3 +94,10 @@ def told_once(world: parallel.World) -> Iterator[None]:
         if world.tells():
             raise
         raise typer.Exit(1) from error
+
+
+def left_out(path: Path, counts: Counts) -> None:
+    """Say how many poems of a file cleaning left out, and why."""
+    if counts.dropped:
+        reasons = ", ".join(f"{tally.poems:,} {reason}" for reason, tally in counts.dropped.items())
+        note(f"{path}: left out {counts.read - counts.kept:,} of {counts.read:,} poems: {reasons}")

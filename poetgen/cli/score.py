@@ -1,1 +1,55 @@
-"""`poetgen score`: what each character of a poem costs."""
+"""`poetgen score`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from poetgen.cli.root import app, left_out
+
+
+@app.command(epilog="Example: poetgen score corpora/starter.jsonl")
+def score(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="Poems: plain text, or any format that preprocess reads; - is stdin.",
+            show_default=False,
+        ),
+    ],
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(help="Checkpoint folder.  [default: the newest in checkpoints, else the one in the box]"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines, one object a poem.")] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...; auto takes a GPU.")] = "auto",
+) -> None:
+    """Show which characters of a poem surprise a checkpoint, and what it expected in their place."""
+    from poetgen import display
+    from poetgen.check import read_poems
+    from poetgen.evaluate import split_of
+    from poetgen.poet import load, script_of
+    from poetgen.surprise import surprises
+
+    poet = load(checkpoint, device)
+    poems, counts = read_poems(file, script_of(poet.vocab), passages=not poet.vocab.chinese)
+    left_out(file, counts)
+    with display.Progress() as progress:
+        scored = surprises(
+            poet.checkpoint,
+            poems,
+            split_of(poems, poet.vocab),
+            lambda what, done, total: progress.update(what, done, total, f"{done:,} of {total:,} poems"),
+        )
+    if as_json:
+        for poem in scored:
+            print(json.dumps(poem.record(poet.checkpoint.id), ensure_ascii=False))
+    else:
+        for text in display.surprises(scored, display.is_terminal(sys.stdout)):
+            print(text, end="")
+    sys.stdout.flush()

@@ -76,6 +76,9 @@ def train(
     init: Annotated[
         str, typer.Option(metavar="DIR", help="Start from the weights of this checkpoint, of the same shape.")
     ] = TrainConfig.init,
+    init_embeddings: Annotated[
+        bool, typer.Option("--init-embeddings", help="Start the embedding from skip-gram vectors of the corpus.")
+    ] = TrainConfig.init_embeddings,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out, with its options unless given anew.")
     ] = False,
@@ -182,8 +185,11 @@ def _follow(trainer: Trainer, progress: Any, display: Any, events: Board | None)
 
     view = display.RunView(progress, write)
     drawn, reason = time.monotonic(), ""
-    for record in trainer.run():
+    for record in trainer.run(lambda done, total: progress.update("skip-gram vectors", done, total)):
         view.show(record)
+        if record["kind"] == "vectors":
+            took = display.duration(record["seconds"])
+            progress.say(f"the embedding starts from skip-gram vectors of {record['characters']:,} characters, {took}")
         if events is not None:
             events.show(record)
         reason = record.get("reason", "")

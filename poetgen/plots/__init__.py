@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,6 +64,10 @@ def chinese_font() -> FontProperties:
     """
     from matplotlib import font_manager
 
+    listed = {entry.fname for entry in font_manager.fontManager.ttflist}
+    for path in set(font_manager.findSystemFonts()) - listed:  # installed since the list was made
+        with suppress(OSError, RuntimeError):
+            font_manager.fontManager.addfont(path)
     fonts = []
     for entry in font_manager.fontManager.ttflist:
         try:

@@ -1,0 +1,87 @@
+"""What skip-gram vectors are worth to start from: the default network with and without them, in equal minutes.
+
+    python benchmarks/embeddings.py --data corpora/prepared --minutes 2.5 --rounds 2
+
+The two take turns, each round with a seed of its own and the other one first. The seconds that the vectors take are of
+the minutes. At each mark the validation split is scored, off the clock, on the same tokens as in training; so is the
+last evaluation, and the ladder steps down by the budget alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as `poetgen train` does
+
+from poetgen.config import TrainConfig
+from poetgen.dataset import Dataset
+from poetgen.train import Trainer
+
+#: Shares of the minutes at which there is a figure, before the end.
+MARKS = (1 / 8, 1 / 4, 1 / 2, 3 / 4)
+
+
+def follow(trainer: Trainer, minutes: float) -> Iterator[tuple[float, float]]:
+    """Train to the end; yields ppl_char and ppl_all at each of MARKS and at the end."""
+
+    trainer.progress.closing = 1e-9  # no time is kept for the evaluation that ends the run
+    marks = [share * 60 * minutes for share in MARKS]
+    for record in trainer.run():
+        if record["kind"] == "eval":
+            yield record["ppl_char"], record["ppl_all"]
+            return
+        while marks and record["seconds"] >= marks[0]:
+            marks.pop(0)
+            began = time.monotonic()
+            tally = trainer.validate()
+            trainer._clock += time.monotonic() - began  # scoring is off the clock
+            yield tally.ppl_char, tally.ppl_all
+
+
+def measure(dataset: Dataset, minutes: float, seed: int, vectors: bool, device: str) -> dict[str, Any]:
+    """One run, and the row of the table that it makes."""
+    config = TrainConfig(max_minutes=minutes, eval_every=10**9, seed=seed, init_embeddings=vectors, device=device)
+    with tempfile.TemporaryDirectory() as out:
+        trainer = Trainer(dataset, config, Path(out))
+        points = []
+        for ppl_char, ppl_all in follow(trainer, minutes):
+            points.append(f"{ppl_char:,.0f} / {ppl_all:,.1f}")
+            print(f"seed {seed}, vectors {vectors}, step {trainer.progress.step}: {points[-1]}", file=sys.stderr)
+    return {
+        "seed": seed,
+        "starts from": "skip-gram vectors" if vectors else "random numbers",
+        "vectors, s": f"{trainer.progress.vectors:.1f}",
+        **{f"{share * minutes:.2f} min": point for share, point in zip((*MARKS, 1), points, strict=True)},
+        "tokens": f"{trainer.progress.tokens:,}",
+    }
+
+
+def main() -> None:
+    """Measure in turn and print the table: ppl_char / ppl_all at each mark."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("corpora/prepared"))
+    parser.add_argument("--minutes", type=float, default=2.5)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--device", default="auto")
+    options = parser.parse_args()
+    dataset = Dataset.load(options.data)
+    rows = [
+        measure(dataset, options.minutes, turn + 1, vectors, options.device)
+        for turn in range(options.rounds)
+        for vectors in ((False, True) if turn % 2 == 0 else (True, False))
+    ]
+    print("| " + " | ".join(rows[0]) + " |")
+    print("| " + " | ".join("---" for _ in rows[0]) + " |")
+    for row in sorted(rows, key=lambda row: (row["seed"], row["starts from"])):
+        print("| " + " | ".join(map(str, row.values())) + " |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,292 @@
+"""Everything that `poetgen evaluate` says of checkpoints and of poems: a figure a row, by the names in figures.py.
+
+    human poems ──┬─▶ what they cost each checkpoint, and an n-gram model            ppl_char, ppl_all, bpc
+                  └─▶ titles ──▶ poems by each checkpoint ─┐
+    poems of a file ───────────────────────────────────────┴▶ form, rhyme, …, novelty, relevance, critic
+
+What is said of generated poems is said of the human poems of the same form, too: no figure means much alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from importlib.util import find_spec
+from itertools import cycle, islice
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poetgen import figures
+from poetgen.checkpoint import Checkpoint
+from poetgen.config import EvaluateConfig, SampleConfig
+from poetgen.copies import known_lines, longest_runs
+from poetgen.corpus import Poem, clauses
+from poetgen.corpus.likeness import LEAST_SHARED
+from poetgen.critic import Verdict, auc, judge, ngram_judge
+from poetgen.dataset import Dataset
+from poetgen.errors import SourceError
+from poetgen.evaluate import Costs, costs, split_of
+from poetgen.figures import Estimate
+from poetgen.ngram import NGram
+from poetgen.request import Request
+from poetgen.sample import LONGEST_TITLE, Job, Sampler, fit
+
+#: Told how far a piece of work is: (what, done, of how many).
+Progress = Callable[[str, float, float], None]
+
+HUMAN: Final = "human"
+NGRAM: Final = "5-gram"
+#: Scopes of figures besides the forms: all poems, and those that share no line with the training data.
+ALL, UNSHARED = "all", "no shared line"
+
+#: Titles among which a poem's own is ranked, and of how many poems of a form and a column that is done.
+AMONG: Final = 20
+_RANKED: Final = 250
+
+
+class Row(NamedTuple):
+    """One figure, of the poems of a scope (a form, ALL, UNSHARED), in one column."""
+
+    figure: str
+    scope: str
+    column: str
+    estimate: Estimate
+
+
+@dataclass
+class Report:
+    """An evaluation under way; `rows` yields its figures as they are found.
+
+    `checkpoints` have the names of their columns; `human` poems are held out, and give the titles to write for;
+    `poems` are another source's, which has the column `source`. The training split of `dataset` is what the n-gram
+    model learns and what novelty is measured against. `lines` are the most machine-like, by column and form, once the
+    critic has been asked, and `notes` say what could not be measured.
+    """
+
+    checkpoints: Mapping[str, Checkpoint]
+    config: EvaluateConfig
+    human: Sequence[Poem] = ()
+    poems: Sequence[Poem] = ()
+    source: str = "poems"
+    dataset: Dataset | None = None
+    progress: Progress = lambda what, done, total: None
+    lines: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def rows(self) -> Iterator[Row]:
+        """Every figure that can be had of what is given, all poems first, then form by form."""
+        scored = self.poems or self.human
+        costs = dict(self._costs(scored)) if scored else {}
+        forms = {form: dict(self._columns(form)) for form in self.config.forms}
+        written = [poem for columns in forms.values() for poems in columns.values() for poem in poems]
+        for form in (form for form, columns in forms.items() if not columns):
+            self.notes.append(f"no poem is of the form {form}")
+        known, runs = self._copied(list(dict.fromkeys(poem.body for poem in [*scored, *written])))
+        own = known or frozenset()
+        # Shorter lines are anybody's, and stand on both sides of a dataset's split.
+        unshared = [not any(line in own for line in clauses(poem.body) if len(line) >= LEAST_SHARED) for poem in scored]
+        yield from self._perplexities(costs, np.array(unshared, dtype=np.bool_))
+        for form, columns in forms.items():
+            for name, poems in columns.items():
+                bodies = [poem.body for poem in poems]
+                yield from self._text(form, name, bodies)
+                yield from self._novelty(form, name, bodies, known, runs)
+            yield from self._variety(form, columns)
+            yield from self._relevance(form, columns)
+            if self.config.critic:
+                yield from self._judged(form, columns)
+
+    def sources(self) -> dict[str, str]:
+        """What each column is, by its name."""
+        found = {HUMAN: f"{len(self.human):,} poems held out"} if self.human else {}
+        if self.poems:
+            found[self.source] = f"{len(self.poems):,} poems to judge"
+        for name, checkpoint in self.checkpoints.items():
+            model = checkpoint.model.config
+            found[name] = f"{model.cell} {model.layers} x {model.hidden}, {checkpoint.path} ({checkpoint.id})"
+        if self.dataset is not None:
+            found[NGRAM] = f"interpolated Kneser-Ney on {len(self.dataset.train):,} poems of {self.dataset.folder}"
+        return found
+
+    def record(self, rows: Sequence[Row]) -> dict[str, Any]:
+        """The whole report as JSON values: under each figure's name its scopes, in these its columns."""
+        found: dict[str, Any] = {}
+        for figure, scope, column, estimate in rows:
+            numbers = {key: value if math.isfinite(value) else None for key, value in estimate._asdict().items()}
+            found.setdefault(figure, {}).setdefault(scope, {})[column] = numbers
+        return found | {
+            "definitions": {name: figures.DEFINITIONS[name] for name in found},
+            "columns": self.sources(),
+            "options": asdict(self.config),
+            "machine-like": [
+                {"column": column, "form": form, "lines": lines} for (column, form), lines in self.lines.items()
+            ],
+        }
+
+    def _told(self, what: str) -> Callable[[float, float], None]:
+        return partial(self.progress, what)
+
+    # Perplexity --------------------------------------------------------------------------------------------------
+
+    def _costs(self, poems: Sequence[Poem]) -> Iterator[tuple[str, Costs]]:
+        """What poems cost each checkpoint, and the n-gram model."""
+        for name, checkpoint in self.checkpoints.items():
+            yield name, costs(checkpoint, split_of(poems, checkpoint.vocab), self._told(f"scoring by {name}"))
+        if self.dataset is not None:
+            model = NGram.train(self.dataset.train, progress=self._told(f"counting for the {NGRAM}"))
+            split = split_of(poems, self.dataset.vocab)
+            scored = model.poems(split, self._told(f"scoring by the {NGRAM}"))
+            yield NGRAM, Costs.of(scored, len(poems), self.dataset.vocab)
+
+    def _perplexities(self, found: Mapping[str, Costs], unshared: NDArray[np.bool_]) -> Iterator[Row]:
+        for scope, chosen in ((ALL, np.ones_like(unshared)), (UNSHARED, unshared)):
+            if not chosen.any() or (scope == UNSHARED and unshared.all()):
+                continue
+            for name, own in found.items():
+                for figure, estimate in own[chosen].figures(self.config.seed).items():
+                    yield Row(figure, scope, name, estimate)
+
+    # Poems -------------------------------------------------------------------------------------------------------
+
+    def _columns(self, form: str) -> Iterator[tuple[str, list[Poem]]]:
+        """The poems of a form in each column: human ones, those of a file, those that checkpoints write."""
+        random = np.random.default_rng(self.config.seed)
+        human = [poem for poem in self.human if poem.form == form]
+        human = [human[place] for place in random.permutation(len(human))]
+        if num := self.config.num:
+            human = human[:num]
+        if human:
+            yield HUMAN, human
+        if own := [poem for poem in self.poems if poem.form == form]:
+            yield self.source, own
+        titles = list(dict.fromkeys(poem.title for poem in human if 0 < len(poem.title) <= LONGEST_TITLE))
+        if num and titles:
+            for name, checkpoint in self.checkpoints.items():
+                yield name, list(self._written(name, checkpoint, form, list(islice(cycle(titles), num))))
+
+    def _written(self, name: str, checkpoint: Checkpoint, form: str, titles: Sequence[str]) -> Iterator[Poem]:
+        sampler = Sampler(checkpoint.model, checkpoint.vocab, checkpoint.forms, checkpoint.lines)
+        config = SampleConfig(seed=self.config.seed, candidates=self.config.candidates)
+        jobs = (Job(Request(fit(title, checkpoint.vocab)[0], form), config) for title in titles)
+        for number, sample in enumerate(sampler.samples(jobs)):
+            self.progress(f"writing {form} by {name}", number + 1, len(titles))
+            yield Poem(sample.text, title=titles[number], form=form)
+
+    # Text --------------------------------------------------------------------------------------------------------
+
+    def _text(self, form: str, column: str, bodies: Sequence[str]) -> Iterator[Row]:
+        """What can be counted of poems one by one."""
+        for figure, estimate in figures.of_form(bodies, form, self.config.seed).items():
+            yield Row(figure, form, column, estimate)
+
+    def _copied(self, bodies: Sequence[str]) -> tuple[frozenset[str] | None, dict[str, int]]:
+        """The lines of poems that stand in the training data, None where nobody knows, and each poem's longest run.
+
+        Without the dataset lines are looked up in the indexes of the checkpoints, which know no runs and take 13 lines
+        of 1,000 for known that are not.
+        """
+        lines = list(dict.fromkeys(line for body in bodies for line in clauses(body)))
+        if self.dataset is not None:
+            train = self.dataset.train
+            known = known_lines(lines, train.bodies())
+            runs = dict(zip(bodies, longest_runs(bodies, train.bodies()).tolist(), strict=True))
+        else:
+            indexes = [own.lines for own in self.checkpoints.values() if own.lines is not None]
+            if not indexes:
+                return None, {}
+            known, runs = np.logical_or.reduce([index.known(lines) for index in indexes]), {}
+        return frozenset(line for line, found in zip(lines, known, strict=True) if found), runs
+
+    def _novelty(
+        self, form: str, column: str, bodies: Sequence[str], known: frozenset[str] | None, runs: Mapping[str, int]
+    ) -> Iterator[Row]:
+        """How much of some poems is their own."""
+        if known is not None:
+            lines = [clauses(body) for body in bodies]
+            new = [sum(line not in known for line in own) for own in lines]
+            yield Row("novelty", form, column, figures.ratio(new, list(map(len, lines)), self.config.seed))
+        if runs:
+            longest = [runs[body] for body in bodies]
+            for figure, share in (("copied, median", 0.5), ("copied, 99 %", 0.99)):
+                yield Row(figure, form, column, figures.quantile(longest, share, self.config.seed))
+
+    def _variety(self, form: str, columns: Mapping[str, Sequence[Poem]]) -> Iterator[Row]:
+        """Distinct characters and words, over as many poems in each column: the more there are, the less is new."""
+        count = min(map(len, columns.values()), default=0)
+        for column, poems in columns.items():
+            for size in (1, 2):
+                estimate = figures.variety([poem.body for poem in poems[:count]], size)
+                yield Row(f"distinct-{size}", form, column, estimate)
+
+    # Titles ------------------------------------------------------------------------------------------------------
+
+    def _relevance(self, form: str, columns: Mapping[str, Sequence[Poem]]) -> Iterator[Row]:
+        """Whether poems tell their titles, as the first checkpoint sees it; each judges its own."""
+        for column, poems in columns.items():
+            titled = [poem for poem in poems if poem.title][:_RANKED]
+            titles = list(dict.fromkeys(poem.title for poem in titled))
+            if len(titles) >= AMONG:
+                checkpoint = self.checkpoints.get(column) or next(iter(self.checkpoints.values()))
+                told = self._told(f"ranking titles of {form} by {column}")
+                ranks = reciprocal_ranks(checkpoint, titled, titles, self.config.seed, told)
+                yield Row("relevance", form, column, figures.ratio(ranks, seed=self.config.seed))
+
+    # Critics -----------------------------------------------------------------------------------------------------
+
+    def _judged(self, form: str, columns: Mapping[str, Sequence[Poem]]) -> Iterator[Row]:
+        """How well each judge tells the poems of each column from the human ones."""
+        human = [poem.body for poem in columns.get(HUMAN, ())]
+        vocab = next(iter(self.checkpoints.values())).vocab
+        for column, poems in columns.items():
+            machine = [poem.body for poem in poems]
+            if column == HUMAN or not human:
+                continue
+            seed = self.config.seed
+            told = self._told(f"a critic reads {form} by {column}")
+            try:
+                verdict = judge(human, machine, vocab, seed, progress=told)
+            except SourceError as error:  # too few poems
+                self.notes.append(f"no critic of {form} by {column}: {error}")
+                continue
+            self.lines[column, form] = [line.text for line in verdict.lines]
+            yield Row("critic", form, column, _auc(verdict, seed))
+            if find_spec("sklearn") is not None:
+                yield Row("n-gram judge", form, column, _auc(ngram_judge(human, machine, seed), seed))
+
+
+def _auc(verdict: Verdict, seed: int) -> Estimate:
+    """The mean of the folds' AUCs; resamples draw the poems of each fold and side anew."""
+    random = np.random.default_rng(seed)
+    folds = [verdict.fold == fold for fold in range(len(verdict.aucs))]
+    sides = [[verdict.scores[own & (verdict.machine == side)] for side in (False, True)] for own in folds]
+    found = [
+        np.mean([auc(*(random.choice(scores, len(scores)) for scores in pair)) for pair in sides])
+        for _ in range(figures.RESAMPLES)
+    ]
+    return figures.interval(verdict.auc, found, len(verdict.scores))
+
+
+def reciprocal_ranks(
+    checkpoint: Checkpoint,
+    poems: Sequence[Poem],
+    titles: Sequence[str],
+    seed: int = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> NDArray[np.float64]:
+    """(N,) one over the rank of each poem's own title among AMONG, by what the poem costs under each.
+
+    The others are drawn from `titles`. Of titles that cost the same, the own one is the last.
+    """
+    random = np.random.default_rng(seed)
+    asked: list[Poem] = []
+    for poem in poems:
+        others = [title for title in titles if title != poem.title]
+        drawn = random.choice(len(others), AMONG - 1, replace=False)
+        asked += [poem, *(replace(poem, title=others[place]) for place in drawn.tolist())]
+    found = costs(checkpoint, split_of(asked, checkpoint.vocab), progress).all_nats.reshape(-1, AMONG)
+    ranks: NDArray[np.int64] = (found <= found[:, :1]).sum(1)
+    return 1.0 / ranks

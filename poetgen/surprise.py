@@ -1,0 +1,137 @@
+"""What each character of a poem costs a model, and what the model held likeliest where it was surprised.
+
+    春 眠 不 觉 晓 ， …        what stands there
+    7  2  1  0  3  0           nats: −ln of the probability that the model gave it, all before it known
+
+The surprise of a character is its information content (Shannon 1948), by the definitions in perplexity.py: the poem's
+header gives title, tune and form, and a character outside the vocabulary is charged for the choice that it leaves open.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+import torch
+
+from poetgen.checkpoint import Checkpoint
+from poetgen.corpus import Poem
+from poetgen.dataset import Split
+from poetgen.model import PoetModel
+from poetgen.perplexity import ROWS, SEQ_LEN, Scorer, Tally
+from poetgen.sequence import END
+from poetgen.vocab import PAD, UNK, is_han
+
+#: Of how many characters of a poem it is told what the model held likelier.
+SURPRISES: Final = 3
+
+
+@dataclass(frozen=True)
+class Character:
+    """A character of a body, or the end of it ("[END]"): what it cost, and whether the vocabulary has it."""
+
+    char: str
+    nats: float
+    known: bool = True
+
+    @property
+    def rarity(self) -> int:
+        """The greatest n for which the character was held less likely than 1 in 10ⁿ; 0 where it was no surprise.
+
+        >>> Character("春", 7.0).rarity, Character("春", 0.1).rarity
+        (3, 0)
+        """
+        return int(self.nats / math.log(10))
+
+
+@dataclass(frozen=True)
+class Surprise:
+    """A place in a poem that cost much, counted from 0, and the likeliest token there with its probability."""
+
+    place: int
+    expected: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A poem with the costs of its characters, its end the last of them, and its greatest surprises, greatest first."""
+
+    poem: Poem
+    characters: tuple[Character, ...]
+    surprises: tuple[Surprise, ...]
+
+    @property
+    def tally(self) -> Tally:
+        """The poem's own figures."""
+        han = [char.nats for char in self.characters if not char.known or (len(char.char) == 1 and is_han(char.char))]
+        every = [char.nats for char in self.characters]
+        unknown = sum(not char.known for char in self.characters)
+        return Tally(math.fsum(han), len(han), math.fsum(every), len(every), unknown)
+
+    def record(self, checkpoint: str = "") -> dict[str, Any]:
+        """The JSON Lines record of a poem; a perplexity over no character at all is None."""
+        tally = self.tally
+        return {
+            "title": self.poem.title,
+            "form": self.poem.form,
+            "tune": self.poem.tune,
+            "text": self.poem.body,
+            "ppl_char": tally.ppl_char if math.isfinite(tally.ppl_char) else None,
+            "ppl_all": tally.ppl_all if math.isfinite(tally.ppl_all) else None,
+            "characters": [
+                {"char": char.char, "nats": round(char.nats, 4), "known": char.known} for char in self.characters
+            ],
+            "surprises": [
+                {"place": one.place, "expected": one.expected, "probability": round(one.probability, 6)}
+                for one in self.surprises
+            ],
+            "checkpoint": checkpoint,
+        }
+
+
+def surprises(
+    checkpoint: Checkpoint,
+    poems: Sequence[Poem],
+    split: Split,
+    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> list[Scored]:
+    """What the characters of some poems cost, in the order of the poems.
+
+    `split` holds the same poems in the ids of the checkpoint (evaluate.split_of). `progress` is told what is being
+    done, to how many poems, and of how many.
+    """
+    characters: dict[int, tuple[Character, ...]] = {}
+    places: dict[int, list[int]] = {}
+    scorer = Scorer(checkpoint.vocab)
+    for number, ids, nats in scorer.poems(checkpoint.model, split, partial(progress, "scoring")):
+        texts = [*poems[number].body, END]
+        characters[number] = tuple(map(Character, texts, nats.tolist(), (ids != UNK).tolist()))
+        places[number] = heapq.nlargest(SURPRISES, range(len(nats)), key=nats.__getitem__)
+    expected = _expected(checkpoint.model, split, places, partial(progress, "finding what was expected"))
+    return [Scored(poem, characters[number], tuple(expected[number])) for number, poem in enumerate(poems)]
+
+
+@torch.no_grad()
+def _expected(
+    model: PoetModel, split: Split, places: Mapping[int, Sequence[int]], progress: Callable[[int, int], None]
+) -> dict[int, list[Surprise]]:
+    """What the model holds likeliest at some places of every poem's body, given what Scorer.poems gives."""
+    device, tokens = model.output.weight.device, split.layout.vocab.tokens
+    found: dict[int, list[Surprise]] = {}
+    for group in split.groups(ROWS * SEQ_LEN, sys.maxsize):
+        [batch] = split.windows(group, group.length)
+        features, _ = model.features(torch.from_numpy(batch.inputs).to(device))
+        starts = (batch.labels != PAD).argmax(1).tolist()
+        own = [(row, start, place) for row, start in enumerate(starts) for place in places[int(group.poems[row])]]
+        logits = model.logits(features[[row for row, _, _ in own], [start + place for _, start, place in own]])
+        chances, best = (part.tolist() for part in logits.float().softmax(-1).max(-1))
+        for (row, _, place), id, chance in zip(own, best, chances, strict=True):
+            found.setdefault(int(group.poems[row]), []).append(Surprise(place, tokens[id], chance))
+        progress(len(found), len(split))
+    return found

@@ -1,0 +1,164 @@
+"""Everything that evaluate says, from human poems, a checkpoint and a dataset of known content."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from poetgen import figures, report
+from poetgen.checkpoint import Checkpoint
+from poetgen.config import EvaluateConfig
+from poetgen.corpus import Poem
+from poetgen.dataset import Dataset
+from poetgen.evaluate import costs, poems_of, split_of
+from poetgen.report import ALL, HUMAN, NGRAM, UNSHARED, Report, Row, reciprocal_ranks
+
+CONFIG = EvaluateConfig(num=8, forms=("五绝", "七绝"), candidates=1, critic=False)
+
+
+@pytest.fixture(scope="module")
+def dataset(prepared: Path) -> Dataset:
+    return Dataset.load(prepared)
+
+
+@pytest.fixture(scope="module")
+def loaded(tiny: Path) -> Checkpoint:
+    return Checkpoint.load(tiny)
+
+
+@pytest.fixture(scope="module")
+def whole(loaded: Checkpoint, dataset: Dataset) -> tuple[Report, list[Row]]:
+    """A report of the tiny checkpoint beside the poems it was trained on, which are no secret to it."""
+    found = Report({"tiny": loaded}, CONFIG, poems_of(dataset.train), dataset=dataset)
+    return found, list(found.rows())
+
+
+def value(rows: list[Row], figure: str, scope: str, column: str) -> float:
+    (estimate,) = [row.estimate for row in rows if row[:3] == (figure, scope, column)]
+    return estimate.value
+
+
+def test_every_figure_stands_beside_that_of_people(whole: tuple[Report, list[Row]]) -> None:
+    _, rows = whole
+    assert {row.column for row in rows if row.scope == ALL} == {"tiny", NGRAM}
+    for form in CONFIG.forms:
+        columns = {name: {row.figure for row in rows if row[1:3] == (form, name)} for name in (HUMAN, "tiny")}
+        assert columns[HUMAN] == columns["tiny"] >= {"form", "rhyme", "meter", "novelty", "distinct-2", "repeats"}
+    assert {row.figure for row in rows} <= set(figures.DEFINITIONS)
+
+
+def test_perplexity_is_that_of_the_poems(whole: tuple[Report, list[Row]], loaded: Checkpoint, dataset: Dataset) -> None:
+    _, rows = whole
+    tally = costs(loaded, split_of(poems_of(dataset.train), loaded.vocab)).tally
+    assert value(rows, "ppl_char", ALL, "tiny") == pytest.approx(tally.ppl_char)
+    assert value(rows, "ppl_all", ALL, "tiny") == pytest.approx(tally.ppl_all)
+    assert value(rows, "characters", ALL, "tiny") == tally.han
+    # An n-gram model that has seen these very poems knows them nearly by heart.
+    assert value(rows, "ppl_all", ALL, NGRAM) < 5 < value(rows, "ppl_all", ALL, "tiny")
+
+
+def test_what_was_seen_in_training_is_not_new(whole: tuple[Report, list[Row]]) -> None:
+    _, rows = whole
+    assert value(rows, "novelty", "五绝", HUMAN) == 0
+    assert value(rows, "copied, median", "五绝", HUMAN) == 20
+    assert value(rows, "copied, median", "七绝", HUMAN) == 28
+    assert value(rows, "novelty", "五绝", "tiny") > 0.9
+
+
+def test_poems_are_written_for_the_titles_of_people(whole: tuple[Report, list[Row]]) -> None:
+    found, rows = whole
+    columns = dict(found._columns("七绝"))
+    titles = [poem.title for poem in columns[HUMAN]]
+    assert [poem.title for poem in columns["tiny"]] == titles and len(titles) == 8
+    assert all(poem.form == "七绝" for poem in [*columns["tiny"], *columns[HUMAN]])
+    assert value(rows, "form", "七绝", "tiny") == value(rows, "form", "七绝", HUMAN) == 1
+
+
+def test_a_seed_gives_the_same_report(whole: tuple[Report, list[Row]]) -> None:
+    found, rows = whole
+    again = Report(found.checkpoints, CONFIG, found.human, dataset=found.dataset)
+    assert again.record(list(again.rows())) == found.record(rows)
+    other = replace(again, config=replace(CONFIG, seed=2))
+    assert other.record(list(other.rows()))["distinct-2"] != found.record(rows)["distinct-2"]
+
+
+def test_the_record_is_strict_json_under_the_names_of_the_definitions(whole: tuple[Report, list[Row]]) -> None:
+    found, rows = whole
+    record = json.loads(json.dumps(found.record(rows), allow_nan=False))
+    assert set(record["definitions"]) == {row.figure for row in rows} <= set(record)
+    rhyme = record["rhyme"]["五绝"]["tiny"]
+    assert rhyme["low"] <= rhyme["value"] <= rhyme["high"] and rhyme["poems"] == 8
+    assert record["unknown"][ALL]["tiny"]["low"] is None, "a count has no interval"
+    assert set(record["columns"]) == {HUMAN, "tiny", NGRAM}
+
+
+def test_poems_of_another_source_are_judged(loaded: Checkpoint, dataset: Dataset) -> None:
+    poems = [replace(poem, form="五绝", title="") for poem in poems_of(dataset.valid) if poem.form == "五绝"]
+    found = Report({"tiny": loaded}, replace(CONFIG, num=0), poems=poems, source="theirs")
+    rows = list(found.rows())
+    assert {row.column for row in rows if row.scope == "五绝"} == {"theirs"}
+    assert value(rows, "ppl_char", ALL, "tiny") == pytest.approx(
+        costs(loaded, split_of(poems, loaded.vocab)).tally.ppl_char
+    )
+    # Without the dataset the checkpoint's own index tells what is new.
+    assert value(rows, "novelty", "五绝", "theirs") == 0
+    assert not [row for row in rows if row.figure.startswith("copied")]
+
+
+def test_poems_that_share_lines_are_left_out_of_a_second_figure(loaded: Checkpoint, dataset: Dataset) -> None:
+    seen = [poem for poem in poems_of(dataset.train) if poem.form == "五绝"][:3]
+    unseen = [Poem("花夏春冬秋，月山水风雪。江河湖云雨，日夜海天地。", title="春", form="五绝")]
+    for data in (dataset, None):  # by the dataset, or by the index of the checkpoint
+        found = Report({"tiny": loaded}, replace(CONFIG, num=0), poems=[*seen, *unseen], dataset=data)
+        rows = list(found.rows())
+        assert value(rows, "characters", ALL, "tiny") == 80
+        assert value(rows, "characters", UNSHARED, "tiny") == 20
+        alone = costs(loaded, split_of(unseen, loaded.vocab)).tally
+        assert value(rows, "ppl_char", UNSHARED, "tiny") == pytest.approx(alone.ppl_char)
+
+
+# Titles ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_rank_of_a_title(loaded: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that likes titles whose character stands in the poem ranks the own title first; a blind one, last."""
+    chars = [chr(0x4E00 + number) for number in range(40)]
+    poems = [Poem(f"{char}春夏秋冬，", title=char, form="五绝") for char in chars]
+
+    def telling(checkpoint: Any, split: list[Poem], progress: Any) -> Any:
+        class Found:
+            all_nats = np.array([1.0 if poem.title in poem.body else 2.0 for poem in split])
+
+        return Found()
+
+    def blind(checkpoint: Any, split: list[Poem], progress: Any) -> Any:
+        class Found:
+            all_nats = np.ones(len(split))
+
+        return Found()
+
+    monkeypatch.setattr(report, "split_of", lambda asked, vocab: asked)
+    monkeypatch.setattr(report, "costs", telling)
+    assert reciprocal_ranks(loaded, poems, chars).tolist() == [1.0] * 40
+    monkeypatch.setattr(report, "costs", blind)
+    assert reciprocal_ranks(loaded, poems, chars).tolist() == [1 / report.AMONG] * 40
+
+
+def test_chance_ranks_titles_as_the_definition_says(loaded: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    chars = [chr(0x4E00 + number) for number in range(40)]
+    draw = np.random.default_rng(3)
+
+    def guessing(checkpoint: Any, split: list[Poem], progress: Any) -> Any:
+        class Found:
+            all_nats = draw.random(len(split))
+
+        return Found()
+
+    monkeypatch.setattr(report, "split_of", lambda asked, vocab: asked)
+    monkeypatch.setattr(report, "costs", guessing)
+    ranks = reciprocal_ranks(loaded, [Poem("春。", title=char) for char in chars] * 50, chars)
+    assert ranks.mean() == pytest.approx(0.18, abs=0.01)
+    assert "0.18 by chance" in figures.DEFINITIONS["relevance"]
