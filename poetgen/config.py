@@ -184,7 +184,7 @@ class SampleConfig:
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """What to measure of the poems that checkpoints write: `num` in each regulated form of `forms`, for held-out titles.
+    """What to measure of the poems that checkpoints write, `num` in each of the regulated `forms`, for held-out titles.
 
     `candidates` drafts are made of each. `critic` trains judges to tell them from human poems. `seed` draws the
     titles, the poems, the folds of the judges, and the resamples of the intervals.

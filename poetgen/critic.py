@@ -4,13 +4,11 @@
       └─▶ five folds ─▶ for each: a judge trained on the other four scores the poems of this one
             └─▶ AUC, the mean over the folds (0.5: cannot tell, 1: always can), and the most machine-like lines
 
-Two judges. The critic is a recurrent network:
+Two judges. The critic is a recurrent network over the embeddings of a trained model:
 
-    ids ─▶ embedding ─▶ dropout ─▶ bidirectional LSTM ─▶ dropout ─▶ linear ─▶ mean over time ─▶ logit
+    ids ─▶ embedding ─▶ dropout ─▶ bidirectional LSTM ─▶ dropout ─▶ mean over time ─▶ linear ─▶ logit
 
-and as a mean of linear terms is linear in its mean, the logit of a poem is the mean of what its time steps give, so
-that the lines that gave it away can be pointed at. The n-gram judge is a logistic regression on the character n-grams
-of a poem: what can be told without a view of the whole.
+The n-gram judge is a logistic regression on the character n-grams of a poem: what can be told from near by.
 
 Shapes: B rows, T time steps, V vocabulary, N poems.
 """
@@ -35,7 +33,7 @@ from poetgen.dataset import POEM, Split
 from poetgen.errors import SourceError, UsageError
 from poetgen.model import LockedDropout
 from poetgen.sequence import Layout
-from poetgen.vocab import PAD, UNK, Vocab
+from poetgen.vocab import PAD, Vocab
 
 #: Different poems that a side must have at the least.
 LEAST: Final = 20
@@ -44,16 +42,16 @@ SEQ_LEN: Final = 128
 
 # Chosen on a thousand quatrains of each side (docs/figures.md). The number of epochs is fixed, for a share of so few
 # poems held out to stop by would be noise.
-_EMBED, _HIDDEN, _DROPOUT = 64, 64, 0.3
+_HIDDEN, _DROPOUT = 64, 0.3
 _RATE, _DECAY, _CLIP = 3e-3, 0.01, 1.0
 #: Tokens of a batch: sixteen seven-character quatrains.
 _BATCH = 16 * 40
 #: Epochs, and updates that few poems are gone through more often to make.
 _EPOCHS, _UPDATES = 10, 200
-#: Without a table of embeddings, a character that comes less often than this in training is read as [UNK].
+#: Standard deviation that embeddings are brought to.
+_EMBED_STD = 0.3
+#: A character that comes less often than this in training is marked as rare.
 _RARE = 4
-#: Standard deviation of a table of embeddings, and of one not learned yet.
-_TABLE_STD, _FRESH_STD = 0.3, 0.1
 
 Floats = NDArray[np.float64]
 #: The titles of the poems of either side.
@@ -66,7 +64,10 @@ Progress = Callable[[float, float], None]
 
 @dataclass(frozen=True)
 class Line:
-    """A generated line: its score, on the scale of the verdict's, and the number of its poem among those given."""
+    """A generated line: its score as a poem of its own, and the number of its poem among those given.
+
+    Within a poem no line can be blamed: the state of a network at any step knows of all the others.
+    """
 
     text: str
     score: float
@@ -136,8 +137,8 @@ def even_marks(body: str) -> str:
     )
 
 
-#: A trained judge: what it scores each of some poems, and each of their lines.
-_Judge = Callable[[Sequence[str]], Iterator[tuple[float, list[float]]]]
+#: A trained judge: the scores it gives some poems.
+_Judge = Callable[[Sequence[str]], Floats]
 #: Trains a judge for a fold on poems and who wrote them (N,).
 _Training = Callable[[int, Sequence[str], NDArray[np.bool_]], _Judge]
 
@@ -166,22 +167,20 @@ def _cross_validate(
     fold = _folds(_together(texts, named), is_machine, folds, rng)
     if few or len(set(zip(fold.tolist(), is_machine.tolist(), strict=True))) < 2 * folds:
         raise SourceError(
-            f"{len(human):,} poems by people and {len(machine):,} generated ones are too few to judge by: "
-            f"give {max(LEAST, folds)} different ones of each, better some hundreds"
+            f"{len(human):,} poems by people and {len(machine):,} generated ones are too few or too alike to "
+            f"judge by: give {max(LEAST, folds)} different ones of each, better a thousand"
         )
     scores = np.zeros(len(texts))
     lines: list[Line] = []
     for number in range(folds):
         seen, own = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        judge = train(number, [texts[row] for row in seen], is_machine[seen])
-        found = list(judge([texts[row] for row in own]))
-        raw = np.array([score for score, _ in found])
+        trained = train(number, [texts[row] for row in seen], is_machine[seen])
+        raw = trained([texts[row] for row in own])
         mean, deviation = raw.mean(), raw.std() or 1.0
         scores[own] = (raw - mean) / deviation
-        for row, (_, of_lines) in zip(own.tolist(), found, strict=True):
-            if is_machine[row]:
-                scaled = ((np.array(of_lines) - mean) / deviation).tolist()
-                lines += map(Line, clauses(texts[row]), scaled, [int(poems[row])] * len(scaled))
+        parts = [(line, int(poems[row])) for row in own[is_machine[own]] for line in clauses(texts[row])]
+        alone = (trained([even_marks(line) for line, _ in parts]) - mean) / deviation
+        lines += [Line(line, score, poem) for (line, poem), score in zip(parts, alone.tolist(), strict=True)]
     worst = {line.text: line for line in sorted(lines, key=lambda line: line.score)}  # each text once, the last stays
     return Verdict(scores, is_machine, poems, fold, tuple(sorted(worst.values(), key=lambda line: -line.score)[:top]))
 
@@ -224,60 +223,51 @@ def _folds(
 class Critic(nn.Module):
     """A bidirectional LSTM over the characters of a poem, mean-pooled over time.
 
-    `table` (V, E) holds embeddings, which stay as they are: from a thousand poems no better ones can be learned.
-    Without it they are learned, and characters that came less than four times in training, as `counts` (V,) has it,
-    are read as [UNK]: so there is something to be learned about rare characters, most of which come once.
+    `table` (V, E) holds embeddings, such as a trained model's, which stay as they are: a thousand poems are too few to
+    learn which characters go together. `counts` (V,) says how often each token came in training; to all that came
+    less than four times one and the same vector is added, which is learned, for most that are rare are met once.
     """
 
-    def __init__(self, counts: Tensor, table: Tensor | None = None) -> None:
+    def __init__(self, counts: Tensor, table: Tensor) -> None:
         super().__init__()
-        ids = torch.arange(len(counts))
-        if table is None:
-            self.embedding = nn.Embedding(len(counts), _EMBED)
-            nn.init.normal_(self.embedding.weight, std=_FRESH_STD)
-            ids = torch.where(counts < _RARE, UNK, ids)
-        else:
-            table = table.detach().float().cpu()
-            table = table - table.mean(0)
-            self.embedding = nn.Embedding.from_pretrained(table / table.std() * _TABLE_STD)
-        self.register_buffer("read_as", ids)
-        self.cell = nn.LSTM(self.embedding.embedding_dim, _HIDDEN, bidirectional=True)
+        table = table.detach().float().cpu()
+        table = table - table.mean(0)
+        self.register_buffer("table", table / table.std() * _EMBED_STD)
+        self.register_buffer("is_rare", (counts < _RARE).float())
+        self.rare = nn.Parameter(torch.zeros(table.shape[1]))
+        self.cell = nn.LSTM(table.shape[1], _HIDDEN, bidirectional=True)
         self.dropout = LockedDropout(_DROPOUT)
         self.output = nn.Linear(2 * _HIDDEN, 1)
 
     def forward(self, ids: Tensor) -> Tensor:
         """`ids` (B, T), [PAD] after the end → logits (B,) that the machine wrote it."""
-        return self.steps(ids).sum(1) / (ids != PAD).sum(1)
-
-    def steps(self, ids: Tensor) -> Tensor:
-        """`ids` (B, T) → what each time step gives (B, T), 0 at [PAD]; the mean over the others is the logit."""
-        mask = ids != PAD
-        x = self.dropout(self.embedding(self.get_buffer("read_as")[ids.t()]))  # (T, B, E)
-        # Packed, so that the backward direction starts at a poem's own end.
-        packed = pack_padded_sequence(x, mask.sum(1).cpu(), enforce_sorted=False)
-        states, _ = pad_packed_sequence(self.cell(packed)[0], total_length=ids.shape[1])  # (T, B, 2H)
-        logits: Tensor = self.output(self.dropout(states)).squeeze(2).t()
-        return logits * mask
+        lengths = (ids != PAD).sum(1)
+        x = F.embedding(ids.t(), self.get_buffer("table"))  # (T, B, E)
+        x = self.dropout(x + self.get_buffer("is_rare")[ids.t(), None] * self.rare)
+        # Packed, so that the backward direction starts at a poem's own end; what comes back is 0 at [PAD].
+        packed = pack_padded_sequence(x, lengths.cpu(), enforce_sorted=False)
+        states, _ = pad_packed_sequence(self.cell(packed)[0])  # (T, B, 2H)
+        logits: Tensor = self.output(self.dropout(states).sum(0) / lengths[:, None]).squeeze(1)
+        return logits
 
 
 def judge(
     human: Sequence[str],
     machine: Sequence[str],
     vocab: Vocab,
-    table: Tensor | None = None,
-    titles: Titles | None = None,
+    table: Tensor,
     seed: int = 0,
     folds: int = 5,
     top: int = 10,
     progress: Progress = lambda done, total: None,
+    titles: Titles | None = None,
 ) -> Verdict:
     """How well the critic tells generated bodies from human ones, best of one form, and the `top` lines it finds worst.
 
-    `table` (V, E) are embeddings of the tokens of `vocab`, such as those of a trained model; with them the critic sees
-    more than which characters come (see Critic). The marks are evened out (see even_marks); characters that `vocab`
-    lacks are [UNK]. Of the larger side as many poems are drawn as the smaller has. Equal poems, and those of one title
-    where `titles` are given, are never on both sides of training and judging: what a title is about would tell the
-    critic that a person has written on it, and so not the machine. The same arguments give the same verdict.
+    `table` (V, E) are embeddings of the tokens of `vocab`, such as the weights of a trained model's output layer. The
+    marks are evened out (see even_marks); characters that `vocab` lacks are [UNK]. Of the larger side as many poems
+    are drawn as the smaller has. Equal poems, and those of one title where `titles` are given, are in one fold: what a
+    poem is about would else tell on which side its like was in training. The same arguments give the same verdict.
 
     Raises SourceError where there are too few poems, UsageError for less than two folds.
     """
@@ -315,8 +305,7 @@ def _batches(
 def _train(critic: Critic, split: Split, machine: NDArray[np.bool_], seed: tuple[int, ...]) -> Iterator[float]:
     """Train a critic, and yield after each epoch the share that is done."""
     labels = torch.from_numpy(machine.astype(np.float32))
-    own = [parameter for parameter in critic.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(own, lr=_RATE, weight_decay=_DECAY)
+    optimizer = torch.optim.AdamW(critic.parameters(), lr=_RATE, weight_decay=_DECAY)
     updates = len(split.groups(_BATCH, SEQ_LEN))
     epochs = max(_EPOCHS, ceil(_UPDATES / updates))
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, epochs * updates)
@@ -326,7 +315,7 @@ def _train(critic: Critic, split: Split, machine: NDArray[np.bool_], seed: tuple
             loss = F.binary_cross_entropy_with_logits(critic(ids), labels[poems])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(own, _CLIP)
+            nn.utils.clip_grad_norm_(critic.parameters(), _CLIP)
             optimizer.step()
             schedule.step()
         yield (epoch + 1) / epochs
@@ -334,22 +323,12 @@ def _train(critic: Critic, split: Split, machine: NDArray[np.bool_], seed: tuple
 
 
 @torch.no_grad()
-def _scores(critic: Critic, texts: Sequence[str], vocab: Vocab) -> Iterator[tuple[float, list[float]]]:
-    """Each poem's logit, and the mean over the characters of each of its lines that is not cut off."""
-    found: dict[int, Tensor] = {}
+def _scores(critic: Critic, texts: Sequence[str], vocab: Vocab) -> Floats:
+    """(N,) the logit of each poem."""
+    scores = np.zeros(len(texts))
     for poems, ids in _batches(_split(texts, vocab), 16 * _BATCH):
-        sizes = (ids != PAD).sum(1).tolist()
-        for number, steps, size in zip(poems.tolist(), critic.steps(ids), sizes, strict=True):
-            found[number] = steps[:size]
-    for number, text in enumerate(texts):
-        steps = found[number]
-        lines, start = [], 0
-        for line in clauses(text):
-            end = start + len(line)
-            if end <= len(steps):
-                lines.append(float(steps[start:end].mean()))
-            start = end + 1  # the mark
-        yield float(steps.mean()), lines
+        scores[poems] = critic(ids).numpy()
+    return scores
 
 
 # The second judge ------------------------------------------------------------------------------------------------
@@ -358,15 +337,15 @@ def _scores(critic: Critic, texts: Sequence[str], vocab: Vocab) -> Iterator[tupl
 def ngram_judge(
     human: Sequence[str],
     machine: Sequence[str],
-    titles: Titles | None = None,
     seed: int = 0,
     folds: int = 5,
     top: int = 10,
     progress: Progress = lambda done, total: None,
+    titles: Titles | None = None,
 ) -> Verdict:
     """The same as `judge` and in the same folds, by a logistic regression on tf-idf of character n-grams up to three.
 
-    A line's score is what it would get as a poem. Raises UsageError where scikit-learn is not installed as well.
+    Raises UsageError where scikit-learn is not installed as well.
     """
     try:
         from sklearn.feature_extraction.text import TfidfVectorizer
@@ -378,17 +357,7 @@ def ngram_judge(
         grams = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, lowercase=False)
         regression = LogisticRegression(C=10.0, max_iter=1000).fit(grams.fit_transform(texts), labels)
 
-        def score(texts: Sequence[str]) -> list[float]:
-            scores: list[float] = regression.decision_function(grams.transform(texts)).tolist()
-            return scores
-
-        def scores(unseen: Sequence[str]) -> Iterator[tuple[float, list[float]]]:
-            lines = [clauses(text) for text in unseen]
-            of_lines = iter(score([line for own in lines for line in own]))
-            for poem, own in zip(score(unseen), lines, strict=True):
-                yield poem, [next(of_lines) for _ in own]
-
         progress(fold + 1, folds)
-        return scores
+        return lambda unseen: regression.decision_function(grams.transform(unseen))
 
     return _cross_validate(human, machine, titles, seed, folds, top, train)

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
+from textwrap import wrap
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TextIO
 
@@ -162,24 +163,27 @@ def report(
     """
     parts = [table(sources.items())]
     for scope in dict.fromkeys(row.scope for row in rows):
-        own = [row for row in rows if row.scope == scope]
-        names = [name for name in sources if any(row.column == name for row in own)]
-        cells = {(row.figure, row.column): row.estimate for row in own}
-        counts = {name: max(row.estimate.poems for row in own if row.column == name) for name in names}
-        heads = [(scope, *names), ("poems", *(f"{counts[name]:,}" for name in names))]
-        body = [
-            (figure, *(_cell(figure, cells.get((figure, name))) for name in names))
-            for figure in DEFINITIONS
-            if any(row.figure == figure for row in own)
-        ]
+        cells = {(row.figure, row.column): row.estimate for row in rows if row.scope == scope}
+        names = [name for name in sources if any(column == name for _, column in cells)]
+        shown = [figure for figure in DEFINITIONS if any(found == figure for found, _ in cells)]
+        # Judges and jackknives count poems in their own way; what comes first counts them as they are.
+        counts = [next(cells[figure, name].poems for figure in shown if (figure, name) in cells) for name in names]
+        heads = [(scope, *names), ("poems", *(f"{count:,}" for count in counts))]
+        body = [(figure, *(_cell(figure, cells.get((figure, name))) for name in names)) for figure in shown]
         parts.append(table([*heads, *body]))
     parts += [
         f"most machine-like in {form} by {column}: {' '.join(lines)}\n"
         for (column, form), lines in machine_like.items()
     ]
-    shown = {row.figure for row in rows}
-    parts.append(table((name, meaning) for name, meaning in DEFINITIONS.items() if name in shown))
-    return "\n".join(parts) + "in brackets: the interval that holds 95 %\n"
+    measured = {row.figure for row in rows}
+    meanings = [
+        (name if not number else "", line)
+        for name, meaning in DEFINITIONS.items()
+        if name in measured
+        for number, line in enumerate(wrap(meaning, 80))
+    ]
+    parts.append(table([*meanings, ("( – )", "the interval that holds 95 %")]))
+    return "\n".join(parts)
 
 
 def _cell(figure: str, estimate: Estimate | None) -> str:
@@ -362,6 +366,11 @@ class RunView:
                 )
                 for line in self._write() if math.isfinite(record["valid_loss"]) else ():
                     self._progress.say(f"    {line}")
+            case "vectors":
+                self._progress.say(
+                    f"the embedding starts from vectors of {record['characters']:,} characters, "
+                    f"which took {duration(record['seconds'])}"
+                )
             case "rung":
                 self._progress.say(f"step {record['step']}: learning rate {record['lr']:g}, {self._WHY[record['why']]}")
 

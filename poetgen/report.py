@@ -239,23 +239,25 @@ class Report:
 
     def _judged(self, form: str, columns: Mapping[str, Sequence[Poem]]) -> Iterator[Row]:
         """How well each judge tells the poems of each column from the human ones."""
-        human = [poem.body for poem in columns.get(HUMAN, ())]
-        vocab = next(iter(self.checkpoints.values())).vocab
+        human = columns.get(HUMAN, ())
+        first = next(iter(self.checkpoints.values()))
+        seed = self.config.seed
         for column, poems in columns.items():
-            machine = [poem.body for poem in poems]
             if column == HUMAN or not human:
                 continue
-            seed = self.config.seed
+            bodies = [poem.body for poem in human], [poem.body for poem in poems]
+            titles = [poem.title for poem in human], [poem.title for poem in poems]
             told = self._told(f"a critic reads {form} by {column}")
+            table = first.model.output.weight
             try:
-                verdict = judge(human, machine, vocab, seed, progress=told)
+                verdict = judge(*bodies, first.vocab, table, seed, progress=told, titles=titles)
             except SourceError as error:  # too few poems
                 self.notes.append(f"no critic of {form} by {column}: {error}")
                 continue
             self.lines[column, form] = [line.text for line in verdict.lines]
             yield Row("critic", form, column, _auc(verdict, seed))
             if find_spec("sklearn") is not None:
-                yield Row("n-gram judge", form, column, _auc(ngram_judge(human, machine, seed), seed))
+                yield Row("n-gram judge", form, column, _auc(ngram_judge(*bodies, seed, titles=titles), seed))
 
 
 def _auc(verdict: Verdict, seed: int) -> Estimate:

@@ -458,16 +458,57 @@ def test_many_notes_are_counted(run: Run, place: Path) -> None:
 # evaluate --------------------------------------------------------------------------------------------------------
 
 
+EVALUATE = ("evaluate", "--num", 6, "--candidates", 1)
+
+
 def test_evaluate_prints_figures(run: Run, place: Path) -> None:
-    result = run("evaluate", "--data", "corpora/prepared")
-    assert (result.code, result.err) == (0, "")
-    rows = {line.split()[0]: line.split()[1] for line in result.out.splitlines()}
-    as_json = json.loads(run("evaluate", "--data", "corpora/prepared", "--json").out)
-    assert float(rows["ppl_char"]) == pytest.approx(as_json["ppl_char"], abs=0.01)
-    assert rows["unknown"] == "0" == str(as_json["unknown"])
-    assert as_json["checkpoint"] == Checkpoint.load(Path("checkpoints/tiny")).id
-    every = json.loads(run("evaluate", "--poems", "corpora/starter.jsonl", "--json").out)
-    assert every["poems"] == 60 and every["characters"] == 15 * (20 + 28 + 40 + 56)
+    result = run(*EVALUATE, "--data", "corpora/prepared", "--forms", "五绝")
+    assert result.code == 0
+    assert result.err.startswith("no critic of 五绝 by tiny: ") and result.err.count("\n") == 1
+    tables = [table.splitlines() for table in result.out.split("\n\n")]
+    cells = {table[0].split()[0]: {row.split("  ")[0]: row for row in table} for table in tables}
+    as_json = json.loads(run(*EVALUATE, "--data", "corpora/prepared", "--forms", "五绝", "--json").out)
+    assert set(cells) >= {"human", "all", "五绝"}
+    for figure, scope, digits in (("ppl_char", "all", 1), ("bpc", "all", 3)):
+        for column, found in as_json[figure][scope].items():
+            assert f"{found['value']:.{digits}f} ({found['low']:.{digits}f}–" in cells[scope][figure], column
+    assert as_json["columns"]["tiny"].endswith(f"({Checkpoint.load(Path('checkpoints/tiny')).id})")
+    # Every figure is explained below.
+    assert {row.split("  ")[0] for row in tables[-1]} >= set(cells["五绝"]) - {"五绝", "poems"}
+
+
+def test_evaluate_takes_the_dataset_of_the_checkpoint(run: Run, place: Path) -> None:
+    assert set(json.loads(run(*EVALUATE, "--json").out)["columns"]) == {"human", "tiny", "5-gram"}
+    run("preprocess", "--out", "corpora/prepared", "--jobs", 1, "--valid-share", 0.5)
+    assert "corpora/prepared is not there, or not what the checkpoint was trained on" in run(*EVALUATE).error
+    result = run(*EVALUATE, "--data", "corpora/prepared")
+    assert result.code == 0 and "corpora/prepared is not what tiny was trained on" in result.err
+
+
+def test_evaluate_sets_checkpoints_side_by_side(run: Run, place: Path) -> None:
+    shutil.copytree("checkpoints/tiny", "other/tiny")
+    both = ("--checkpoint", "checkpoints/tiny", "--checkpoint", "other/tiny")
+    found = json.loads(run(*EVALUATE, *both, "--data", "corpora/prepared", "--json").out)
+    assert set(found["ppl_char"]["all"]) == {"checkpoints/tiny", "other/tiny", "5-gram"}
+    first, second = (found["meter"]["七绝"][name] for name in ("checkpoints/tiny", "other/tiny"))
+    assert first == second
+
+
+def test_evaluate_judges_the_poems_of_a_file(run: Run, place: Path) -> None:
+    with open("corpora/starter.jsonl", "a") as file:
+        file.write('{"content": "春□秋冬风，花雪月山水。"}\n')
+    result = run("evaluate", "--poems", "corpora/starter.jsonl", "--json", "--no-critic")
+    assert "left out 1 of 61 poems: 1 lost characters" in result.err
+    found = json.loads(result.out)
+    assert found["characters"]["all"]["tiny"] == {
+        "value": 15 * (20 + 28 + 40 + 56), "low": None, "high": None, "poems": 60
+    }  # fmt: skip
+    assert found["form"]["七律"]["corpora/starter.jsonl"]["poems"] == 15
+    assert "tiny" not in found["form"]["七律"], "a checkpoint writes nothing unless it is asked to"
+    # Beside human poems of a file of their own, which the n-gram model has not seen either.
+    asked = ("--human", "corpora/starter.jsonl", "--no-critic", "--json")
+    found = json.loads(run(*EVALUATE, *asked, "--checkpoint", "checkpoints/tiny").out)
+    assert found["form"]["七律"]["human"]["poems"] == 6 == found["form"]["七律"]["tiny"]["poems"]
 
 
 def test_evaluate_without_chinese_has_no_ppl_char(run: Run, place: Path) -> None:

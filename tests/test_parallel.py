@@ -35,6 +35,8 @@ def arguments(data: Path, out: Path, config: TrainConfig) -> list[str]:
         flag = name.replace("_", "-")
         if name == "tie":
             words.append("--tie" if value else "--no-tie")
+        elif isinstance(value, bool):
+            words += [f"--{flag}"] * value
         else:
             words += [f"--{flag}", ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
     return words
@@ -123,9 +125,10 @@ def test_two_processes_do_what_one_does(sampling: str, prepared: Path, tmp_path:
     assert_same_weights(tmp_path / "one", out)
 
 
-def test_shards_are_the_same_in_ranks_and_in_parts(prepared: Path, tmp_path: Path) -> None:
-    """Down to their dropout: two processes, and one that accumulates two parts."""
-    config = replace(TINY, dropout=0.3, epochs=1)
+@pytest.mark.parametrize("init_embeddings", [False, True])
+def test_shards_are_the_same_in_ranks_and_in_parts(init_embeddings: bool, prepared: Path, tmp_path: Path) -> None:
+    """Down to their dropout, and to the vectors that they start from: two processes, and one that does two parts."""
+    config = replace(TINY, dropout=0.3, epochs=1, init_embeddings=init_embeddings)
     run = start(prepared, tmp_path / "ranks", config)
     _, err = run.communicate(timeout=PATIENCE)
     assert run.returncode == 0, err

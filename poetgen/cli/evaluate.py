@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from poetgen.cli.root import PREPARED, app, left_out, note
+from poetgen.cli.root import PREPARED, Device, app, left_out, note
 from poetgen.config import EvaluateConfig
 from poetgen.errors import DatasetError, SourceError, UsageError
 
@@ -63,7 +63,7 @@ def evaluate(
         bool, typer.Option("--critic/--no-critic", help="Train judges to tell the poems from human ones.")
     ] = EvaluateConfig.critic,
     seed: Annotated[int, typer.Option(help="Seed of titles, poems, judges and intervals.")] = EvaluateConfig.seed,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...; auto takes a GPU.")] = "auto",
+    device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
 ) -> None:
     """Measure checkpoints, and poems by whomever.
@@ -90,6 +90,8 @@ def evaluate(
     beside = _read(human, script) if human else poems_of(dataset.valid) if dataset else []
     if not (judged or beside):
         raise DatasetError(f"{data}: its validation split is empty; preprocess with a greater --valid-share")
+    for name in _strangers(dataset, checkpoints) if dataset else ():
+        note(f"{data} is not what {name} was trained on: poems held out there may not be new to it")
     if critic and beside and find_spec("sklearn") is None:
         note('the n-gram judge is left out: pip install "poetgen[sklearn]"')
     with display.Progress() as progress:
@@ -128,12 +130,12 @@ def _dataset(given: Path | None, checkpoints: Mapping[str, Checkpoint]) -> Datas
     if given is None and not (PREPARED / "dataset.json").exists():
         return None
     dataset = Dataset.load(given or PREPARED)
-    others = [name for name, own in checkpoints.items() if own.config.get("dataset") != dataset.fingerprint]
-    if given is None:
-        return dataset if not others else None
-    for name in others:
-        note(f"{given} is not what {name} was trained on: poems held out there may not be new to it")
-    return dataset
+    return dataset if given or not _strangers(dataset, checkpoints) else None
+
+
+def _strangers(dataset: Dataset, checkpoints: Mapping[str, Checkpoint]) -> list[str]:
+    """The checkpoints that were trained on another dataset."""
+    return [name for name, own in checkpoints.items() if own.config.get("dataset") != dataset.fingerprint]
 
 
 def _named(poets: Sequence[Poet]) -> dict[str, Poet]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from poetgen.cli.root import PREPARED, app, left_out, note
+from poetgen.cli.root import PREPARED, CheckpointFolder, Device, app, left_out, note
 from poetgen.config import CELLS, SAMPLINGS, TrainConfig
 from poetgen.errors import UsageError
 
@@ -49,10 +49,7 @@ def neighbours(
     characters: Annotated[
         list[str] | None, typer.Argument(metavar="[CHARACTER]...", help="Single characters.", show_default=False)
     ] = None,
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option(help="Checkpoint folder.  [default: the newest in checkpoints, else the one in the box]"),
-    ] = None,
+    checkpoint: CheckpointFolder = None,
     num: Annotated[int, typer.Option(min=1, help="Neighbours of each.")] = 10,
     analogy: Annotated[
         list[str] | None,
@@ -92,10 +89,7 @@ def _triple(text: str) -> tuple[str, str, str]:
 
 @inspect.command("map", epilog="Example: poetgen inspect map --num 300")
 def chart(
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option(help="Checkpoint folder.  [default: the newest in checkpoints, else the one in the box]"),
-    ] = None,
+    checkpoint: CheckpointFolder = None,
     num: Annotated[int, typer.Option(min=3, help="Characters on the map, the most frequent ones.")] = 500,
     out: Annotated[Path, typer.Option(help="Folder for map.png and map.svg.")] = Path("inspect"),
     seed: Annotated[int, typer.Option(min=0, help="Seed of the map.")] = 1,
@@ -115,12 +109,13 @@ def chart(
     embedding = Embedding.of(found.model, found.vocab)
     shown = embedding.commonest(num, "".join(GROUPS.values()))
     caption = f"checkpoint {found.id}, {len(shown.chars):,} characters"  # no Chinese, which needs another font
+    note(f"placing {len(shown.chars):,} characters, which takes some seconds")
     paths = draw(place(shown, seed), out / "map", caption)
     rows = [
         (group.name, group.members, f"{group.share:>20.0%}", f"{group.chance:>9.2%}") for group in groups(embedding)
     ]
-    print(display.table([("group", "members", "nearest in the group", "by chance"), *rows]), end="")
-    print(*paths, sep="\n", flush=True)
+    print(display.table([("group", "members", "nearest in the group", "by chance"), *rows]), end="", flush=True)
+    note(f"drawn in {' and '.join(map(str, paths))}")
 
 
 # gates -----------------------------------------------------------------------------------------------------------
@@ -132,10 +127,7 @@ def gates(
         str, typer.Argument(metavar="POEM", help="The text of a poem, or a file with one.", show_default=False)
     ],
     title: Annotated[str, typer.Option(help="Its title.  [default: the one that the file gives]")] = "",
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option(help="Checkpoint folder.  [default: the newest in checkpoints, else the one in the box]"),
-    ] = None,
+    checkpoint: CheckpointFolder = None,
     layer: Annotated[int, typer.Option(min=1, help="Layer that is drawn.")] = 1,
     units: Annotated[int, typer.Option(min=1, max=30, help="Units that are drawn.")] = 20,
     out: Annotated[Path, typer.Option(help="Folder for gates.png and gates.svg.")] = Path("inspect"),
@@ -233,15 +225,12 @@ def memory(
             help="A prepared dataset, of which the validation split counts.  [default: corpora/prepared]",
         ),
     ] = None,
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option(help="Checkpoint folder.  [default: the newest in checkpoints, else the one in the box]"),
-    ] = None,
+    checkpoint: CheckpointFolder = None,
     form: Annotated[str, typer.Option(help="Form of the poems: 五绝, 七绝, 五律 or 七律.")] = "七律",
     num: Annotated[int, typer.Option(min=2, help="Poems to measure, at most.")] = 300,
     out: Annotated[Path, typer.Option(help="Folder for memory.png and memory.svg.")] = Path("inspect"),
     seed: Annotated[int, typer.Option(min=0, help="Seed of the choice of poems and of the intervals.")] = 1,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...; auto takes a GPU.")] = "auto",
+    device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
 ) -> None:
     """Measure how much of what it has read a checkpoint uses.
@@ -426,7 +415,7 @@ def ablate(
         Path, typer.Option(help="Folder for ablate.jsonl, from which the same command goes on, and the picture.")
     ] = Path("inspect"),
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights, batches and the order of the runs.")] = 1,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...; auto takes a GPU.")] = "auto",
+    device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines, one object a run.")] = False,
 ) -> None:
     """Train networks of some windows and widths for equal minutes, and compare their validation perplexity.

@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 PREPARED = Path("corpora/prepared")
 CHECKPOINTS = Path("checkpoints")
 
+#: Options that many commands have.
+CheckpointFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--checkpoint", help="Checkpoint folder.  [default: the newest in checkpoints, else the one in the box]"
+    ),
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, ...; auto takes a GPU.")]
+
 app = typer.Typer(
     help="Write classical Chinese poems with a recurrent network, one character at a time, and train your own.",
     epilog='Example: poetgen sample "春夜喜雨"',

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from poetgen import parallel
-from poetgen.cli.root import app, note, told_once
+from poetgen.cli.root import CheckpointFolder, app, note, told_once
 from poetgen.config import CANDIDATES, SampleConfig
 from poetgen.errors import SourceError, UsageError
 
@@ -22,10 +22,7 @@ if TYPE_CHECKING:
 @app.command(epilog='Example: poetgen sample "春夜喜雨" --form 七律 --seed 7')
 def sample(
     titles: Annotated[list[str] | None, typer.Argument(metavar="TITLES", help="Titles to write poems for.")] = None,
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option(help="Checkpoint folder.  [default: the newest in checkpoints, else the one in the box]"),
-    ] = None,
+    checkpoint: CheckpointFolder = None,
     length: Annotated[
         int, typer.Option(help="Characters of a poem, punctuation counted; a regulated form has its own.")
     ] = SampleConfig.length,

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from poetgen.cli.root import app, left_out
+from poetgen.cli.root import CheckpointFolder, Device, app, left_out
 
 
 @app.command(epilog="Example: poetgen score corpora/starter.jsonl")
@@ -22,12 +22,9 @@ def score(
             show_default=False,
         ),
     ],
-    checkpoint: Annotated[
-        Path | None,
-        typer.Option(help="Checkpoint folder.  [default: the newest in checkpoints, else the one in the box]"),
-    ] = None,
+    checkpoint: CheckpointFolder = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines, one object a poem.")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...; auto takes a GPU.")] = "auto",
+    device: Device = "auto",
 ) -> None:
     """Show which characters of a poem surprise a checkpoint, and what it expected in their place."""
     from poetgen import display

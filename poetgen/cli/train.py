@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from poetgen import parallel
-from poetgen.cli.root import CHECKPOINTS, PREPARED, app, note, told_once
+from poetgen.cli.root import CHECKPOINTS, PREPARED, Device, app, note, told_once
 from poetgen.config import CELLS, PRECISIONS, SAMPLINGS, SampleConfig, TrainConfig
 from poetgen.errors import CheckpointError, PoetgenError, SaveError, UsageError
 
@@ -69,7 +69,7 @@ def train(
     eval_every: Annotated[
         int, typer.Option(help="Steps between evaluations; 0: an epoch, from 50 to 1000.")
     ] = TrainConfig.eval_every,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...; auto takes a GPU.")] = TrainConfig.device,
+    device: Device = TrainConfig.device,
     precision: Annotated[
         str, typer.Option(metavar="|".join(PRECISIONS), help="auto takes bf16 where the hardware has it.")
     ] = TrainConfig.precision,
@@ -187,9 +187,6 @@ def _follow(trainer: Trainer, progress: Any, display: Any, events: Board | None)
     drawn, reason = time.monotonic(), ""
     for record in trainer.run(lambda done, total: progress.update("skip-gram vectors", done, total)):
         view.show(record)
-        if record["kind"] == "vectors":
-            took = display.duration(record["seconds"])
-            progress.say(f"the embedding starts from skip-gram vectors of {record['characters']:,} characters, {took}")
         if events is not None:
             events.show(record)
         reason = record.get("reason", "")

@@ -13,15 +13,16 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from poetgen.errors import UsageError
-from poetgen.model import PoetModel
-from poetgen.vocab import Vocab
+
+if TYPE_CHECKING:
+    from poetgen.model import PoetModel
+    from poetgen.vocab import Vocab
 
 #: Characters of one kind, in both scripts, to see whether an embedding puts them together.
 GROUPS = {
@@ -54,9 +55,10 @@ class Embedding:
         """The embedding of a network, of letters and numbers alone; where it has none, its output layer."""
         table = model.output.weight if model.embedding is None else model.embedding.weight
         ids = [id for id, token in enumerate(vocab.tokens) if len(token) == 1 and token.isalnum()]
-        rows = table.detach()[ids].float().cpu()
-        vectors = torch.nn.functional.normalize(rows - rows.mean(0), dim=1)
-        return cls(tuple(vocab.tokens[id] for id in ids), vectors.numpy())
+        rows = table.detach().float().cpu().numpy()[ids]
+        rows -= rows.mean(0)
+        rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+        return cls(tuple(vocab.tokens[id] for id in ids), rows)
 
     @cached_property
     def _places(self) -> dict[str, int]:
