@@ -14,10 +14,10 @@ from poetgen import check
 from poetgen.checkpoint import Checkpoint
 from poetgen.corpus import Counts, Poem, Script
 from poetgen.dataset import FIELDS, POEM, Split
-from poetgen.figures import Estimate, ratio
+from poetgen.figures import Estimate, counted, ratio
 from poetgen.perplexity import Scorer, Tally
 from poetgen.sequence import Layout, control
-from poetgen.vocab import LOST, UNK, Vocab, is_han
+from poetgen.vocab import LOST, UNK, Vocab
 
 
 def read_poems(path: Path, script: Script = "simplified") -> tuple[list[Poem], Counts]:
@@ -77,8 +77,7 @@ class Costs:
     @classmethod
     def of(cls, poems: Iterable[tuple[int, NDArray[np.int64], NDArray[np.float64]]], count: int, vocab: Vocab) -> Costs:
         """Sum up number, ids and nats of `count` poems, as Scorer.poems and NGram.poems give them."""
-        is_counted = np.array([len(token) == 1 and is_han(token) for token in vocab.tokens])
-        is_counted[UNK] = True  # what a vocabulary leaves out of verse is a rare Han character
+        is_counted = counted(vocab)
         nats, counts = np.zeros((2, count)), np.zeros((3, count), dtype=np.int64)
         sums = cls(nats[0], counts[0], nats[1], counts[1], counts[2])
         for number, ids, own in poems:

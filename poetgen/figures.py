@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from poetgen.corpus.poem import clauses
 from poetgen.prosody import check
-from poetgen.vocab import Vocab, is_han
+from poetgen.vocab import UNK, Vocab, is_han
 
 #: Every figure that `poetgen evaluate` reports, by name, with its definition.
 DEFINITIONS: Final = {
@@ -50,6 +50,11 @@ _BLOCK: Final = 20992
 RESAMPLES: Final = 1000
 #: Groups that the jackknife leaves out, one at a time.
 _GROUPS: Final = 20
+
+
+def counted(vocab: Vocab) -> NDArray[np.bool_]:
+    """(V,) which tokens ppl_char counts: Han characters, and [UNK], for what verse leaves out is a rare one."""
+    return np.array([id == UNK or (len(token) == 1 and is_han(token)) for id, token in enumerate(vocab.tokens)])
 
 
 def unknown_nats(vocab: Vocab) -> float:

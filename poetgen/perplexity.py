@@ -20,9 +20,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from poetgen.dataset import Batch, Split
-from poetgen.figures import unknown_nats
+from poetgen.figures import counted, unknown_nats
 from poetgen.model import PoetModel, State
-from poetgen.vocab import PAD, UNK, Vocab, is_han
+from poetgen.vocab import PAD, UNK, Vocab
 
 #: Window and rows of a pass over a split; they change its speed and not its figures.
 SEQ_LEN, ROWS = 256, 64
@@ -81,8 +81,7 @@ class Scorer:
     """Runs a model over batches, teacher-forced, and tallies what the labels cost."""
 
     def __init__(self, vocab: Vocab) -> None:
-        self._han = torch.tensor([len(token) == 1 and is_han(token) for token in vocab.tokens])
-        self._han[UNK] = True  # what a vocabulary leaves out of verse is a rare Han character
+        self._han = torch.from_numpy(counted(vocab))
         self._unknown_nats = unknown_nats(vocab)
 
     def tally(self, model: PoetModel, batches: Iterable[Batch]) -> Tally:

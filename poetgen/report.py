@@ -83,8 +83,7 @@ class Report:
         costs = dict(self._costs(scored)) if scored else {}
         forms = {form: dict(self._columns(form)) for form in self.config.forms}
         written = [poem for columns in forms.values() for poems in columns.values() for poem in poems]
-        for form in (form for form, columns in forms.items() if not columns):
-            self.notes.append(f"no poem is of the form {form}")
+        self._note_what_is_left_out(forms)
         known, runs = self._copied(list(dict.fromkeys(poem.body for poem in [*scored, *written])))
         own = known or frozenset()
         # Shorter lines are anybody's, and stand on both sides of a dataset's split.
@@ -127,6 +126,22 @@ class Report:
             ],
         }
 
+    def _note_what_is_left_out(self, forms: Mapping[str, Mapping[str, Sequence[Poem]]]) -> None:
+        for form in (form for form, columns in forms.items() if not columns):
+            self.notes.append(f"no poem is of the form {form}")
+        other = sum(poem.form not in forms for poem in self.poems)
+        if other and not self._one_form:
+            names = ", ".join(forms)
+            self.notes.append(
+                f"{self.source}: {other:,} of {len(self.poems):,} poems have the lines of none of {names}, "
+                "and only their perplexity counts; give one of --forms to hold all against it"
+            )
+
+    @property
+    def _one_form(self) -> bool:
+        """Whether all poems of the source are held against one form, whatever their lines are."""
+        return len(self.config.forms) == 1
+
     def _told(self, what: str) -> Callable[[float, float], None]:
         return partial(self.progress, what)
 
@@ -161,9 +176,13 @@ class Report:
             human = human[:num]
         if human:
             yield HUMAN, human
-        if own := [poem for poem in self.poems if poem.form == form]:
+        if own := [poem for poem in self.poems if self._one_form or poem.form == form]:
             yield self.source, own
         titles = list(dict.fromkeys(poem.title for poem in human if 0 < len(poem.title) <= LONGEST_TITLE))
+        if num and not titles:
+            self.notes.append(
+                f"{form}: nothing is written, for want of human poems with titles; give --human or --data"
+            )
         if num and titles:
             for name, checkpoint in self.checkpoints.items():
                 yield name, list(self._written(name, checkpoint, form, list(islice(cycle(titles), num))))
@@ -171,6 +190,8 @@ class Report:
     def _written(self, name: str, checkpoint: Checkpoint, form: str, titles: Sequence[str]) -> Iterator[Poem]:
         sampler = Sampler(checkpoint.model, checkpoint.vocab, checkpoint.forms, checkpoint.lines)
         config = SampleConfig(seed=self.config.seed, candidates=self.config.candidates)
+        if note := sampler.check(Request(form=form), config):
+            self.notes.append(f"{name}: {note}")
         jobs = (Job(Request(fit(title, checkpoint.vocab)[0], form), config) for title in titles)
         for number, sample in enumerate(sampler.samples(jobs)):
             self.progress(f"writing {form} by {name}", number + 1, len(titles))
@@ -186,19 +207,23 @@ class Report:
     def _copied(self, bodies: Sequence[str]) -> tuple[frozenset[str] | None, dict[str, int]]:
         """The lines of poems that stand in the training data, None where nobody knows, and each poem's longest run.
 
-        Without the dataset lines are looked up in the indexes of the checkpoints, which know no runs and take 13 lines
-        of 1,000 for known that are not.
+        Without the dataset lines are looked up in the indexes of the checkpoints, which have those of its validation
+        split too, know no runs, and take 13 lines of 1,000 for known that are not.
         """
         lines = list(dict.fromkeys(line for body in bodies for line in clauses(body)))
         if self.dataset is not None:
-            train = self.dataset.train
+            train, told = self.dataset.train, self._told("looking for lines and runs in the corpus")
+            told(0, 2)
             known = known_lines(lines, train.bodies())
+            told(1, 2)
             runs = dict(zip(bodies, longest_runs(bodies, train.bodies()).tolist(), strict=True))
+            told(2, 2)
         else:
             indexes = [own.lines for own in self.checkpoints.values() if own.lines is not None]
             if not indexes:
                 return None, {}
             known, runs = np.logical_or.reduce([index.known(lines) for index in indexes]), {}
+            self.notes.append("without --data, lines of the checkpoint's validation split count as known, too")
         return frozenset(line for line, found in zip(lines, known, strict=True) if found), runs
 
     def _novelty(
@@ -257,7 +282,9 @@ class Report:
             self.lines[column, form] = [line.text for line in verdict.lines]
             yield Row("critic", form, column, _auc(verdict, seed))
             if find_spec("sklearn") is not None:
-                yield Row("n-gram judge", form, column, _auc(ngram_judge(*bodies, seed, titles=titles), seed))
+                told = self._told(f"an n-gram judge reads {form} by {column}")
+                verdict = ngram_judge(*bodies, seed, progress=told, titles=titles)
+                yield Row("n-gram judge", form, column, _auc(verdict, seed))
 
 
 def _auc(verdict: Verdict, seed: int) -> Estimate:

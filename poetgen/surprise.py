@@ -11,19 +11,19 @@ from __future__ import annotations
 
 import heapq
 import math
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+import numpy as np
 import torch
 
 from poetgen.checkpoint import Checkpoint
 from poetgen.corpus import Poem
 from poetgen.dataset import Split
-from poetgen.model import PoetModel
-from poetgen.perplexity import ROWS, SEQ_LEN, Scorer, Tally
+from poetgen.model import PoetModel, State
+from poetgen.perplexity import ROWS, SEQ_LEN, Scorer, Tally, to_device
 from poetgen.sequence import END
 from poetgen.vocab import PAD, UNK, is_han
 
@@ -123,15 +123,24 @@ def _expected(
 ) -> dict[int, list[Surprise]]:
     """What the model holds likeliest at some places of every poem's body, given what Scorer.poems gives."""
     device, tokens = model.output.weight.device, split.layout.vocab.tokens
-    found: dict[int, list[Surprise]] = {}
-    for group in split.groups(ROWS * SEQ_LEN, sys.maxsize):
-        [batch] = split.windows(group, group.length)
-        features, _ = model.features(torch.from_numpy(batch.inputs).to(device))
-        starts = (batch.labels != PAD).argmax(1).tolist()
-        own = [(row, start, place) for row, start in enumerate(starts) for place in places[int(group.poems[row])]]
-        logits = model.logits(features[[row for row, _, _ in own], [start + place for _, start, place in own]])
-        chances, best = (part.tolist() for part in logits.float().softmax(-1).max(-1))
-        for (row, _, place), id, chance in zip(own, best, chances, strict=True):
-            found.setdefault(int(group.poems[row]), []).append(Surprise(place, tokens[id], chance))
-        progress(len(found), len(split))
-    return found
+    found: dict[tuple[int, int], Surprise] = {}
+    done = 0
+    for group in split.groups(ROWS * SEQ_LEN, SEQ_LEN):
+        batches = list(split.windows(group, SEQ_LEN))
+        starts = (np.concatenate([batch.labels for batch in batches], axis=1) != PAD).argmax(1).tolist()
+        numbers = group.poems.tolist()
+        own = [(row, starts[row] + place, place) for row, number in enumerate(numbers) for place in places[number]]
+        state: State | None = None
+        for window, batch in enumerate(batches):
+            inputs, _, state = to_device(batch, state, device)
+            features, state = model.features(inputs, state)
+            here = [(row, at % SEQ_LEN, place) for row, at, place in own if at // SEQ_LEN == window]
+            if not here:
+                continue
+            logits = model.logits(features[[row for row, _, _ in here], [at for _, at, _ in here]])
+            chances, best = (part.tolist() for part in logits.float().softmax(-1).max(-1))
+            for (row, _, place), id, chance in zip(here, best, chances, strict=True):
+                found[numbers[row], place] = Surprise(place, tokens[id], chance)
+        done += len(numbers)
+        progress(done, len(split))
+    return {number: [found[number, place] for place in own] for number, own in places.items()}

@@ -503,7 +503,7 @@ def test_evaluate_judges_the_poems_of_a_file(run: Run, place: Path) -> None:
     assert found["characters"]["all"]["tiny"] == {
         "value": 15 * (20 + 28 + 40 + 56), "low": None, "high": None, "poems": 60
     }  # fmt: skip
-    assert found["form"]["七律"]["corpora/starter.jsonl"]["poems"] == 15
+    assert found["form"]["七律"]["file corpora/starter.jsonl"]["poems"] == 15
     assert "tiny" not in found["form"]["七律"], "a checkpoint writes nothing unless it is asked to"
     # Beside human poems of a file of their own, which the n-gram model has not seen either.
     asked = ("--human", "corpora/starter.jsonl", "--no-critic", "--json")
@@ -511,9 +511,47 @@ def test_evaluate_judges_the_poems_of_a_file(run: Run, place: Path) -> None:
     assert found["form"]["七律"]["human"]["poems"] == 6 == found["form"]["七律"]["tiny"]["poems"]
 
 
-def test_evaluate_without_chinese_has_no_ppl_char(run: Run, place: Path) -> None:
+def test_evaluate_says_that_nothing_is_held_out(run: Run, place: Path) -> None:
     run("preprocess", "--out", "data", "--jobs", 1, "--valid-share", 0)
-    assert "its validation split is empty" in run("evaluate", "--data", "data").error
+    assert "data: its validation split is empty" in run("evaluate", "--data", "data").error
+
+
+@pytest.mark.usefixtures("unpictured")
+def test_plain_text_has_perplexity_and_bits(run: Run, place: Path) -> None:
+    """A checkpoint of English: no ppl_char, no forms, and all that is left out is told."""
+    Path("text").mkdir()
+    for number in range(40):
+        lines = "".join(f"line {number + line} of a text that says little, and says it again\n" for line in range(9))
+        Path(f"text/{number}.txt").write_text(lines)
+    assert run("preprocess", "text", "--out", "data", "--jobs", 1, "--valid-share", 0.2).code == 0
+    assert run(*TRAIN, "--data", "data", "--epochs", 1, "--sampling", "random", "--out", "english").code == 0
+    result = run("evaluate", "--checkpoint", "english", "--data", "data", "--json")
+    assert result.code == 0 and "no poem is of the form 七绝" in result.err
+    found = json.loads(result.out)
+    assert found["ppl_char"]["all"]["english"]["value"] is None
+    assert found["bpc"]["all"]["english"]["value"] > found["bpc"]["all"]["5-gram"]["value"] > 0
+    ablate = ("inspect", "ablate", "--data", "data", "--seq-len", 16, "--hidden", "4,8", "--minutes", 0.005)
+    result = run(*ablate, "--batch-tokens", 64)
+    assert result.code == 0 and "diverged" not in result.out and result.out.count("best") == 1
+
+
+def test_evaluate_holds_all_poems_of_a_file_against_one_form(run: Run, place: Path) -> None:
+    """Else those whose lines are wrong would count for no form at all, and every form would be perfect."""
+    poems = [
+        {"content": "春夏秋冬风，花雪月山水。云雨江河湖，海天地日夜。"},
+        {"content": "春夏秋冬风，花雪月山。云雨江河湖，海天地日夜。"},
+    ]
+    Path("theirs.jsonl").write_text("".join(json.dumps(poem) + "\n" for poem in poems))
+    found = json.loads(run("evaluate", "--poems", "theirs.jsonl", "--forms", "五绝", "--json").out)
+    assert found["form"]["五绝"]["file theirs.jsonl"]["value"] == 0.5
+    result = run("evaluate", "--poems", "theirs.jsonl", "--json")
+    assert "file theirs.jsonl: 1 of 2 poems have the lines of none of 五绝, 七绝, 五律, 七律" in result.err
+
+
+def test_evaluate_has_columns_of_their_own(run: Run, place: Path) -> None:
+    shutil.copytree("checkpoints/tiny", "other/human")
+    result = run(*EVALUATE, "--checkpoint", "other/human", "--data", "corpora/prepared", "--forms", "七绝", "--json")
+    assert set(json.loads(result.out)["form"]["七绝"]) == {"human", "human/"}
 
 
 # Processes -------------------------------------------------------------------------------------------------------

@@ -121,7 +121,9 @@ def place(tmp_path: Path, prepared: Path, tiny: Path, monkeypatch: pytest.Monkey
     for name, language in (("titles.txt", "text"), ("requests.jsonl", "jsonl")):
         (block,) = (body for body in blocks(ROOT / "docs" / "sampling.md", language) if "静夜思" in body)
         (tmp_path / name).write_text(block, encoding="utf-8")
-    (tmp_path / "poems.txt").write_text("春夜\n\n春夏秋冬风，花雪月山水。\n云雨江河湖，海天地日夜。\n", encoding="utf-8")
+    (tmp_path / "poems.txt").write_text(
+        "春夜\n\n春夏秋冬风，花雪月山水。\n云雨江河湖，海天地日夜。\n", encoding="utf-8"
+    )
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

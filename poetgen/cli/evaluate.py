@@ -89,7 +89,11 @@ def evaluate(
     judged = _read(poems, script) if poems else []
     beside = _read(human, script) if human else poems_of(dataset.valid) if dataset else []
     if not (judged or beside):
-        raise DatasetError(f"{data}: its validation split is empty; preprocess with a greater --valid-share")
+        raise DatasetError(
+            f"{data or PREPARED}: its validation split is empty; preprocess with a greater --valid-share"
+        )
+    if dataset and script_of(dataset.vocab) != script:
+        note(f"{data or PREPARED} is in another script than {next(iter(poets))}: novelty and the n-gram tell nothing")
     for name in _strangers(dataset, checkpoints) if dataset else ():
         note(f"{data} is not what {name} was trained on: poems held out there may not be new to it")
     if critic and beside and find_spec("sklearn") is None:
@@ -100,7 +104,7 @@ def evaluate(
             config,
             beside,
             judged,
-            str(poems),
+            f"file {poems}",
             dataset,
             progress.update,
         )
@@ -139,12 +143,15 @@ def _strangers(dataset: Dataset, checkpoints: Mapping[str, Checkpoint]) -> list[
 
 
 def _named(poets: Sequence[Poet]) -> dict[str, Poet]:
-    """Checkpoints by the names of their columns: those of their folders, with the parent's where they are alike."""
+    """Checkpoints by the names of their columns: those of their folders, or the whole paths where two are alike."""
+    from poetgen.report import HUMAN, NGRAM
+
     names = [poet.checkpoint.path.resolve().name for poet in poets]
     if len(set(names)) < len(names):
         names = [str(poet.checkpoint.path) for poet in poets]
     if len(set(names)) < len(names):
         raise UsageError("--checkpoint: give each folder once")
+    names = [f"{name}/" if name in (HUMAN, NGRAM) else name for name in names]
     return dict(zip(names, poets, strict=True))
 
 

@@ -110,11 +110,11 @@ def chart(
     shown = embedding.commonest(num, "".join(GROUPS.values()))
     caption = f"checkpoint {found.id}, {len(shown.chars):,} characters"  # no Chinese, which needs another font
     note(f"placing {len(shown.chars):,} characters, which takes some seconds")
-    paths = draw(place(shown, seed), out / "map", caption)
     rows = [
         (group.name, group.members, f"{group.share:>20.0%}", f"{group.chance:>9.2%}") for group in groups(embedding)
     ]
     print(display.table([("group", "members", "nearest in the group", "by chance"), *rows]), end="", flush=True)
+    paths = draw(place(shown, seed), out / "map", caption)
     note(f"drawn in {' and '.join(map(str, paths))}")
 
 
@@ -161,13 +161,13 @@ def gates(
 
         written = write(poet.checkpoint, own, seed=seed, progress=told("writing"))
         found = followers(poet.checkpoint, written, seed, told("reading"))
-    paths = draw(picture(own, traced, found, layer, units), out / "gates")
     if as_json:
         for one in found:
             print(json.dumps(asdict(one), ensure_ascii=False))
         sys.stdout.flush()
     else:
         print(display.table(_gates_rows(found)), end="", flush=True)
+    paths = draw(picture(own, traced, found, layer, units), out / "gates")
     note(f"found in {POEMS // 2} poems, measured in as many others; drawn in {' and '.join(map(str, paths))}")
 
 
@@ -184,7 +184,11 @@ def _one_poem(given: str, title: str, vocab: Vocab) -> Poem:
         poems, _ = read_poems(Path(given), script_of(vocab), passages=not vocab.chinese)
     else:
         cleaner = Cleaner(script_of(vocab), min_chars=1, max_chars=10**9)
-        cleaned = (poem for _, poem in cleaner.clean_all(poems_of_text(given)) if any(map(is_han, poem.body)))
+        cleaned = (
+            poem
+            for _, poem in cleaner.clean_all(poems_of_text(given))
+            if not vocab.chinese or any(map(is_han, poem.body))
+        )
         poems = [replace(poem, form=form_of(poem.body, poem.tune)) for poem in cleaned]
     if len(poems) != 1:
         raise UsageError(
@@ -435,10 +439,12 @@ def ablate(
     runs: list[ablation.Run] = []
     stopped = False
     log = out / "ablate.jsonl"
+    dataset = Dataset.load(data)
+    figure = "ppl_char" if dataset.vocab.chinese else "ppl_all"
     with display.Progress() as progress:
         try:
             for run in ablation.ablate(
-                Dataset.load(data), grid, log, lambda done, what: progress.update("training", done, total, what)
+                dataset, grid, log, lambda done, what: progress.update("training", done, total, what)
             ):
                 runs.append(run)
                 if as_json:
@@ -447,28 +453,28 @@ def ablate(
             stopped = True
     if runs:
         if not as_json:
-            print(display.table(_ablation_rows(runs)), end="", flush=True)
+            print(display.table(_ablation_rows(runs, figure)), end="", flush=True)
         each = f"{minutes:g} minute{'s' * (minutes != 1)} each, {batch_tokens:,} tokens a batch, {sampling}"
-        paths = draw(runs, f"validation ppl_char\n{each}", out / "ablate")
+        paths = draw(runs, f"validation {figure}\n{each}", out / "ablate", figure)
         note(f"{len(runs)} of {total} runs in {log}; drawn in {' and '.join(map(str, paths))}")
     if stopped:
         note("stopped; the same command goes on")
         raise typer.Exit(130)
 
 
-def _ablation_rows(runs: Sequence[Run]) -> Iterator[Sequence[str]]:
+def _ablation_rows(runs: Sequence[Run], figure: str) -> Iterator[Sequence[str]]:
     heads = ("window", "hidden", "ppl_char", "ppl_all", "steps", "tokens", "tokens/s", "")
     yield [f"{head:>8}" for head in heads]
-    best = min(run.ppl_char for run in runs)
+    best = min(getattr(run, figure) for run in runs)
     for run in sorted(runs, key=lambda run: (run.seq_len, run.hidden)):
-        diverged = math.isinf(run.ppl_char)
+        diverged = math.isinf(run.ppl_all)
         cells = (
             str(run.seq_len),
             str(run.hidden),
-            "diverged" if diverged else f"{run.ppl_char:,.1f}",
+            "diverged" if diverged else f"{run.ppl_char:,.1f}" if math.isfinite(run.ppl_char) else "-",
             "" if diverged else f"{run.ppl_all:,.1f}",
             f"{run.steps:,}",
             f"{run.tokens:,}",
             f"{run.tokens_per_second:,.0f}",
         )
-        yield [f"{cell:>8}" for cell in cells] + ["best" * (run.ppl_char == best)]
+        yield [f"{cell:>8}" for cell in cells] + ["best" * (not diverged and getattr(run, figure) == best)]

@@ -31,6 +31,7 @@ from poetgen.corpus.poem import PUNCTUATION
 from poetgen.errors import UsageError
 from poetgen.model import PoetModel
 from poetgen.prosody import LEVEL, tones
+from poetgen.prosody.tunes import listed
 from poetgen.request import Request
 from poetgen.sample import Job, Sampler
 from poetgen.sequence import Header, Layout
@@ -162,7 +163,7 @@ def write(
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Poem]:
     """Poems of the form of `poem` that the checkpoint writes itself, about TITLES in turn."""
-    form = poem.tune if poem.tune in checkpoint.forms else poem.form or "free"
+    form = poem.tune if listed(poem.tune) in checkpoint.forms else poem.form or "free"
     sampler = Sampler(checkpoint.model, checkpoint.vocab, checkpoint.forms, checkpoint.lines)
     config = SampleConfig(length=len(poem.body), seed=seed, candidates=1)
     jobs = (Job(Request(title, form), config) for title in islice(cycle(TITLES), count))
@@ -175,7 +176,7 @@ def write(
 
 def features(checkpoint: Checkpoint, poem: Poem) -> Array:
     """What FEATURES say of each character of a body, (T, F); nan where they say nothing: a mark has no tone."""
-    lines = explained(poem, tunes=checkpoint.forms.get).lines
+    lines = explained(poem, tunes=lambda name: checkpoint.forms.get(listed(name))).lines
     places = ((line, place) for line in range(len(lines)) for place in range(len(lines[line].text)))
     found = np.full((len(poem.body), len(FEATURES)), np.nan)
     line = 0

@@ -34,11 +34,11 @@ from torch.nn import functional as F
 from poetgen.config import ModelConfig, TrainConfig
 from poetgen.dataset import Split
 from poetgen.errors import DatasetError
-from poetgen.figures import Estimate, interval, resamples, unknown_nats
+from poetgen.figures import Estimate, counted, interval, resamples, unknown_nats
 from poetgen.model import PoetModel, State
 from poetgen.prosody.forms import SHAPES
 from poetgen.sequence import Header, Layout, control
-from poetgen.vocab import UNK, Vocab, is_han
+from poetgen.vocab import UNK, Vocab
 
 #: Poems measured at once; it changes speed and memory, not the figures.
 _ROWS = 50
@@ -80,7 +80,7 @@ def trials(split: Split, form: str, limit: int, seed: int = 1) -> Trials:
     vocab = split.layout.vocab
     lines, width = SHAPES[form]
     shape = ([True] * width + [False]) * lines
-    han = np.array([id == UNK or (len(token) == 1 and is_han(token)) for id, token in enumerate(vocab.tokens)])
+    han = counted(vocab)
     found = np.flatnonzero(split.poems["form"] == vocab.id(control(form)))
     drawn = (split.fields(index)["body"].astype(np.int64) for index in np.random.default_rng(seed).permutation(found))
     rings: defaultdict[bytes, list[int]] = defaultdict(list)
@@ -206,7 +206,7 @@ def digits(
     rate: float = 0.005,
     forget_bias: float = 1.0,
     seeds: Sequence[int] = (1,),
-    progress: Callable[[int, int, str], None] = lambda done, total, what: None,
+    progress: Callable[[float, float, str], None] = lambda done, total, what: None,
 ) -> Iterator[Outcome]:
     """Train each cell to give, at the end of each length, the sum of the first two digits.
 
@@ -220,12 +220,24 @@ def digits(
     runs = list(product(seeds, lengths, cells))  # all of a seed before the next, so that the time left can be told
     total, done = sum(length for _, length, _ in runs), 0
     for seed, length, cell in runs:
-        progress(done, total, f"{cell}, length {length}")
-        yield _add_up(cell, length, hidden, steps, rate, forget_bias, seed)
+
+        def told(share: float, before: int = done, cell: str = cell, length: int = length) -> None:
+            progress(before + share * length, total, f"{cell}, length {length}")
+
+        yield _add_up(cell, length, hidden, steps, rate, forget_bias, seed, told)
         done += length
 
 
-def _add_up(cell: str, length: int, hidden: int, steps: int, rate: float, forget_bias: float, seed: int) -> Outcome:
+def _add_up(
+    cell: str,
+    length: int,
+    hidden: int,
+    steps: int,
+    rate: float,
+    forget_bias: float,
+    seed: int,
+    told: Callable[[float], None],
+) -> Outcome:
     config = ModelConfig(_SUMS, cell, layers=1, hidden=hidden, embed=0, dropout=0, tie=False, norm=False)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -242,6 +254,7 @@ def _add_up(cell: str, length: int, hidden: int, steps: int, rate: float, forget
         accuracy = float((logits.argmax(1) == sums).double().mean())
         if accuracy == 1 or step == steps:
             break
+        told(step / steps)
         optimizer.zero_grad()
         optimizer.param_groups[0]["lr"] = rate * (1 - step / steps)
         torch.autograd.backward(F.cross_entropy(logits, sums))

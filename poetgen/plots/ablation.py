@@ -14,34 +14,35 @@ if TYPE_CHECKING:
     from poetgen.inspect.ablation import Run
 
 
-def draw(runs: Sequence[Run], caption: str, stem: Path) -> list[Path]:
+def draw(runs: Sequence[Run], caption: str, stem: Path, figure: str = "ppl_char") -> list[Path]:
     """Draw runs as a map of windows by widths, the better the darker, the best with a frame; gaps are left white.
 
-    In each field stand ppl_char, ppl_all and the steps that its minutes were enough for. Returns the PNG and the SVG;
-    raises SaveError.
+    In each field stand `figure`, which is ppl_char or ppl_all, and the steps that its minutes were enough for; ppl_all,
+    too, beside ppl_char. Returns the PNG and the SVG; raises SaveError.
     """
     from matplotlib.colors import LogNorm
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
     windows, widths = (sorted({getattr(run, name) for run in runs}) for name in ("seq_len", "hidden"))
-    finite = [run for run in runs if math.isfinite(run.ppl_char)]
-    best = min(finite, key=lambda run: run.ppl_char, default=None)
-    low, high = (found([run.ppl_char for run in finite], default=1.0) for found in (min, max))
+    shown = {run: getattr(run, figure) for run in runs if math.isfinite(run.ppl_all)}
+    best = min(shown, key=lambda run: shown[run], default=None)
+    low, high = (found(shown.values(), default=1.0) for found in (min, max))
     field = [[math.nan] * len(windows) for _ in widths]
-    for run in finite:
-        field[widths.index(run.hidden)][windows.index(run.seq_len)] = run.ppl_char
+    for run, value in shown.items():
+        field[widths.index(run.hidden)][windows.index(run.seq_len)] = value
     with style(**{"axes.grid": False, "axes.spines.left": False, "axes.spines.bottom": False}):
-        figure = Figure(figsize=(max(5.0, 1.4 + 1.5 * len(windows)), 1.7 + 0.9 * len(widths)), layout="constrained")
-        axes = figure.subplots()
+        picture = Figure(figsize=(max(5.0, 1.4 + 1.5 * len(windows)), 1.7 + 0.9 * len(widths)), layout="constrained")
+        axes = picture.subplots()
         axes.imshow(field, cmap="Blues_r", norm=LogNorm(low / 1.02, high * 1.1), aspect="auto", origin="lower")
         for run in runs:
             x, y = windows.index(run.seq_len), widths.index(run.hidden)
-            dark = run in finite and run.ppl_char**2 < low * high
+            dark = run in shown and shown[run] ** 2 < low * high
             colour = "white" if dark else "black"
-            head = brief(run.ppl_char) if run in finite else "diverged"
+            head = brief(shown[run]) if run in shown else "diverged"
             axes.text(x, y + 0.1, head, ha="center", va="center", color=colour, fontsize=13)
-            rest = f"all {brief(run.ppl_all)}, {run.steps:,} steps" if run in finite else f"{run.steps:,} steps"
+            both = run in shown and figure == "ppl_char"
+            rest = f"all {brief(run.ppl_all)}, {run.steps:,} steps" if both else f"{run.steps:,} steps"
             axes.text(x, y - 0.24, rest, ha="center", va="center", color=colour, fontsize=7.5)
         if best is not None:
             corner = windows.index(best.seq_len) - 0.47, widths.index(best.hidden) - 0.47
@@ -52,4 +53,4 @@ def draw(runs: Sequence[Run], caption: str, stem: Path) -> list[Path]:
         axes.set_xlabel("window (--seq-len), time steps")
         axes.set_ylabel("hidden size (--hidden)")
         axes.set_title(caption, loc="left", fontsize=10)
-        return save(figure, stem)
+        return save(picture, stem)
