@@ -186,12 +186,15 @@ class SampleConfig:
 class EvaluateConfig:
     """What to measure of the poems that checkpoints write, `num` in each of the regulated `forms`, for held-out titles.
 
-    `candidates` drafts are made of each. `critic` trains judges to tell them from human poems. `seed` draws the
-    titles, the poems, the folds of the judges, and the resamples of the intervals.
+    Each is written as SampleConfig has it, with `top_k`, `temperature` and `candidates`. `critic` trains judges to tell
+    them from human poems. `seed` draws the titles, the poems, the folds of the judges, and the resamples of the
+    intervals.
     """
 
     num: int = 1000
     forms: tuple[str, ...] = ("五绝", "七绝", "五律", "七律")
+    top_k: int = SampleConfig.top_k
+    temperature: float = SampleConfig.temperature
     candidates: int = CANDIDATES
     critic: bool = True
     seed: int = 1
@@ -199,5 +202,8 @@ class EvaluateConfig:
     def __post_init__(self) -> None:
         _at_least("--num", self.num, 0)
         _require(len(self.forms) > 0, "--forms: give at least one form")
-        _at_least("--candidates", self.candidates, 1)
-        _at_least("--seed", self.seed, 0)
+        self.sampling()
+
+    def sampling(self) -> SampleConfig:
+        """How poems are written."""
+        return SampleConfig(top_k=self.top_k, temperature=self.temperature, seed=self.seed, candidates=self.candidates)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from poetgen import figures
 from poetgen.checkpoint import Checkpoint
-from poetgen.config import EvaluateConfig, SampleConfig
+from poetgen.config import EvaluateConfig
 from poetgen.copies import known_lines, longest_runs
 from poetgen.corpus import Poem, clauses
 from poetgen.corpus.likeness import LEAST_SHARED
@@ -189,7 +189,7 @@ class Report:
 
     def _written(self, name: str, checkpoint: Checkpoint, form: str, titles: Sequence[str]) -> Iterator[Poem]:
         sampler = Sampler(checkpoint.model, checkpoint.vocab, checkpoint.forms, checkpoint.lines)
-        config = SampleConfig(seed=self.config.seed, candidates=self.config.candidates)
+        config = self.config.sampling()
         if note := sampler.check(Request(form=form), config):
             self.notes.append(f"{name}: {note}")
         jobs = (Job(Request(fit(title, checkpoint.vocab)[0], form), config) for title in titles)

@@ -171,6 +171,7 @@ def test_wrong_usage_exits_with_2(run: Run) -> None:
         (f"sample {'春' * 10_000}", "a title of 10000 characters: give at most 100"),
         ("evaluate --forms 七绝,水调歌头", "--forms 水调歌头: choose of 五绝, 七绝, 五律, 七律"),
         ("evaluate --forms ,", "--forms: give at least one form"),
+        ("evaluate --temperature -1", "--temperature -1: give a number of at least 0"),
         ("evaluate --num -1", "--num -1: give a number of at least 0"),
         ("evaluate --checkpoint checkpoints/tiny --checkpoint checkpoints/tiny", "--checkpoint: give each folder once"),
         ("train --lr-steps 0.1,high", "--lr-steps 0.1,high: give numbers"),

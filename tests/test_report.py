@@ -77,6 +77,17 @@ def test_poems_are_written_for_the_titles_of_people(whole: tuple[Report, list[Ro
     assert value(rows, "form", "七绝", "tiny") == value(rows, "form", "七绝", HUMAN) == 1
 
 
+def test_poems_are_written_as_asked(whole: tuple[Report, list[Row]]) -> None:
+    """The likeliest characters every time make one poem of one title, and no more."""
+    found, _ = whole
+    title = [Poem("春夏秋冬风，花雪月山水。云雨江河湖，海天地日夜。", title="春", form="五绝")]
+    bold, safe = (
+        replace(found, human=title, config=replace(CONFIG, temperature=temperature)) for temperature in (1.0, 0.0)
+    )
+    assert len({poem.body for poem in dict(safe._columns("五绝"))["tiny"]}) == 1
+    assert len({poem.body for poem in dict(bold._columns("五绝"))["tiny"]}) == 8
+
+
 def test_a_seed_gives_the_same_report(whole: tuple[Report, list[Row]]) -> None:
     found, rows = whole
     again = Report(found.checkpoints, CONFIG, found.human, dataset=found.dataset)

@@ -56,6 +56,8 @@ def evaluate(
     forms: Annotated[str, typer.Option(help="Regulated forms to judge, with commas between.")] = ",".join(
         EvaluateConfig.forms
     ),
+    top_k: Annotated[int, typer.Option(help="As in sample, for what checkpoints write.")] = EvaluateConfig.top_k,
+    temperature: Annotated[float, typer.Option(help="As in sample.")] = EvaluateConfig.temperature,
     candidates: Annotated[
         int, typer.Option(help="Drafts of each poem that a checkpoint writes.")
     ] = EvaluateConfig.candidates,
@@ -71,7 +73,7 @@ def evaluate(
     Checkpoints write poems for held-out titles, and human poems stand beside them. Every figure has its interval.
     """
     written = (0 if poems else EvaluateConfig.num) if num is None else num
-    config = EvaluateConfig(written, _forms(forms), candidates, critic, seed)
+    config = EvaluateConfig(written, _forms(forms), top_k, temperature, candidates, critic, seed)
     from poetgen import display
     from poetgen.evaluate import poems_of
     from poetgen.poet import load, script_of
