@@ -254,7 +254,11 @@ class Report:
         for column, poems in columns.items():
             titled = [poem for poem in poems if poem.title][:_RANKED]
             titles = list(dict.fromkeys(poem.title for poem in titled))
-            if len(titles) >= AMONG:
+            if len(titles) < AMONG:
+                self.notes.append(
+                    f"no relevance of {form} by {column}: {len(titles)} different titles, but not {AMONG}"
+                )
+            else:
                 checkpoint = self.checkpoints.get(column) or next(iter(self.checkpoints.values()))
                 told = self._told(f"ranking titles of {form} by {column}")
                 ranks = reciprocal_ranks(checkpoint, titled, titles, self.config.seed, told)
@@ -280,6 +284,8 @@ class Report:
                 self.notes.append(f"no critic of {form} by {column}: {error}")
                 continue
             self.lines[column, form] = [line.text for line in verdict.lines]
+            if spare := max(map(len, bodies)) - verdict.side:
+                self.notes.append(f"judges of {form} by {column} read as many of each side; {spare:,} were left out")
             yield Row("critic", form, column, _auc(verdict, seed))
             if find_spec("sklearn") is not None:
                 told = self._told(f"an n-gram judge reads {form} by {column}")

@@ -119,6 +119,17 @@ def test_poems_of_another_source_are_judged(loaded: Checkpoint, dataset: Dataset
     assert not [row for row in rows if row.figure.startswith("copied")]
 
 
+def test_what_is_left_out_is_told(loaded: Checkpoint, dataset: Dataset) -> None:
+    human = [poem for poem in poems_of(dataset.train) if poem.form == "七绝"]
+    theirs = [replace(poem, form="杂言", body=f"春{poem.body}") for poem in human] + human[:3]
+    found = Report({"tiny": loaded}, replace(CONFIG, num=0, critic=True), human, theirs, "theirs", dataset)
+    list(found.rows())
+    told = "\n".join(found.notes)
+    assert "no poem is of the form 五绝" in told
+    assert "poems have the lines of none of 五绝, 七绝" in told
+    assert "no relevance of 七绝 by theirs" in told and "no critic of 七绝 by theirs" in told
+
+
 def test_poems_that_share_lines_are_left_out_of_a_second_figure(loaded: Checkpoint, dataset: Dataset) -> None:
     seen = [poem for poem in poems_of(dataset.train) if poem.form == "五绝"][:3]
     unseen = [Poem("花夏春冬秋，月山水风雪。江河湖云雨，日夜海天地。", title="春", form="五绝")]
