@@ -1,9 +1,10 @@
 """Everything that evaluate says, from human poems, a checkpoint and a dataset of known content."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -145,42 +146,29 @@ def test_poems_that_share_lines_are_left_out_of_a_second_figure(loaded: Checkpoi
 # Titles ----------------------------------------------------------------------------------------------------------
 
 
+def reader(monkeypatch: pytest.MonkeyPatch, cost: Callable[[Poem], float]) -> None:
+    """Have a poem cost what `cost` says, whatever the checkpoint."""
+    monkeypatch.setattr(report, "split_of", lambda asked, vocab: asked)
+    monkeypatch.setattr(
+        report, "costs", lambda checkpoint, asked, progress: SimpleNamespace(all_nats=np.array(list(map(cost, asked))))
+    )
+
+
+CHARS = [chr(0x4E00 + number) for number in range(40)]
+
+
 def test_the_rank_of_a_title(loaded: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that likes titles whose character stands in the poem ranks the own title first; a blind one, last."""
-    chars = [chr(0x4E00 + number) for number in range(40)]
-    poems = [Poem(f"{char}春夏秋冬，", title=char, form="五绝") for char in chars]
-
-    def telling(checkpoint: Any, split: list[Poem], progress: Any) -> Any:
-        class Found:
-            all_nats = np.array([1.0 if poem.title in poem.body else 2.0 for poem in split])
-
-        return Found()
-
-    def blind(checkpoint: Any, split: list[Poem], progress: Any) -> Any:
-        class Found:
-            all_nats = np.ones(len(split))
-
-        return Found()
-
-    monkeypatch.setattr(report, "split_of", lambda asked, vocab: asked)
-    monkeypatch.setattr(report, "costs", telling)
-    assert reciprocal_ranks(loaded, poems, chars).tolist() == [1.0] * 40
-    monkeypatch.setattr(report, "costs", blind)
-    assert reciprocal_ranks(loaded, poems, chars).tolist() == [1 / report.AMONG] * 40
+    poems = [Poem(f"{char}春夏秋冬，", title=char, form="五绝") for char in CHARS]
+    reader(monkeypatch, lambda poem: 1.0 if poem.title in poem.body else 2.0)
+    assert reciprocal_ranks(loaded, poems, CHARS).tolist() == [1.0] * 40
+    reader(monkeypatch, lambda poem: 1.0)
+    assert reciprocal_ranks(loaded, poems, CHARS).tolist() == [1 / report.AMONG] * 40
 
 
 def test_chance_ranks_titles_as_the_definition_says(loaded: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    chars = [chr(0x4E00 + number) for number in range(40)]
     draw = np.random.default_rng(3)
-
-    def guessing(checkpoint: Any, split: list[Poem], progress: Any) -> Any:
-        class Found:
-            all_nats = draw.random(len(split))
-
-        return Found()
-
-    monkeypatch.setattr(report, "split_of", lambda asked, vocab: asked)
-    monkeypatch.setattr(report, "costs", guessing)
-    ranks = reciprocal_ranks(loaded, [Poem("春。", title=char) for char in chars] * 50, chars)
+    reader(monkeypatch, lambda poem: draw.random())
+    ranks = reciprocal_ranks(loaded, [Poem("春。", title=char) for char in CHARS] * 50, CHARS)
     assert ranks.mean() == pytest.approx(0.18, abs=0.01)
     assert "0.18 by chance" in figures.DEFINITIONS["relevance"]

@@ -10,20 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
-from poetgen.cli.root import CHECKPOINTS, app, left_out, note
+from poetgen.cli.root import CHECKPOINTS, PoemFile, app, left_out, note
 from poetgen.errors import CheckpointError, UsageError
 
 
 @app.command(epilog="Example: poetgen check corpora/starter.jsonl")
 def check(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE",
-            help="Poems: plain text, or any format that preprocess reads; - is stdin.",
-            show_default=False,
-        ),
-    ],
+    file: PoemFile,
     form: Annotated[
         str,
         typer.Option(help="auto (by the lines), 五绝, 七绝, 五律, 七律, 五排, 七排, 古体, or a tune such as 水调歌头."),

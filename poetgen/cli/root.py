@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 PREPARED = Path("corpora/prepared")
 CHECKPOINTS = Path("checkpoints")
 
-#: Options that many commands have.
+#: What many commands take.
+PoemFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        help="Poems: plain text, or any format that preprocess reads; - is stdin.",
+        show_default=False,
+    ),
+]
 CheckpointFolder = Annotated[
     Path | None,
     typer.Option(

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from poetgen.cli.root import CheckpointFolder, Device, app, left_out
+from poetgen.cli.root import CheckpointFolder, Device, PoemFile, app, left_out
 
 
 @app.command(epilog="Example: poetgen score corpora/starter.jsonl")
 def score(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE",
-            help="Poems: plain text, or any format that preprocess reads; - is stdin.",
-            show_default=False,
-        ),
-    ],
+    file: PoemFile,
     checkpoint: CheckpointFolder = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines, one object a poem.")] = False,
     device: Device = "auto",
