@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from poetgen.corpus import Cleaner, Counts, Document, Poem, Record, Script, clauses, documents, read
+from poetgen.corpus.clean import Tally
 from poetgen.corpus.tunes import TUNES
 from poetgen.errors import SourceError
 from poetgen.prosody.explain import Explanation, explain
@@ -61,16 +62,22 @@ def read_poems(path: Path, script: Script = "keep", passages: bool = False) -> t
     """
     name = "standard input" if path == STDIN else str(path)
     cleaner = Cleaner(script, min_chars=1, max_chars=10**9)
+    passed_over: Counter[str] = Counter()
     poems = []
     found = [_StandardInput(name, path, 0, asked=True)] if path == STDIN else documents([path])
     for document in found:
-        records = read(document) if passages else _verse(read(document), document.name)
+        records = read(document, passed_over=passed_over)
+        if not passages:
+            records = _verse(records, document.name)
         for record, poem in cleaner.clean_all(records):
             if not passages and not _has_tones(poem):
                 cleaner.counts.kept -= 1
                 cleaner.counts.drop("without Chinese verse", record.origin, poem.body)
                 continue
             poems.append(replace(poem, form=form_of(poem.body, poem.tune) if record.verse else ""))
+    # What was no poem at all is told like a poem that is left out.
+    cleaner.counts.read += passed_over.total()
+    cleaner.counts.dropped |= {kind: Tally(poems=count) for kind, count in passed_over.items()}
     if not poems:
         reasons = ", ".join(f"{tally.poems:,} {reason}" for reason, tally in cleaner.counts.dropped.items())
         left_out = f" (left out: {reasons})" if reasons else ""
