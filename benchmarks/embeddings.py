@@ -2,19 +2,22 @@
 
     python benchmarks/embeddings.py --data corpora/prepared --minutes 2.5 --rounds 2
 
-The two take turns, each round with a seed of its own and the other one first. The seconds that the vectors take are of
-the minutes. At each mark the validation split is scored, off the clock, on the same tokens as in training; so is the
+The two take turns, each round with a seed of its own and the other one first; with --together they run at once, each on
+half of the processors, so that whatever else the machine does slows both. The seconds that the vectors take are of the
+minutes. At each mark the validation split is scored, off the clock, on the same tokens as in training; so is the
 last evaluation, and the ladder steps down by the budget alone.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +35,7 @@ def follow(trainer: Trainer, minutes: float) -> Iterator[tuple[float, float]]:
     """Train to the end; yields ppl_char and ppl_all at each of MARKS and at the end."""
 
     trainer.progress.closing = 1e-9  # no time is kept for the evaluation that ends the run
-    marks = [share * 60 * minutes for share in MARKS]
+    marks = [mark * 60 * minutes for mark in MARKS]
     for record in trainer.run():
         if record["kind"] == "eval":
             yield record["ppl_char"], record["ppl_all"]
@@ -45,11 +48,11 @@ def follow(trainer: Trainer, minutes: float) -> Iterator[tuple[float, float]]:
             yield tally.ppl_char, tally.ppl_all
 
 
-def measure(dataset: Dataset, minutes: float, seed: int, vectors: bool, device: str) -> dict[str, Any]:
+def measure(data: Path, minutes: float, seed: int, vectors: bool, device: str) -> dict[str, Any]:
     """One run, and the row of the table that it makes."""
     config = TrainConfig(max_minutes=minutes, eval_every=10**9, seed=seed, init_embeddings=vectors, device=device)
     with tempfile.TemporaryDirectory() as out:
-        trainer = Trainer(dataset, config, Path(out))
+        trainer = Trainer(Dataset.load(data), config, Path(out))
         points = []
         for ppl_char, ppl_all in follow(trainer, minutes):
             points.append(f"{ppl_char:,.0f} / {ppl_all:,.1f}")
@@ -58,9 +61,29 @@ def measure(dataset: Dataset, minutes: float, seed: int, vectors: bool, device: 
         "seed": seed,
         "starts from": "skip-gram vectors" if vectors else "random numbers",
         "vectors, s": f"{trainer.progress.vectors:.1f}",
-        **{f"{share * minutes:.2f} min": point for share, point in zip((*MARKS, 1), points, strict=True)},
+        **{f"{mark * minutes:.2f} min": point for mark, point in zip((*MARKS, 1), points, strict=True)},
         "tokens": f"{trainer.progress.tokens:,}",
     }
+
+
+def share(half: int) -> None:
+    """Keep this process to one half, 0 or 1, of the processors (on Linux)."""
+    import torch
+
+    processors = sorted(os.sched_getaffinity(0))
+    own = processors[half::2]
+    os.sched_setaffinity(0, own)
+    torch.set_num_threads(len(own))
+
+
+def together(data: Path, minutes: float, seed: int, device: str) -> list[dict[str, Any]]:
+    """Both runs of a round at once."""
+    runs = []
+    context = multiprocessing.get_context("spawn")
+    pools = [ProcessPoolExecutor(1, context, initializer=share, initargs=(half,)) for half in range(2)]
+    for pool, vectors in zip(pools, (False, True), strict=True):
+        runs.append(pool.submit(measure, data, minutes, seed, vectors, device))
+    return [run.result() for run in runs]
 
 
 def main() -> None:
@@ -70,13 +93,16 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=2.5)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--together", action="store_true")
     options = parser.parse_args()
-    dataset = Dataset.load(options.data)
-    rows = [
-        measure(dataset, options.minutes, turn + 1, vectors, options.device)
-        for turn in range(options.rounds)
-        for vectors in ((False, True) if turn % 2 == 0 else (True, False))
-    ]
+    rows = []
+    for turn in range(options.rounds):
+        run = options.data, options.minutes, turn + 1
+        if options.together:
+            rows += together(*run, options.device)
+        else:
+            order = (False, True) if turn % 2 == 0 else (True, False)
+            rows += [measure(*run, vectors, options.device) for vectors in order]
     print("| " + " | ".join(rows[0]) + " |")
     print("| " + " | ".join("---" for _ in rows[0]) + " |")
     for row in sorted(rows, key=lambda row: (row["seed"], row["starts from"])):

@@ -155,35 +155,34 @@ _DECIMALS: Final = {
 
 
 def report(
-    rows: Sequence[Row], sources: Mapping[str, str], machine_like: Mapping[tuple[str, str], Sequence[str]]
-) -> str:
-    """An evaluation: what its columns are, a table for each scope, and what its figures mean.
+    tables: Iterable[Sequence[Row]], sources: Mapping[str, str], machine_like: Mapping[tuple[str, str], Sequence[str]]
+) -> Iterator[str]:
+    """An evaluation, as it goes on: what its columns are, a table for each scope, and what its figures mean.
 
-    `machine_like` has, by column and form, the lines that a critic found the most so.
+    `tables` are the rows of each scope. `machine_like` has, by column and form, the lines that a critic found the most
+    so, once all are known.
     """
-    parts = [table(sources.items())]
-    for scope in dict.fromkeys(row.scope for row in rows):
-        cells = {(row.figure, row.column): row.estimate for row in rows if row.scope == scope}
+    yield table(sources.items())
+    measured: set[str] = set()
+    for rows in tables:
+        cells = {(row.figure, row.column): row.estimate for row in rows}
         names = [name for name in sources if any(column == name for _, column in cells)]
         shown = [figure for figure in DEFINITIONS if any(found == figure for found, _ in cells)]
         # Judges and jackknives count poems in their own way; what comes first counts them as they are.
         counts = [next(cells[figure, name].poems for figure in shown if (figure, name) in cells) for name in names]
-        heads = [(scope, *names), ("poems", *(f"{count:,}" for count in counts))]
+        heads = [(rows[0].scope, *names), ("poems", *(f"{count:,}" for count in counts))]
         body = [(figure, *(_cell(figure, cells.get((figure, name))) for name in names)) for figure in shown]
-        parts.append(table([*heads, *body]))
-    parts += [
-        f"most machine-like in {form} by {column}: {' '.join(lines)}\n"
-        for (column, form), lines in machine_like.items()
-    ]
-    measured = {row.figure for row in rows}
+        measured.update(shown)
+        yield "\n" + table([*heads, *body])
+    for (column, form), lines in machine_like.items():
+        yield f"\nmost machine-like in {form} by {column}: {' '.join(lines)}\n"
     meanings = [
         (name if not number else "", line)
         for name, meaning in DEFINITIONS.items()
         if name in measured
         for number, line in enumerate(wrap(meaning, 80))
     ]
-    parts.append(table([*meanings, ("( – )", "the interval that holds 95 %")]))
-    return "\n".join(parts)
+    yield "\n" + table([*meanings, ("( – )", "the interval that holds 95 %")])
 
 
 def _cell(figure: str, estimate: Estimate | None) -> str:

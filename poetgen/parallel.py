@@ -100,6 +100,7 @@ class _Joined(World):
         except (RuntimeError, ValueError) as error:
             raise RankError(f"the processes of the run do not find each other ({error}); use torchrun") from error
         self._dist = dist
+        self.gather(None)  # a rank that ends now, by an error, would leave others looking for it
 
     def device(self, name: str) -> str:
         import torch
@@ -144,6 +145,5 @@ def _unbroken() -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise RankError(
-            "a process of the run has ended or does not answer; the last checkpoint in --out is whole: "
-            "go on from it with --resume"
+            "a process of the run has ended or does not answer; what it has saved is whole: go on from it with --resume"
         ) from error

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib.util import find_spec
-from itertools import cycle, islice
+from itertools import chain, cycle, islice
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -31,6 +31,7 @@ from poetgen.dataset import Dataset
 from poetgen.errors import SourceError
 from poetgen.evaluate import Costs, costs, split_of
 from poetgen.figures import Estimate
+from poetgen.lines import LineIndex
 from poetgen.ngram import NGram
 from poetgen.request import Request
 from poetgen.sample import LONGEST_TITLE, Job, Sampler, fit
@@ -59,7 +60,7 @@ class Row(NamedTuple):
 
 @dataclass
 class Report:
-    """An evaluation under way; `rows` yields its figures as they are found.
+    """An evaluation under way; `tables` yields its figures as they are found.
 
     `checkpoints` have the names of their columns; `human` poems are held out, and give the titles to write for;
     `poems` are another source's, which has the column `source`. The training split of `dataset` is what the n-gram
@@ -77,27 +78,18 @@ class Report:
     lines: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
+    def tables(self) -> Iterator[list[Row]]:
+        """Every figure that can be had of what is given, scope by scope: of all poems first, then form by form."""
+        self._note_what_is_left_out()
+        if scored := self.poems or self.human:
+            yield from self._perplexities(scored)
+        for form in self.config.forms:
+            if rows := list(self._of_form(form)):
+                yield rows
+
     def rows(self) -> Iterator[Row]:
-        """Every figure that can be had of what is given, all poems first, then form by form."""
-        scored = self.poems or self.human
-        costs = dict(self._costs(scored)) if scored else {}
-        forms = {form: dict(self._columns(form)) for form in self.config.forms}
-        written = [poem for columns in forms.values() for poems in columns.values() for poem in poems]
-        self._note_what_is_left_out(forms)
-        known, runs = self._copied(list(dict.fromkeys(poem.body for poem in [*scored, *written])))
-        own = known or frozenset()
-        # Shorter lines are anybody's, and stand on both sides of a dataset's split.
-        unshared = [not any(line in own for line in clauses(poem.body) if len(line) >= LEAST_SHARED) for poem in scored]
-        yield from self._perplexities(costs, np.array(unshared, dtype=np.bool_))
-        for form, columns in forms.items():
-            for name, poems in columns.items():
-                bodies = [poem.body for poem in poems]
-                yield from self._text(form, name, bodies)
-                yield from self._novelty(form, name, bodies, known, runs)
-            yield from self._variety(form, columns)
-            yield from self._relevance(form, columns)
-            if self.config.critic:
-                yield from self._judged(form, columns)
+        """The same, one figure after the other."""
+        return chain.from_iterable(self.tables())
 
     def sources(self) -> dict[str, str]:
         """What each column is, by its name."""
@@ -126,16 +118,16 @@ class Report:
             ],
         }
 
-    def _note_what_is_left_out(self, forms: Mapping[str, Mapping[str, Sequence[Poem]]]) -> None:
-        for form in (form for form, columns in forms.items() if not columns):
-            self.notes.append(f"no poem is of the form {form}")
-        other = sum(poem.form not in forms for poem in self.poems)
+    def _note_what_is_left_out(self) -> None:
+        other = sum(poem.form not in self.config.forms for poem in self.poems)
         if other and not self._one_form:
-            names = ", ".join(forms)
+            names = ", ".join(self.config.forms)
             self.notes.append(
                 f"{self.source}: {other:,} of {len(self.poems):,} poems have the lines of none of {names}, "
                 "and only their perplexity counts; give one of --forms to hold all against it"
             )
+        if self.dataset is None and self._indexes:
+            self.notes.append("without --data, lines of the checkpoint's validation split count as known, too")
 
     @property
     def _one_form(self) -> bool:
@@ -147,6 +139,22 @@ class Report:
 
     # Perplexity --------------------------------------------------------------------------------------------------
 
+    def _perplexities(self, poems: Sequence[Poem]) -> Iterator[list[Row]]:
+        """What poems cost, all and those that share no line with the training data."""
+        found = dict(self._costs(poems))
+        known = self._known([poem.body for poem in poems]) or frozenset()
+        # Shorter lines are anybody's, and stand on both sides of a dataset's split.
+        shared = [any(line in known for line in clauses(poem.body) if len(line) >= LEAST_SHARED) for poem in poems]
+        scopes = {ALL: np.ones(len(poems), dtype=np.bool_)}
+        if any(shared) and not all(shared):
+            scopes[UNSHARED] = ~np.array(shared)
+        for scope, chosen in scopes.items():
+            yield [
+                Row(figure, scope, name, estimate)
+                for name, own in found.items()
+                for figure, estimate in own[chosen].figures(self.config.seed).items()
+            ]
+
     def _costs(self, poems: Sequence[Poem]) -> Iterator[tuple[str, Costs]]:
         """What poems cost each checkpoint, and the n-gram model."""
         for name, checkpoint in self.checkpoints.items():
@@ -157,15 +165,24 @@ class Report:
             scored = model.poems(split, self._told(f"scoring by the {NGRAM}"))
             yield NGRAM, Costs.of(scored, len(poems), self.dataset.vocab)
 
-    def _perplexities(self, found: Mapping[str, Costs], unshared: NDArray[np.bool_]) -> Iterator[Row]:
-        for scope, chosen in ((ALL, np.ones_like(unshared)), (UNSHARED, unshared)):
-            if not chosen.any() or (scope == UNSHARED and unshared.all()):
-                continue
-            for name, own in found.items():
-                for figure, estimate in own[chosen].figures(self.config.seed).items():
-                    yield Row(figure, scope, name, estimate)
-
     # Poems -------------------------------------------------------------------------------------------------------
+
+    def _of_form(self, form: str) -> Iterator[Row]:
+        """All that is said of the poems of a form."""
+        columns = dict(self._columns(form))
+        if not columns:
+            self.notes.append(f"no poem is of the form {form}")
+        bodies = {name: [poem.body for poem in poems] for name, poems in columns.items()}
+        every = list(dict.fromkeys(body for own in bodies.values() for body in own))
+        known, runs = self._known(every), self._runs(every)
+        for name, own in bodies.items():
+            for figure, estimate in figures.of_form(own, form, self.config.seed).items():
+                yield Row(figure, form, name, estimate)
+            yield from self._novelty(form, name, own, known, runs)
+        yield from self._variety(form, columns)
+        yield from self._relevance(form, columns)
+        if self.config.critic:
+            yield from self._judged(form, columns)
 
     def _columns(self, form: str) -> Iterator[tuple[str, list[Poem]]]:
         """The poems of a form in each column: human ones, those of a file, those that checkpoints write."""
@@ -199,32 +216,32 @@ class Report:
 
     # Text --------------------------------------------------------------------------------------------------------
 
-    def _text(self, form: str, column: str, bodies: Sequence[str]) -> Iterator[Row]:
-        """What can be counted of poems one by one."""
-        for figure, estimate in figures.of_form(bodies, form, self.config.seed).items():
-            yield Row(figure, form, column, estimate)
+    @property
+    def _indexes(self) -> list[LineIndex]:
+        return [own.lines for own in self.checkpoints.values() if own.lines is not None]
 
-    def _copied(self, bodies: Sequence[str]) -> tuple[frozenset[str] | None, dict[str, int]]:
-        """The lines of poems that stand in the training data, None where nobody knows, and each poem's longest run.
+    def _known(self, bodies: Sequence[str]) -> frozenset[str] | None:
+        """The lines of poems that stand in the training data, None where nobody knows.
 
-        Without the dataset lines are looked up in the indexes of the checkpoints, which have those of its validation
-        split too, know no runs, and take 13 lines of 1,000 for known that are not.
+        Without the dataset they are looked up in the indexes of the checkpoints, which have those of its validation
+        split too, and take 13 lines of 1,000 for known that are not.
         """
         lines = list(dict.fromkeys(line for body in bodies for line in clauses(body)))
         if self.dataset is not None:
-            train, told = self.dataset.train, self._told("looking for lines and runs in the corpus")
-            told(0, 2)
-            known = known_lines(lines, train.bodies())
-            told(1, 2)
-            runs = dict(zip(bodies, longest_runs(bodies, train.bodies()).tolist(), strict=True))
-            told(2, 2)
+            self.progress("looking for lines in the corpus", 0, 1)
+            known = known_lines(lines, self.dataset.train.bodies())
+        elif self._indexes:
+            known = np.logical_or.reduce([index.known(lines) for index in self._indexes])
         else:
-            indexes = [own.lines for own in self.checkpoints.values() if own.lines is not None]
-            if not indexes:
-                return None, {}
-            known, runs = np.logical_or.reduce([index.known(lines) for index in indexes]), {}
-            self.notes.append("without --data, lines of the checkpoint's validation split count as known, too")
-        return frozenset(line for line, found in zip(lines, known, strict=True) if found), runs
+            return None
+        return frozenset(line for line, found in zip(lines, known, strict=True) if found)
+
+    def _runs(self, bodies: Sequence[str]) -> dict[str, int]:
+        """The longest run that each poem has in common with the training data; none where nobody knows."""
+        if self.dataset is None:
+            return {}
+        self.progress("looking for runs in the corpus", 0, 1)
+        return dict(zip(bodies, longest_runs(bodies, self.dataset.train.bodies()).tolist(), strict=True))
 
     def _novelty(
         self, form: str, column: str, bodies: Sequence[str], known: frozenset[str] | None, runs: Mapping[str, int]

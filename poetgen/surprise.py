@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -22,6 +21,7 @@ import torch
 from poetgen.checkpoint import Checkpoint
 from poetgen.corpus import Poem
 from poetgen.dataset import Split
+from poetgen.evaluate import split_of
 from poetgen.model import PoetModel, State
 from poetgen.perplexity import ROWS, SEQ_LEN, Scorer, Tally, to_device
 from poetgen.sequence import END
@@ -29,6 +29,8 @@ from poetgen.vocab import PAD, UNK, is_han
 
 #: Of how many characters of a poem it is told what the model held likelier.
 SURPRISES: Final = 3
+#: Poems that are scored together: many are fast, and nobody waits long for the first.
+_AT_ONCE: Final = 1024
 
 
 @dataclass(frozen=True)
@@ -98,22 +100,36 @@ class Scored:
 def surprises(
     checkpoint: Checkpoint,
     poems: Sequence[Poem],
-    split: Split,
-    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
-) -> list[Scored]:
-    """What the characters of some poems cost, in the order of the poems.
+    progress: Callable[[float, int], None] = lambda done, total: None,
+) -> Iterator[Scored]:
+    """What the characters of some poems cost, each given its title, tune and form; in the order of the poems.
 
-    `split` holds the same poems in the ids of the checkpoint (evaluate.split_of). `progress` is told what is being
-    done, to how many poems, and of how many.
+    They are scored some at a time, and yielded as they are. `progress` is told how many are done, and of how many.
     """
+    for start in range(0, len(poems), _AT_ONCE):
+        some = poems[start : start + _AT_ONCE]
+        # Two passes over the same poems, each half of the way.
+        halves = (
+            lambda done, total, before=before: progress(before + done / 2, len(poems))
+            for before in (start, start + len(some) / 2)
+        )
+        yield from _surprises(checkpoint, some, *halves)
+
+
+def _surprises(
+    checkpoint: Checkpoint,
+    poems: Sequence[Poem],
+    scoring: Callable[[int, int], None],
+    expecting: Callable[[int, int], None],
+) -> list[Scored]:
+    split = split_of(poems, checkpoint.vocab)
     characters: dict[int, tuple[Character, ...]] = {}
     places: dict[int, list[int]] = {}
-    scorer = Scorer(checkpoint.vocab)
-    for number, ids, nats in scorer.poems(checkpoint.model, split, partial(progress, "scoring")):
+    for number, ids, nats in Scorer(checkpoint.vocab).poems(checkpoint.model, split, scoring):
         texts = [*poems[number].body, END]
         characters[number] = tuple(map(Character, texts, nats.tolist(), (ids != UNK).tolist()))
         places[number] = heapq.nlargest(SURPRISES, range(len(nats)), key=nats.__getitem__)
-    expected = _expected(checkpoint.model, split, places, partial(progress, "finding what was expected"))
+    expected = _expected(checkpoint.model, split, places, expecting)
     return [Scored(poem, characters[number], tuple(expected[number])) for number, poem in enumerate(poems)]
 
 

@@ -23,8 +23,8 @@ FLOORS = (
     ("dataset", "model", "request", "check"),  # 2
     ("preprocess", "perplexity", "constraint", "ngram", "skipgram"),  # 2
     ("checkpoint", "critic"),  # 3
-    ("train", "sample", "evaluate", "surprise"),  # 4
-    ("report",),  # 4
+    ("train", "sample", "evaluate"),  # 4
+    ("report", "surprise"),  # 4
     ("poet", "display", "board", "inspect"),  # 5
     ("titles", "plots"),  # 5
     ("batch",),  # 6

@@ -2,6 +2,10 @@
 
 import json
 import math
+import os
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -188,6 +192,38 @@ def test_ctrl_c_keeps_what_is_done(
     code, out, err = run(["--data", str(prepared), "--out", str(tmp_path), "--hidden", "8,12"], capsys)
     assert code == 130 and "2 of 8 runs" in err and "goes on" in err
     assert "diverged" in out and (tmp_path / "ablate.png").exists()
+
+
+def test_a_killed_grid_leaves_nothing_of_its_run_behind(prepared: Path, tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    command = [sys.executable, "-m", "poetgen", "inspect", "ablate", "--data", str(prepared), "--out", str(tmp_path)]
+    process = subprocess.Popen(
+        [*command, "--seq-len", "16", "--hidden", "8", "--batch-tokens", "256", "--device", "cpu"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TMPDIR": str(temporary)},
+    )
+    until = time.monotonic() + 120
+    while not list(temporary.glob("poetgen-ablate-*/*")):
+        assert process.poll() is None and time.monotonic() < until, "the run did not begin"
+        time.sleep(0.05)
+    process.terminate()
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130 and "Traceback" not in err and "goes on" in err
+    assert not list(temporary.glob("poetgen-ablate-*"))
+
+
+def test_too_large_a_network_is_told(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*args: Any) -> Any:
+        yield RUNS[0]
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr(ablation, "ablate", full)
+    code, _, err = run(["--data", str(prepared), "--out", str(tmp_path)], capsys)
+    assert code == 1 and err == "poetgen: not enough memory: give smaller --hidden or --batch-tokens\n"
 
 
 @pytest.mark.parametrize(

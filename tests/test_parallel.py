@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,11 +49,13 @@ def start(data: Path, out: Path, config: TrainConfig, *more: str) -> subprocess.
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def start_rank(rank: int, port: int, words: list[str]) -> subprocess.Popen[str]:
+def start_rank(
+    rank: int, port: int, words: list[str], what: Sequence[str] = ("-m", "poetgen")
+) -> subprocess.Popen[str]:
     """One of two processes, without torchrun, which would end it when the other ends."""
     place = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
     environment = os.environ | place | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    command = [sys.executable, "-m", "poetgen", *words]
+    command = [sys.executable, *what, *words]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
@@ -197,6 +200,33 @@ def test_bad_input_is_reported_once(case: str, message: str, prepared: Path, tin
     printed, err = run.communicate(timeout=PATIENCE)
     assert run.returncode == 1 and printed == ""
     assert len(told(err)) == 1 and message in told(err)[0]
+
+
+def test_no_process_goes_on_before_all_have_joined(tmp_path: Path) -> None:
+    """One that ended before, as by an error, would leave the others looking for it."""
+    port, come = free_port(), tmp_path / "come"
+    slow = (
+        "import pathlib, sys, time\n"
+        "import torch.distributed as dist\n"
+        "from poetgen import parallel\n"
+        "join = dist.init_process_group\n"
+        "def late(*args, **options):\n"
+        "    join(*args, **options)\n"
+        "    time.sleep(1)\n"
+        "    pathlib.Path(sys.argv[1]).touch()\n"
+        "dist.init_process_group = late\n"
+        "parallel.join().gather(None)\n"
+    )
+    quick = (
+        "import os, pathlib, sys\n"
+        "from poetgen import parallel\n"
+        "world = parallel.join()\n"
+        "assert pathlib.Path(sys.argv[1]).exists()\n"
+        "world.gather(None)\n"
+    )
+    ranks = [start_rank(rank, port, [str(come)], ["-c", code]) for rank, code in enumerate((quick, slow))]
+    errors = [process.communicate(timeout=PATIENCE)[1] for process in ranks]
+    assert come.exists() and not any("Error" in error for error in errors), errors
 
 
 def test_processes_without_the_same_dataset_say_so(prepared: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from poetgen import figures, report
+from poetgen import display, figures, report
 from poetgen.checkpoint import Checkpoint
 from poetgen.config import EvaluateConfig
 from poetgen.corpus import Poem
@@ -87,6 +87,22 @@ def test_poems_are_written_as_asked(whole: tuple[Report, list[Row]]) -> None:
     )
     assert len({poem.body for poem in dict(safe._columns("五绝"))["tiny"]}) == 1
     assert len({poem.body for poem in dict(bold._columns("五绝"))["tiny"]}) == 8
+
+
+def test_tables_come_as_their_figures_are_found(loaded: Checkpoint, dataset: Dataset) -> None:
+    """The perplexity is read before any poem is written, and a form before the next one."""
+    told: list[str] = []
+    found = Report(
+        {"tiny": loaded}, CONFIG, poems_of(dataset.train), dataset=dataset, progress=lambda what, *_: told.append(what)
+    )
+    parts = display.report(found.tables(), found.sources(), found.lines)
+    columns, every = next(parts), next(parts)
+    assert columns.splitlines()[0].startswith("human") and every.split()[:3] == ["all", "tiny", NGRAM]
+    assert not any(what.startswith("writing") for what in told)
+    assert next(parts).split()[:3] == ["五绝", "human", "tiny"]
+    assert "writing 五绝 by tiny" in told and "writing 七绝 by tiny" not in told
+    seven, meanings = parts
+    assert seven.split()[0] == "七绝" and figures.DEFINITIONS["bpc"] in meanings
 
 
 def test_a_seed_gives_the_same_report(whole: tuple[Report, list[Row]]) -> None:

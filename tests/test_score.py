@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from poetgen import cli, display
+from poetgen import cli, display, surprise
 from poetgen.checkpoint import Checkpoint
 from poetgen.corpus import Poem
 from poetgen.evaluate import score, split_of
@@ -35,7 +35,7 @@ def by_hand(loaded: Checkpoint, poem: Poem) -> tuple[torch.Tensor, list[int]]:
 
 
 def scored(loaded: Checkpoint, *poems: Poem) -> list[Scored]:
-    return surprises(loaded, poems, split_of(poems, loaded.vocab))
+    return list(surprises(loaded, poems))
 
 
 # The computation -------------------------------------------------------------------------------------------------
@@ -86,11 +86,18 @@ def test_a_character_that_the_vocabulary_lacks(loaded: Checkpoint) -> None:
     assert one.surprises[0].place == 1
 
 
-def test_progress_ends_with_every_poem(loaded: Checkpoint) -> None:
-    seen: list[tuple[str, int, int]] = []
-    surprises(loaded, POEMS, split_of(POEMS, loaded.vocab), lambda *told: seen.append(told))
-    for what in dict.fromkeys(told[0] for told in seen):
-        assert [told[1:] for told in seen if told[0] == what][-1] == (3, 3)
+def test_poems_come_as_they_are_scored(loaded: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surprise, "_AT_ONCE", 2)
+    seen: list[tuple[float, int]] = []
+    found = surprises(loaded, POEMS, lambda *told: seen.append(told))
+    first = [next(found), next(found)]
+    assert [one.poem for one in first] == list(POEMS[:2]) and seen[-1] == (2, 3)
+    assert [one.poem for one in found] == [POEMS[2]] and seen[-1] == (3, 3)
+    assert seen == sorted(seen) and seen[0] < (2, 3)
+    monkeypatch.undo()
+    assert [[char.nats for char in one.characters] for one in first] == [
+        pytest.approx([char.nats for char in one.characters], rel=1e-4, abs=1e-5) for one in scored(loaded, *POEMS[:2])
+    ]
 
 
 # What people see -------------------------------------------------------------------------------------------------

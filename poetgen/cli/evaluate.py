@@ -110,13 +110,16 @@ def evaluate(
             dataset,
             progress.update,
         )
-        rows = list(report.rows())
+        if as_json:
+            rows = list(report.rows())
+        else:
+            for part in display.report(report.tables(), report.sources(), report.lines):
+                progress.clear()
+                print(part, end="", flush=True)
     for line in report.notes:
         note(line)
     if as_json:
         print(json.dumps(report.record(rows), ensure_ascii=False), flush=True)
-    else:
-        print(display.report(rows, report.sources(), report.lines), end="", flush=True)
 
 
 def _forms(text: str) -> tuple[str, ...]:

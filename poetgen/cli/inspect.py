@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from poetgen.cli.root import PREPARED, CheckpointFolder, Device, app, left_out, note
+from poetgen.cli.root import PREPARED, CheckpointFolder, Device, app, enough_memory, left_out, note
 from poetgen.config import CELLS, SAMPLINGS, TrainConfig
 from poetgen.errors import UsageError
 
@@ -364,6 +365,7 @@ def digits(
         ):
             outcomes.append(outcome)
             if as_json:
+                progress.clear()
                 print(json.dumps(asdict(outcome)), flush=True)
     if not as_json:
         print(display.table(_digits_rows(outcomes)), end="", flush=True)
@@ -424,7 +426,7 @@ def ablate(
 ) -> None:
     """Train networks of some windows and widths for equal minutes, and compare their validation perplexity.
 
-    Ctrl-C ends it; the same command goes on where it was.
+    Ctrl-C, or SIGTERM, ends it; the same command goes on where it was.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as in training
     from poetgen import display
@@ -441,13 +443,15 @@ def ablate(
     log = out / "ablate.jsonl"
     dataset = Dataset.load(data)
     figure = "ppl_char" if dataset.vocab.chinese else "ppl_all"
-    with display.Progress() as progress:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it, too, leaves nothing of a run behind
+    with display.Progress() as progress, enough_memory("give smaller --hidden or --batch-tokens"):
         try:
             for run in ablation.ablate(
                 dataset, grid, log, lambda done, what: progress.update("training", done, total, what)
             ):
                 runs.append(run)
                 if as_json:
+                    progress.clear()
                     print(json.dumps(finite(asdict(run))), flush=True)
         except KeyboardInterrupt:
             stopped = True

@@ -113,6 +113,17 @@ def told_once(world: parallel.World) -> Iterator[None]:
         raise typer.Exit(1) from error
 
 
+@contextmanager
+def enough_memory(way_out: str) -> Iterator[None]:
+    """Say in a line what to do where a model or a batch does not fit."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, MemoryError) or "memory" in str(error):
+            raise PoetgenError(f"not enough memory: {way_out}") from error
+        raise
+
+
 def left_out(path: Path, counts: Counts) -> None:
     """Say how many poems of a file cleaning left out, and why."""
     if counts.dropped:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -21,7 +23,6 @@ def score(
     """Show which characters of a poem surprise a checkpoint, and what it expected in their place."""
     from poetgen import display
     from poetgen.check import read_poems
-    from poetgen.evaluate import split_of
     from poetgen.poet import load, script_of
     from poetgen.surprise import surprises
 
@@ -29,16 +30,13 @@ def score(
     poems, counts = read_poems(file, script_of(poet.vocab), passages=not poet.vocab.chinese)
     left_out(file, counts)
     with display.Progress() as progress:
-        scored = surprises(
-            poet.checkpoint,
-            poems,
-            split_of(poems, poet.vocab),
-            lambda what, done, total: progress.update(what, done, total, f"{done:,} of {total:,} poems"),
-        )
-    if as_json:
-        for poem in scored:
-            print(json.dumps(poem.record(poet.checkpoint.id), ensure_ascii=False))
-    else:
-        for text in display.surprises(scored, display.is_terminal(sys.stdout)):
+        scored = surprises(poet.checkpoint, poems, partial(progress.update, "scoring"))
+        texts: Iterator[str]
+        if as_json:
+            texts = (json.dumps(poem.record(poet.checkpoint.id), ensure_ascii=False) + "\n" for poem in scored)
+        else:
+            texts = display.surprises(scored, display.is_terminal(sys.stdout))
+        for text in texts:
+            progress.clear()
             print(text, end="")
     sys.stdout.flush()

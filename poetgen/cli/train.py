@@ -6,8 +6,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from poetgen import parallel
-from poetgen.cli.root import CHECKPOINTS, PREPARED, Device, app, note, told_once
+from poetgen.cli.root import CHECKPOINTS, PREPARED, Device, app, enough_memory, note, told_once
 from poetgen.config import CELLS, PRECISIONS, SAMPLINGS, SampleConfig, TrainConfig
-from poetgen.errors import CheckpointError, PoetgenError, SaveError, UsageError
+from poetgen.errors import CheckpointError, SaveError, UsageError
 
 if TYPE_CHECKING:
     from poetgen.board import Board
@@ -102,7 +101,7 @@ def train(
         from poetgen.train import Trainer
 
         dataset = Dataset.load(data)
-        with _Stops(patient=world.size > 1) as stops, world, _memory():
+        with _Stops(patient=world.size > 1) as stops, world, enough_memory(_LESS):
             trainer = Trainer(dataset, config, out, resume, lambda: stops.count > 0, world=world)
             if world.rank == 0:
                 if overwrite:  # only now, when nothing stands in the way of the new run
@@ -157,6 +156,8 @@ def _lead(trainer: Trainer, data: Path, tensorboard: bool) -> str:
     return reason
 
 
+#: What takes less memory.
+_LESS = "give --accumulate 2 or more, or a smaller --hidden or --layers"
 #: Any of these in a folder says that it holds a run.
 _OF_A_RUN = ("model.safetensors", "train.state", "log.jsonl")
 #: What a run may leave in its folder.
@@ -266,19 +267,6 @@ def _remove_run(out: Path) -> None:
             raise SaveError(f"{path}: cannot be removed ({error.strerror})") from error
     with suppress(OSError):  # what else may lie in there is not the run's
         (out / board.FOLDER).rmdir()
-
-
-@contextmanager
-def _memory() -> Iterator[None]:
-    """Say in a line what to do where a model or a batch does not fit."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, MemoryError) or "memory" in str(error):
-            raise PoetgenError(
-                "not enough memory: give --accumulate 2 or more, or a smaller --hidden or --layers"
-            ) from error
-        raise
 
 
 class _Stops:
