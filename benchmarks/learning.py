@@ -1,6 +1,6 @@
 """How far the default configuration and its alternatives learn in equal minutes, measured on poems not trained on.
 
-    python benchmarks/learning.py --data corpora/prepared --poems ../shared/bench/ccpc_valid.jsonl --minutes 3
+    python benchmarks/learning.py --data corpora/prepared --poems ccpc_valid.jsonl --minutes 3
     python benchmarks/learning.py … --minutes 10 --only default,textbook,gpt-0.002 --out checkpoints/ten
 
 Each alternative is a process of its own, one after another, and trains for the same minutes by the same seed. Only
@@ -36,10 +36,11 @@ from textbook import Loop, Network
 from torch import Tensor, nn
 from transformer import GPT, SHAPE
 
+from poetgen.check import read_poems
 from poetgen.config import ModelConfig, TrainConfig
 from poetgen.dataset import Dataset, Split
 from poetgen.errors import DivergedError
-from poetgen.evaluate import read_poems, split_of
+from poetgen.evaluate import split_of
 from poetgen.model import PoetModel
 from poetgen.perplexity import Scorer, Tally
 from poetgen.train import Trainer, finite
@@ -249,7 +250,7 @@ class Exam:
     """Poems in an order drawn once, and what a network says of the first of them."""
 
     def __init__(self, path: Path, vocab: Vocab) -> None:
-        poems, _ = read_poems(path)
+        poems, _ = read_poems(path, "simplified", passages=True)
         self.poems = split_of(poems, vocab)
         self.order = np.random.default_rng(0).permutation(len(poems))
         self.scorer = Scorer(vocab)

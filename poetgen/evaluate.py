@@ -4,28 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poetgen import check
 from poetgen.checkpoint import Checkpoint
-from poetgen.corpus import Counts, Poem, Script
+from poetgen.corpus import Poem
 from poetgen.dataset import FIELDS, POEM, Split
 from poetgen.figures import Estimate, counted, ratio
 from poetgen.perplexity import Scorer, Tally
 from poetgen.sequence import Layout, control
-from poetgen.vocab import LOST, UNK, Vocab
-
-
-def read_poems(path: Path, script: Script = "simplified") -> tuple[list[Poem], Counts]:
-    """The poems of a file in any format that preprocess reads, forms recognised, and what cleaning did to them.
-
-    None is dropped for being short, long or a duplicate, but a poem with holes cannot be scored. Raises SourceError.
-    """
-    return check.read_poems(path, script, passages=True)
+from poetgen.vocab import LOST, Vocab
 
 
 def split_of(poems: Sequence[Poem], vocab: Vocab) -> Split:
@@ -66,7 +56,7 @@ def poems_of(split: Split) -> list[Poem]:
 
 @dataclass(frozen=True)
 class Costs:
-    """What each poem of a split cost, in nats, and over how many tokens; all (N,)."""
+    """The tally of each poem of a split; all (N,)."""
 
     han_nats: NDArray[np.float64]
     han: NDArray[np.int64]
@@ -78,29 +68,19 @@ class Costs:
     def of(cls, poems: Iterable[tuple[int, NDArray[np.int64], NDArray[np.float64]]], count: int, vocab: Vocab) -> Costs:
         """Sum up number, ids and nats of `count` poems, as Scorer.poems and NGram.poems give them."""
         is_counted = counted(vocab)
-        nats, counts = np.zeros((2, count)), np.zeros((3, count), dtype=np.int64)
-        sums = cls(nats[0], counts[0], nats[1], counts[1], counts[2])
+        tallies = [Tally()] * count
         for number, ids, own in poems:
-            han = is_counted[ids]
-            sums.han_nats[number], sums.han[number] = own[han].sum(), han.sum()
-            sums.all_nats[number], sums.all[number] = own.sum(), len(ids)
-            sums.unknown[number] = (ids == UNK).sum()
-        return sums
+            tallies[number] = Tally.of(ids, own, is_counted)
+        return cls(*(np.array([getattr(tally, field.name) for tally in tallies]) for field in fields(Tally)))
 
     def __getitem__(self, chosen: NDArray[np.bool_]) -> Costs:
         """Those of some poems."""
-        return Costs(*(getattr(self, name)[chosen] for name in ("han_nats", "han", "all_nats", "all", "unknown")))
+        return Costs(*(values[chosen] for values in vars(self).values()))
 
     @property
     def tally(self) -> Tally:
         """The sums over all poems."""
-        return Tally(
-            float(self.han_nats.sum()),
-            int(self.han.sum()),
-            float(self.all_nats.sum()),
-            int(self.all.sum()),
-            int(self.unknown.sum()),
-        )
+        return Tally(*(values.sum().item() for values in vars(self).values()))
 
     def figures(self, seed: int = 0) -> dict[str, Estimate]:
         """ppl_char, ppl_all and bpc, with their intervals, and over how many characters they were taken."""

@@ -107,7 +107,7 @@ def ratio(
     top = np.asarray(over, dtype=np.float64)
     bottom = np.ones_like(top) if under is None else np.asarray(under, dtype=np.float64)
     if not bottom.sum():
-        return Estimate(math.nan, math.nan, math.nan, 0)
+        return Estimate(math.nan, math.nan, math.nan, len(top))
     sums = [(top[drawn].sum(), bottom[drawn].sum()) for drawn in resamples(len(top), seed)]
     found = [scale(a / b) for a, b in sums if b]
     estimate = interval(scale(top.sum() / bottom.sum()), found, len(top))

@@ -38,6 +38,13 @@ class Tally:
     all: int = 0
     unknown: int = 0
 
+    @classmethod
+    def of(cls, ids: NDArray[np.int64], nats: NDArray[np.float64], is_counted: NDArray[np.bool_]) -> Tally:
+        """What some tokens (T,) cost together, each its nats (T,); `is_counted` (V,) as by figures.counted."""
+        han = is_counted[ids]
+        unknown = int((ids == UNK).sum())
+        return cls(float(nats[han].sum()), int(han.sum()), float(nats.sum()), len(ids), unknown)
+
     def __iadd__(self, other: Tally) -> Tally:
         for name, value in vars(other).items():
             setattr(self, name, getattr(self, name) + value)
@@ -81,19 +88,14 @@ class Scorer:
     """Runs a model over batches, teacher-forced, and tallies what the labels cost."""
 
     def __init__(self, vocab: Vocab) -> None:
-        self._han = torch.from_numpy(counted(vocab))
+        self.is_counted = counted(vocab)
         self._unknown_nats = unknown_nats(vocab)
 
     def tally(self, model: PoetModel, batches: Iterable[Batch]) -> Tally:
         """The tally of all batches together."""
         total = Tally()
         for labels, nats in self.costs(model, batches):
-            han = self._han[labels]
-            total.han += int(han.sum())
-            total.han_nats += float(nats[han].sum())
-            total.all += len(labels)
-            total.all_nats += float(nats.sum())
-            total.unknown += int((labels == UNK).sum())
+            total += Tally.of(labels.numpy(), nats.numpy(), self.is_counted)
         return total
 
     def poems(

@@ -62,7 +62,7 @@ class Row(NamedTuple):
 class Report:
     """An evaluation under way; `tables` yields its figures as they are found.
 
-    `checkpoints` have the names of their columns; `human` poems are held out, and give the titles to write for;
+    `checkpoints`, one or more, have the names of their columns; `human` poems are held out, and give the titles to write for;
     `poems` are another source's, which has the column `source`. The training split of `dataset` is what the n-gram
     model learns and what novelty is measured against. `lines` are the most machine-like, by column and form, once the
     critic has been asked, and `notes` say what could not be measured.
@@ -83,9 +83,14 @@ class Report:
         self._note_what_is_left_out()
         if scored := self.poems or self.human:
             yield from self._perplexities(scored)
+        missing = []
         for form in self.config.forms:
             if rows := list(self._of_form(form)):
                 yield rows
+            else:
+                missing.append(form)
+        if missing:
+            self.notes.append(f"no poem is of the form {' or '.join(missing)}")
 
     def rows(self) -> Iterator[Row]:
         """The same, one figure after the other."""
@@ -170,8 +175,6 @@ class Report:
     def _of_form(self, form: str) -> Iterator[Row]:
         """All that is said of the poems of a form."""
         columns = dict(self._columns(form))
-        if not columns:
-            self.notes.append(f"no poem is of the form {form}")
         bodies = {name: [poem.body for poem in poems] for name, poems in columns.items()}
         every = list(dict.fromkeys(body for own in bodies.values() for body in own))
         known, runs = self._known(every), self._runs(every)
@@ -196,7 +199,7 @@ class Report:
         if own := [poem for poem in self.poems if self._one_form or poem.form == form]:
             yield self.source, own
         titles = list(dict.fromkeys(poem.title for poem in human if 0 < len(poem.title) <= LONGEST_TITLE))
-        if num and not titles:
+        if num and human and not titles:
             self.notes.append(
                 f"{form}: nothing is written, for want of human poems with titles; give --human or --data"
             )

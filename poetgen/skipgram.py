@@ -28,9 +28,9 @@ WINDOW = 4
 NEGATIVES, DRAWN = 5, 128
 #: What makes up a greater share of the text than this is thinned out.
 FREQUENT = 1e-3
-#: A small corpus is read PASSES times, of a large one CHARACTERS are read: on two cores half a minute's work.
+#: A small corpus is read PASSES times, of a large one CHARACTERS are read: on two cores twenty seconds' work.
 PASSES, CHARACTERS = 20, 6_000_000
-#: Characters of a batch before thinning, and T, beyond which a text is cut: more than most poems have.
+#: Characters of a batch before thinning, and T: a batch, end to end, is cut into rows; one pair in fifty is lost by it.
 BATCH, ROW = 2048, 64
 RATE = 0.1
 

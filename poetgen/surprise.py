@@ -25,7 +25,7 @@ from poetgen.evaluate import split_of
 from poetgen.model import PoetModel, State
 from poetgen.perplexity import ROWS, SEQ_LEN, Scorer, Tally, to_device
 from poetgen.sequence import END
-from poetgen.vocab import PAD, UNK, is_han
+from poetgen.vocab import PAD, UNK
 
 #: Of how many characters of a poem it is told what the model held likelier.
 SURPRISES: Final = 3
@@ -62,19 +62,12 @@ class Surprise:
 
 @dataclass(frozen=True)
 class Scored:
-    """A poem with the costs of its characters, its end the last of them, and its greatest surprises, greatest first."""
+    """A poem with the costs of its characters, its end the last, their sums, and its surprises, greatest first."""
 
     poem: Poem
     characters: tuple[Character, ...]
+    tally: Tally
     surprises: tuple[Surprise, ...]
-
-    @property
-    def tally(self) -> Tally:
-        """The poem's own figures."""
-        han = [char.nats for char in self.characters if not char.known or (len(char.char) == 1 and is_han(char.char))]
-        every = [char.nats for char in self.characters]
-        unknown = sum(not char.known for char in self.characters)
-        return Tally(math.fsum(han), len(han), math.fsum(every), len(every), unknown)
 
     def record(self, checkpoint: str = "") -> dict[str, Any]:
         """The JSON Lines record of a poem; a perplexity over no character at all is None."""
@@ -124,13 +117,18 @@ def _surprises(
 ) -> list[Scored]:
     split = split_of(poems, checkpoint.vocab)
     characters: dict[int, tuple[Character, ...]] = {}
+    tallies: dict[int, Tally] = {}
     places: dict[int, list[int]] = {}
-    for number, ids, nats in Scorer(checkpoint.vocab).poems(checkpoint.model, split, scoring):
+    scorer = Scorer(checkpoint.vocab)
+    for number, ids, nats in scorer.poems(checkpoint.model, split, scoring):
         texts = [*poems[number].body, END]
         characters[number] = tuple(map(Character, texts, nats.tolist(), (ids != UNK).tolist()))
+        tallies[number] = Tally.of(ids, nats, scorer.is_counted)
         places[number] = heapq.nlargest(SURPRISES, range(len(nats)), key=nats.__getitem__)
     expected = _expected(checkpoint.model, split, places, expecting)
-    return [Scored(poem, characters[number], tuple(expected[number])) for number, poem in enumerate(poems)]
+    return [
+        Scored(poem, characters[number], tallies[number], tuple(expected[number])) for number, poem in enumerate(poems)
+    ]
 
 
 @torch.no_grad()

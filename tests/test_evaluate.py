@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from poetgen import check
 from poetgen.checkpoint import Checkpoint
-from poetgen.corpus import Poem
+from poetgen.corpus import Counts, Poem
 from poetgen.dataset import SHOWN, Dataset
 from poetgen.errors import SourceError
-from poetgen.evaluate import poems_of, read_poems, score, split_of
+from poetgen.evaluate import poems_of, score, split_of
 from poetgen.perplexity import Scorer
 from poetgen.sequence import CONTROL, Header, Layout
 from poetgen.train import validation_batches
@@ -28,6 +29,11 @@ def loaded(tiny: Path) -> Checkpoint:
 def write(path: Path, *poems: dict[str, str]) -> Path:
     path.write_text("".join(json.dumps(poem, ensure_ascii=False) + "\n" for poem in poems), encoding="utf-8")
     return path
+
+
+def read_poems(path: Path) -> tuple[list[Poem], Counts]:
+    """As evaluate reads them."""
+    return check.read_poems(path, "simplified", passages=True)
 
 
 # Reading ---------------------------------------------------------------------------------------------------------

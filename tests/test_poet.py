@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import poetgen
+from poetgen.check import read_poems
 from poetgen.errors import CheckpointError, PoetgenError, SourceError, UsageError
-from poetgen.evaluate import read_poems, score, split_of
+from poetgen.evaluate import score, split_of
 from poetgen.poet import Poet, script_of
 from poetgen.vocab import Vocab
 
@@ -154,7 +155,8 @@ def test_score_agrees_with_evaluate(poet: Poet, tmp_path: Path) -> None:
     path = tmp_path / "one.txt"
     path.write_text(f"春夜:{POEM}\n", encoding="utf-8")
     figures = poet.score(POEM, title="春夜")
-    assert figures == score(poet.checkpoint, split_of(read_poems(path)[0], poet.vocab)).figures()
+    poems, _ = read_poems(path, "simplified")
+    assert figures == score(poet.checkpoint, split_of(poems, poet.vocab)).figures()
     assert (figures["characters"], figures["tokens"], figures["unknown"]) == (20, 25, 0)
     assert figures["ppl_char"] != poet.score(POEM)["ppl_char"], "the title is told to the model"
 

@@ -113,14 +113,14 @@ def shown(terminal: bool = False) -> str:
     costs = odds(3, 2.9, 0, 12, 4, 5, 0, 0)
     chars = [Character(char, cost, char != "龘") for char, cost in zip([*poem.body, "[END]"], costs, strict=True)]
     told = (Surprise(3, "[END]", 0.5), Surprise(5, "月", 0.125))
-    return "".join(display.surprises([Scored(poem, tuple(chars), told)], terminal))
+    return "".join(display.surprises([Scored(poem, tuple(chars), Tally(8.0, 4, 9.0, 8), told)], terminal))
 
 
 def test_digits_below_a_character_say_how_rare_it_was_held() -> None:
     lines = shown().splitlines()
     assert lines[0] == "登楼  李白  五绝"
     assert lines[1:3] == ["  春山，龘a夜。", "  ３　　９4５"]  # columns keep their width
-    assert lines[3].startswith("ppl_char ") and "nats" in lines[3] and "ppl_all " in lines[3]
+    assert lines[3] == "ppl_char 7.4 (2.00 nats), ppl_all 3.1 (1.12 nats)"
     assert lines[4].split() == "line 2 龘 (not in the vocabulary) 1 in 1e+12 likeliest: [END] 50.0%".split()
     assert lines[5].split() == "line 2 夜 1 in 100,000 likeliest: 月 12.5%".split()
     assert "10³" in lines[-1] and "\x1b" not in shown()
@@ -128,7 +128,7 @@ def test_digits_below_a_character_say_how_rare_it_was_held() -> None:
 
 def test_a_text_without_chinese_has_no_figure_of_it() -> None:
     chars = tuple(map(Character, ["a", "[END]"], [0.5, 0.5]))
-    lines = "".join(display.surprises([Scored(Poem("a"), chars, ())])).splitlines()
+    lines = "".join(display.surprises([Scored(Poem("a"), chars, Tally(0, 0, 1.0, 2), ())])).splitlines()
     assert lines[:2] == ["  a", "ppl_all 1.6 (0.50 nats)"]
 
 

@@ -12,7 +12,7 @@ import typer
 
 from poetgen.cli.root import PREPARED, Device, app, left_out, note
 from poetgen.config import EvaluateConfig
-from poetgen.errors import DatasetError, SourceError, UsageError
+from poetgen.errors import DatasetError, UsageError
 
 if TYPE_CHECKING:
     from poetgen.checkpoint import Checkpoint
@@ -161,10 +161,8 @@ def _named(poets: Sequence[Poet]) -> dict[str, Poet]:
 
 
 def _read(path: Path, script: Script) -> list[Poem]:
-    from poetgen.evaluate import read_poems
+    from poetgen.check import read_poems
 
-    found, counts = read_poems(path, script)
+    found, counts = read_poems(path, script, passages=True)
     left_out(path, counts)
-    if not found:
-        raise SourceError(f"{path}: no poem in it can be scored")
     return found

@@ -257,7 +257,7 @@ def memory(
     poet = load(checkpoint, device)
     found = trials(_human(poet, poems, data or PREPARED), form, num, seed)
     if found.left_out:
-        note(f"left out {found.left_out:,} poems of the form that come twice, or whose marks no other has")
+        note(f"left out {found.left_out:,} poems that come twice, or whose marks no other has or stand within lines")
     with display.Progress() as progress:
         nats = costs(
             poet.checkpoint.model,
@@ -281,12 +281,13 @@ def memory(
 
 def _human(poet: Poet, poems: Path | None, data: Path) -> Split:
     """Poems of a file, or else of a dataset's validation split, in the vocabulary of a poet."""
+    from poetgen.check import read_poems
     from poetgen.dataset import Dataset
-    from poetgen.evaluate import poems_of, read_poems, split_of
+    from poetgen.evaluate import poems_of, split_of
     from poetgen.poet import script_of
 
     if poems is not None:
-        found, counts = read_poems(poems, script_of(poet.vocab))
+        found, counts = read_poems(poems, script_of(poet.vocab), passages=True)
         left_out(poems, counts)
         return split_of(found, poet.vocab)
     dataset = Dataset.load(data)

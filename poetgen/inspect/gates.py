@@ -203,23 +203,16 @@ def followers(
 
     Features that are the same at every character are left out.
     """
-    states = []
-    for layers in along(checkpoint, poems):
-        parts = [layer[name] for layer in layers for name in STATES]
-        states.append(torch.cat(parts, dim=1).double().numpy())
-        progress(len(states), len(poems))
     random = np.random.default_rng(seed)
-    told = []
-    for own in (features(checkpoint, poem) for poem in poems):
+    halves = _Correlations(), _Correlations()
+    for number, (poem, layers) in enumerate(zip(poems, along(checkpoint, poems), strict=True)):
+        own = features(checkpoint, poem)
         # Turned round within its poem, a feature keeps its rhythm and loses its place.
         turned = [np.roll(own, random.integers(1, max(2, len(own))), axis=0) for _ in range(_TRIALS)]
-        told.append(np.concatenate([own, *turned], axis=1))
-    found, checked = (
-        _correlations(np.concatenate(told[half::2]), np.concatenate(states[half::2])).reshape(
-            1 + _TRIALS, len(FEATURES), -1
-        )
-        for half in (0, 1)
-    )
+        states = torch.cat([layer[name] for layer in layers for name in STATES], dim=1)
+        halves[number % 2].add(np.concatenate([own, *turned], axis=1), states.double().numpy())
+        progress(number + 1, len(poems))
+    found, checked = (half.found().reshape(1 + _TRIALS, len(FEATURES), -1) for half in halves)
     best = np.abs(found[1:]).argmax(-1, keepdims=True)
     chance = np.abs(np.take_along_axis(checked[1:], best, -1)).max((0, 2))
     width = checkpoint.model.config.hidden
@@ -242,18 +235,26 @@ def _best(correlations: Array, width: int) -> Iterator[tuple[int, int, int, int]
             yield place, layer, state, unit
 
 
-def _correlations(features: Array, states: Array) -> Array:
-    """Pearson's correlation of features (N, F), where they are not nan, with states (N, U): (F, U), 0 for constants."""
-    there = ~np.isnan(features)
-    y = np.where(there, features, 0.0)
-    weights = there / np.maximum(there.sum(0), 1)  # (N, F)
-    mean_y, mean_x = (y * weights).sum(0)[:, None], weights.T @ states
-    spread_y = (y**2 * weights).sum(0)[:, None] - mean_y**2
-    spread_x = weights.T @ states**2 - mean_x**2
-    spread = np.sqrt(np.maximum(spread_y * spread_x, 0))
-    together = (y * weights).T @ states - mean_y * mean_x
-    varies = spread > 1e-9
-    return np.where(varies, together / np.where(varies, spread, 1), 0.0)
+class _Correlations:
+    """Pearson's correlations of F features with U states over many steps, a few of which are told at a time."""
+
+    def __init__(self) -> None:
+        self._sums: list[Array] = []
+
+    def add(self, features: Array, states: Array) -> None:
+        """Count in some steps: `features` (T, F), left out where they are nan, and `states` (T, U)."""
+        there = ~np.isnan(features)
+        y, here = np.where(there, features, 0.0), there.T.astype(np.float64)
+        sums = [here.sum(1), y.sum(0), (y**2).sum(0), here @ states, here @ states**2, y.T @ states]
+        self._sums = [before + own for before, own in zip(self._sums, sums, strict=True)] if self._sums else sums
+
+    def found(self) -> Array:
+        """The correlations, (F, U); 0 for what does not vary."""
+        count, y, y2, x, x2, xy = self._sums
+        count, y, y2 = (part[:, None] for part in (np.maximum(count, 1), y, y2))
+        spread = np.sqrt(np.maximum((y2 / count - (y / count) ** 2) * (x2 / count - (x / count) ** 2), 0))
+        varies = spread > 1e-9
+        return np.where(varies, (xy / count - y * x / count**2) / np.where(varies, spread, 1), 0.0)
 
 
 # The picture -----------------------------------------------------------------------------------------------------

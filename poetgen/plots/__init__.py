@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 #: Okabe & Ito's colours, which can be told apart by nearly everyone.
 BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#7F7F7F"
-PURPLE, SKY, YELLOW = "#CC79A7", "#56B4E9", "#F0E442"
 
 _STYLE: dict[Any, Any] = {
     "font.size": 10,
