@@ -9,6 +9,7 @@ all have to do, and in the same order; once one of them is gone, that raises Ran
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -125,6 +126,8 @@ class _Joined(World):
         return values
 
     def tells(self) -> bool:
+        # torchrun ends all as soon as one has ended, and this one may yet have to speak.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         try:
             return bool(self._store.add("poetgen/told", 1) == 1)
         except RuntimeError:  # nobody is left who could have said it

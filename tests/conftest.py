@@ -8,6 +8,7 @@ import random
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from poetgen.config import PreprocessConfig, TrainConfig
 from poetgen.dataset import Dataset
@@ -21,7 +22,16 @@ def pytest_configure() -> None:
 
     torch.set_num_threads(1)
     # For the processes that tests start.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    # The same examples everywhere, and none that fails for being slow on a loaded machine.
+    settings.register_profile(
+        "poetgen",
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    )
+    settings.load_profile("poetgen")
     root = str(Path(__file__).parent.parent)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
 

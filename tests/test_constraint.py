@@ -482,7 +482,7 @@ POOL = (
 )
 
 
-@settings(max_examples=250, deadline=None, derandomize=True, database=None)
+@settings(max_examples=250)
 @given(
     characters=st.sets(st.sampled_from(POOL), min_size=3, max_size=56),
     marks=st.sampled_from(["，。", "，。", "，。、", "，。、？", "，；、", "，！", "，。；、", "。"]),

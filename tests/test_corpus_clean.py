@@ -441,7 +441,7 @@ ANYTHING = st.text(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(text=ANYTHING, title=ANYTHING, author=ANYTHING, dynasty=st.sampled_from(["", "元", "唐"]))
 def test_cleaning_never_fails_and_cleaning_twice_changes_nothing(
     text: str, title: str, author: str, dynasty: str
@@ -457,7 +457,7 @@ def test_cleaning_never_fails_and_cleaning_twice_changes_nothing(
     assert len(poem.title) <= 40 and "  " not in poem.title
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.text(alphabet="春山水月风花雪，。？！、；：,.()「」—… ", min_size=1), max_size=8))
 def test_chinese_verse_is_characters_and_single_marks(lines: list[str]) -> None:
     poem = Cleaner("keep", min_chars=1).clean(Record("here", tuple(lines)))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poetgen.corpus.dynasties import DYNASTIES, dynasty, dynasty_of_place
@@ -239,7 +239,7 @@ def test_plain_text_is_cut_into_passages_that_give_the_text_back(tmp_path: Path)
     assert all(len("\n".join(r.paragraphs)) <= 2000 for r in found)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(alphabet="山水。 \nab", max_size=9000))
 def test_no_passage_loses_text(text: str) -> None:
     from poetgen.corpus.readers import _passages
@@ -268,7 +268,7 @@ awkward = st.text(
 nonblank = awkward.map(str.strip).filter(bool)
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100)
 @given(poems=st.lists(st.tuples(awkward.map(str.strip), awkward.map(str.strip), nonblank), min_size=1, max_size=5))
 @pytest.mark.parametrize("format", ["json", "jsonl", "csv"])
 def test_what_was_written_is_read_back(tmp_path: Path, format: str, poems: list[tuple[str, str, str]]) -> None:

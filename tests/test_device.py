@@ -1,6 +1,7 @@
 """Where a network computes, and in which precision."""
 
 import os
+import platform
 import subprocess
 import sys
 
@@ -73,6 +74,7 @@ def test_the_probe_leaves_no_trace() -> None:
 
 
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this build has no oneDNN")
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="only x86 can be told to be older than it is")
 def test_where_bf16_is_emulated_fp32_is_chosen() -> None:
     """A real probe on a processor that, as far as oneDNN is told, has AVX2 and no more."""
     code = "import torch; from poetgen.device import *; print(pick_precision('auto', torch.device('cpu')).name)"

@@ -264,12 +264,16 @@ write = gates.write
 
 
 def test_a_poem_as_text_and_in_a_file(
-    tiny: Path, tmp_path: Path, few: None, capsys: pytest.CaptureFixture[str]
+    tiny: Path, tmp_path: Path, few: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needs_font()
+    drawn, draw = [], gates.picture
+    monkeypatch.setattr(gates, "picture", lambda *args: drawn.append(args[3:]) or draw(*args))
     path = tmp_path / "poem.txt"
     path.write_text(f"静夜思\n李白\n\n{QUIET}\n", encoding="utf-8")
-    code, out, err = run(path, "--checkpoint", tiny, "--out", tmp_path / "one", "--units", 4, capsys=capsys)
+    code, out, err = run(
+        path, "--checkpoint", tiny, "--out", tmp_path / "one", "--layer", 2, "--units", 4, capsys=capsys
+    )
     assert code == 0, err
     assert out.splitlines()[0].split() == ["follows", "layer", "unit", "by", "its", "correlation", "chance"]
     assert len(out.splitlines()) == 1 + 2 * len(FEATURES)
@@ -283,6 +287,8 @@ def test_a_poem_as_text_and_in_a_file(
         tiny,
         "--out",
         tmp_path / "two",
+        "--layer",
+        2,
         "--units",
         4,
         "--json",
@@ -290,6 +296,7 @@ def test_a_poem_as_text_and_in_a_file(
     )
     assert code == 0 and {json.loads(line)["feature"] for line in out.splitlines()} == set(FEATURES)
     assert (tmp_path / "two" / "gates.svg").read_bytes() == svg, "the same poem, title and seed give the same picture"
+    assert drawn == [(2, 4)] * 2, "of the layer and as many units as were asked for"
 
 
 @pytest.mark.parametrize(

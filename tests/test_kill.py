@@ -33,13 +33,16 @@ data, out, options = Path(sys.argv[1]), Path(sys.argv[2]), eval(sys.argv[3])
 resume = (out / "train.state").exists()
 for record in Trainer(Dataset.load(data), TrainConfig(**options), out, resume=resume).run():
     print(record["kind"], record["step"], flush=True)
+    if record["step"] >= int(sys.argv[4]):
+        sys.stdin.read()  # until it is killed
 """
 
 
-def start(data: Path, out: Path, **options: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", RUN, str(data), str(out), repr(SMALL | options)]
+def start(data: Path, out: Path, hold: int = 10**9, **options: object) -> subprocess.Popen[str]:
+    """A run that goes no further than the step `hold`."""
+    command = [sys.executable, "-c", RUN, str(data), str(out), repr(SMALL | options), str(hold)]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
 
 def finish(data: Path, out: Path, **options: object) -> dict[str, torch.Tensor]:
@@ -53,7 +56,7 @@ def finish(data: Path, out: Path, **options: object) -> dict[str, torch.Tensor]:
 def test_killed_and_resumed_is_bit_for_bit_unbroken(prepared: Path, tmp_path: Path, sampling: str) -> None:
     options = {"sampling": sampling, "epochs": 3, "precision": "fp32", "dropout": 0.2}
     whole = finish(prepared, tmp_path / "whole", **options)
-    process = start(prepared, tmp_path / "killed", **options)
+    process = start(prepared, tmp_path / "killed", hold=30, **options)
     assert process.stdout is not None
     for line in process.stdout:
         if line.startswith("eval") and int(line.split()[1]) >= 6:

@@ -117,7 +117,7 @@ def test_discounts_are_estimated_where_there_is_enough() -> None:
     assert sum(tuple(level.discounts[1:]) != FALLBACK for level in model.levels) >= 3
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.text("春夏，龘", max_size=7), min_size=1, max_size=8),
     st.integers(1, 6),

@@ -13,6 +13,7 @@ from poetgen import display, figures, report
 from poetgen.checkpoint import Checkpoint
 from poetgen.config import EvaluateConfig
 from poetgen.corpus import Poem
+from poetgen.critic import Line, Verdict
 from poetgen.dataset import Dataset
 from poetgen.evaluate import costs, poems_of, split_of
 from poetgen.report import ALL, HUMAN, NGRAM, UNSHARED, Report, Row, reciprocal_ranks
@@ -159,6 +160,19 @@ def test_poems_that_share_lines_are_left_out_of_a_second_figure(loaded: Checkpoi
         assert value(rows, "ppl_char", UNSHARED, "tiny") == pytest.approx(alone.ppl_char)
 
 
+def test_short_lines_are_anybodys(loaded: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    poems = [Poem("春，秋。"), Poem("花夏春冬秋，月山水风雪。")]
+    monkeypatch.setattr(Report, "_known", lambda report, bodies: frozenset({"春", "秋"}))
+    rows = Report({"tiny": loaded}, replace(CONFIG, num=0), poems=poems).rows()
+    assert {row.scope for row in rows} == {ALL}
+
+
+def test_variety_is_over_as_many_poems_in_each_column() -> None:
+    columns = {HUMAN: [Poem("春江，花月。")] * 4, "tiny": [Poem("春江，花月。")]}
+    rows = list(Report({}, CONFIG)._variety("五绝", columns))
+    assert {(row.estimate.value, row.estimate.poems) for row in rows} == {(1.0, 1)}
+
+
 # Titles ----------------------------------------------------------------------------------------------------------
 
 
@@ -182,9 +196,43 @@ def test_the_rank_of_a_title(loaded: Checkpoint, monkeypatch: pytest.MonkeyPatch
     assert reciprocal_ranks(loaded, poems, CHARS).tolist() == [1 / report.AMONG] * 40
 
 
+def test_each_checkpoint_ranks_the_titles_of_its_own_poems(loaded: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    other, asked = replace(loaded), []
+    monkeypatch.setattr(report, "reciprocal_ranks", lambda own, poems, *rest: asked.append(own) or np.ones(len(poems)))
+    poems = [Poem("春。", title=char, form="五绝") for char in CHARS]
+    columns = {HUMAN: poems, "one": poems, "two": poems}
+    rows = list(Report({"one": loaded, "two": other}, CONFIG)._relevance("五绝", columns))
+    assert [own is other for own in asked] == [False, False, True]
+    assert [(row.figure, row.column) for row in rows] == [("relevance", name) for name in columns]
+
+
 def test_chance_ranks_titles_as_the_definition_says(loaded: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     draw = np.random.default_rng(3)
     reader(monkeypatch, lambda poem: draw.random())
     ranks = reciprocal_ranks(loaded, [Poem("春。", title=char) for char in CHARS] * 50, CHARS)
     assert ranks.mean() == pytest.approx(0.18, abs=0.01)
     assert "0.18 by chance" in figures.DEFINITIONS["relevance"]
+
+
+# Judges ----------------------------------------------------------------------------------------------------------
+
+
+def test_judges_have_rows_and_lines(loaded: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    verdict = Verdict(
+        scores=np.array([0.0, 1.0, 0.0, 1.0]),
+        machine=np.array([False, True, False, True]),
+        poems=np.arange(4),
+        fold=np.array([0, 0, 1, 1]),
+        lines=(Line("春江", 1.0, 0),),
+    )
+    for name in ("judge", "ngram_judge"):
+        monkeypatch.setattr(report, name, lambda *args, **more: verdict)
+    monkeypatch.setattr(report, "find_spec", lambda name: name)
+    found = Report({"tiny": loaded}, CONFIG)
+    poems = [Poem("春江。", form="五绝")] * 2
+    rows = list(found._judged("五绝", {HUMAN: poems, "tiny": poems}))
+    assert {row.figure: tuple(row.estimate) for row in rows} == {
+        "critic": (1.0, 1.0, 1.0, 4),
+        "n-gram judge": (1.0, 1.0, 1.0, 4),
+    }
+    assert found.record(rows)["machine-like"] == [{"column": "tiny", "form": "五绝", "lines": ["春江"]}]

@@ -48,6 +48,18 @@ def test_every_body_is_read_once_a_pass_and_titles_never(split: Split, monkeypat
     assert orders[0] != orders[1], "each pass has an order of its own"
 
 
+@pytest.mark.parametrize(("frequent", "least", "most"), [(1.0, 1.0, 1.0), (1e-6, 0.0, 0.2)])
+def test_frequent_characters_are_thinned_out(
+    frequent: float, least: float, most: float, split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, rows = [], skipgram._rows
+    monkeypatch.setattr(skipgram, "FREQUENT", frequent)
+    monkeypatch.setattr(skipgram, "_rows", lambda ids, poems: read.append(len(ids)) or rows(ids, poems))
+    vectors(split, 4, 1)
+    share = sum(read) / (skipgram.PASSES * int(split.poems["body"].sum()))
+    assert least <= share <= most
+
+
 def test_neighbours_are_of_one_poem_and_near() -> None:
     """Every pair, against a count one by one: what fills the last row is nobody's neighbour."""
     rng = np.random.default_rng(1)

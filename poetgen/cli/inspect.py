@@ -444,7 +444,9 @@ def ablate(
     log = out / "ablate.jsonl"
     dataset = Dataset.load(data)
     figure = "ppl_char" if dataset.vocab.chinese else "ppl_all"
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it, too, leaves nothing of a run behind
+    before = signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # so that it, too, leaves nothing of a run behind
     with display.Progress() as progress, enough_memory("give smaller --hidden or --batch-tokens"):
         try:
             for run in ablation.ablate(
@@ -456,6 +458,8 @@ def ablate(
                     print(json.dumps(finite(asdict(run))), flush=True)
         except KeyboardInterrupt:
             stopped = True
+        finally:
+            signal.signal(signal.SIGTERM, before)
     if runs:
         if not as_json:
             print(display.table(_ablation_rows(runs, figure)), end="", flush=True)
