@@ -62,10 +62,10 @@ class Row(NamedTuple):
 class Report:
     """An evaluation under way; `tables` yields its figures as they are found.
 
-    `checkpoints`, one or more, have the names of their columns; `human` poems are held out, and give the titles to write for;
-    `poems` are another source's, which has the column `source`. The training split of `dataset` is what the n-gram
-    model learns and what novelty is measured against. `lines` are the most machine-like, by column and form, once the
-    critic has been asked, and `notes` say what could not be measured.
+    `checkpoints`, one or more, have the names of their columns; `human` poems are held out, and give the titles to
+    write for; `poems` are another source's, which has the column `source`. The training split of `dataset` is what the
+    n-gram model learns and what novelty is measured against. `lines` are the most machine-like, by column and form,
+    once the critic has been asked, and `notes` say what could not be measured.
     """
 
     checkpoints: Mapping[str, Checkpoint]

@@ -271,29 +271,14 @@ def test_a_poem_as_text_and_in_a_file(
     monkeypatch.setattr(gates, "picture", lambda *args: drawn.append(args[3:]) or draw(*args))
     path = tmp_path / "poem.txt"
     path.write_text(f"静夜思\n李白\n\n{QUIET}\n", encoding="utf-8")
-    code, out, err = run(
-        path, "--checkpoint", tiny, "--out", tmp_path / "one", "--layer", 2, "--units", 4, capsys=capsys
-    )
+    args = "--checkpoint", tiny, "--layer", 2, "--units", 4
+    code, out, err = run(path, *args, "--out", tmp_path / "one", capsys=capsys)
     assert code == 0, err
     assert out.splitlines()[0].split() == ["follows", "layer", "unit", "by", "its", "correlation", "chance"]
     assert len(out.splitlines()) == 1 + 2 * len(FEATURES)
     png, svg = ((tmp_path / "one" / f"gates.{kind}").read_bytes() for kind in ("png", "svg"))
     assert png.startswith(b"\x89PNG") and str(tmp_path / "one" / "gates.svg") in err
-    code, out, _ = run(
-        QUIET,
-        "--title",
-        "静夜思",
-        "--checkpoint",
-        tiny,
-        "--out",
-        tmp_path / "two",
-        "--layer",
-        2,
-        "--units",
-        4,
-        "--json",
-        capsys=capsys,
-    )
+    code, out, _ = run(QUIET, "--title", "静夜思", *args, "--out", tmp_path / "two", "--json", capsys=capsys)
     assert code == 0 and {json.loads(line)["feature"] for line in out.splitlines()} == set(FEATURES)
     assert (tmp_path / "two" / "gates.svg").read_bytes() == svg, "the same poem, title and seed give the same picture"
     assert drawn == [(2, 4)] * 2, "of the layer and as many units as were asked for"

@@ -444,9 +444,8 @@ def ablate(
     log = out / "ablate.jsonl"
     dataset = Dataset.load(data)
     figure = "ppl_char" if dataset.vocab.chinese else "ppl_all"
-    before = signal.signal(
-        signal.SIGTERM, signal.default_int_handler
-    )  # so that it, too, leaves nothing of a run behind
+    # SIGTERM, too, leaves nothing of a run behind.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     with display.Progress() as progress, enough_memory("give smaller --hidden or --batch-tokens"):
         try:
             for run in ablation.ablate(
