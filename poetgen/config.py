@@ -25,7 +25,13 @@ def _choice(flag: str, value: str, choices: Collection[str]) -> None:
 
 
 def _at_least(flag: str, value: float, least: float) -> None:
-    _require(math.isfinite(value) and value >= least, f"{flag} {value:g}: give a number of at least {least:g}")
+    finite = "finite " if value == math.inf else ""
+    _require(math.isfinite(value) and value >= least, f"{flag} {value:g}: give a {finite}number of at least {least:g}")
+
+
+def _seed(value: int) -> None:
+    _at_least("--seed", value, 0)
+    _require(value < 2**63, f"--seed {value}: give a number below 2**63")
 
 
 def _share(flag: str, value: float) -> None:
@@ -136,7 +142,7 @@ class TrainConfig:
         _at_least("--patience", self.patience, 1)
         _at_least("--eval-every", self.eval_every, 0)
         _choice("--precision", self.precision, PRECISIONS)
-        _at_least("--seed", self.seed, 0)
+        _seed(self.seed)
         if self.init_embeddings:
             _require(self.embed > 0, "--init-embeddings: --embed 0 (one-hot) has no embedding; leave one of them out")
             _require(not self.init, "--init-embeddings: --init brings an embedding of its own; leave one of them out")
@@ -178,7 +184,7 @@ class SampleConfig:
         _at_least("--top-k", self.top_k, 1)
         _require(0 < self.top_p <= 1, f"--top-p {self.top_p:g}: give a share above 0 and at most 1")
         _at_least("--temperature", self.temperature, 0)
-        _at_least("--seed", self.seed, 0)
+        _seed(self.seed)
         _at_least("--candidates", self.candidates, 1)
 
 

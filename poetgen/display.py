@@ -359,9 +359,10 @@ class RunView:
                 self._progress.update("training", record["share"], 1.0, self.figures(record))
             case "eval":
                 best = ", the best so far" if record["best"] else ""
+                chars = f"ppl_char {brief(record['ppl_char'])}, " if record["ppl_char"] < math.inf else ""
                 self._progress.say(
                     f"step {record['step']}, epoch {record['epoch']:.2f}, {duration(record['seconds'])}: validation "
-                    f"ppl_char {brief(record['ppl_char'])}, ppl_all {brief(record['ppl_all'])}{best}"
+                    f"{chars}ppl_all {brief(record['ppl_all'])}{best}"
                 )
                 for line in self._write() if math.isfinite(record["valid_loss"]) else ():
                     self._progress.say(f"    {line}")

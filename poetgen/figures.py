@@ -170,7 +170,7 @@ def variety(poems: Sequence[str], length: int) -> Estimate:
         distinct((poem for place, poem in enumerate(poems) if place % groups != left), length) for left in range(groups)
     ]
     error = math.sqrt((groups - 1) * float(np.var(without)))
-    return Estimate(value, value - 1.96 * error, value + 1.96 * error, len(poems))
+    return Estimate(value, max(0.0, value - 1.96 * error), min(1.0, value + 1.96 * error), len(poems))
 
 
 def repeats(poem: str) -> bool:

@@ -42,8 +42,11 @@ def vectors(
     seconds: float = math.inf,
     device: torch.device | str = "cpu",
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Tensor:
+    stop: Callable[[], bool] = lambda: False,
+) -> Tensor | None:
     """(V, E) fp32 vectors, on the CPU, of the characters of a split's bodies; zeros for tokens that were not read.
+
+    None if `stop`, which is asked after every batch, says so.
 
     `seconds` may end the work early, between two batches. Otherwise one seed gives the same vectors wherever the
     arithmetic is the same: on a CPU with so many threads. `progress` is told how many characters are read, and of how
@@ -62,6 +65,8 @@ def vectors(
     done, total = 0, min(PASSES * size, CHARACTERS)
     with torch.sparse.check_sparse_tensor_invariants(False):  # type: ignore[no-untyped-call]  # or torch warns
         for ids, poems in _batches(split, rng):
+            if stop():
+                return None
             if done >= total or time.monotonic() - began >= seconds:
                 break
             thinned = rng.random(len(ids)) < kept[ids]

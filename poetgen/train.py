@@ -155,13 +155,17 @@ class Trainer:
     def run(self, embedding: Callable[[int, int], None] = lambda done, total: None) -> Iterator[Record]:
         """Train until the budget, the patience or `stop` ends it, yielding records; saves at every evaluation.
 
-        `embedding` is told how far --init-embeddings has come. Raises DivergedError where the loss or the gradient is
-        no number any more, SaveError, and RankError where another process of the run is gone. All ranks yield the same
-        records.
+        `embedding` is told how far --init-embeddings has come; stopped before it is done, a run has nothing to save.
+        Raises DivergedError where the loss or the gradient is no number any more, SaveError, and RankError where
+        another process of the run is gone. All ranks yield the same records.
         """
         self._clock = time.monotonic() - self.progress.seconds
         if self.config.init_embeddings and not self.progress.step:
-            yield self._log(self._begin_from_vectors(embedding))
+            vectors = self._vectors(embedding)
+            if vectors is None:
+                yield self._stamp("end") | {"reason": "interrupted"}  # with nothing to save yet
+                return
+            yield self._log(self._begin_from_vectors(vectors))
         log = _Sums()
         while self.share < 1:
             for shards, done in ahead(map(self._pinned, self._batches())):
@@ -369,16 +373,21 @@ class Trainer:
                     parameter.copy_(weights[name])
         self._publish()
 
-    def _begin_from_vectors(self, progress: Callable[[int, int], None]) -> Record:
-        """Start the embedding from skip-gram vectors, centred and as large as it begins; returns what to log.
+    def _vectors(self, progress: Callable[[int, int], None]) -> Tensor | None:
+        """Skip-gram vectors of the training split; None if the run is asked to stop before they are done."""
+        config, train = self.config, self.dataset.train
+        seconds = VECTORS_SHARE * 60 * config.max_minutes or math.inf
+        return self.world.first(
+            lambda: skipgram.vectors(train, config.embed, config.seed, seconds, self.device, progress, self.stop)
+        )
+
+    def _begin_from_vectors(self, vectors: Tensor) -> Record:
+        """Start the embedding from `vectors`, centred and as large as it begins; returns what to log.
 
         Tokens that no body holds, such as the control tokens, stay as they begin.
         """
-        config, table = self.config, self.model.get_parameter("embedding.weight")
-        seconds = VECTORS_SHARE * 60 * config.max_minutes or math.inf
-        vectors = self.world.first(
-            lambda: skipgram.vectors(self.dataset.train, config.embed, config.seed, seconds, self.device, progress)
-        ).to(self.device)
+        table = self.model.get_parameter("embedding.weight")
+        vectors = vectors.to(self.device)
         known = vectors.any(1)
         rows = vectors[known] - vectors[known].mean(0)
         with torch.no_grad():

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 import os
 import resource
 import shlex
@@ -178,7 +179,13 @@ def test_wrong_usage_exits_with_2(run: Run) -> None:
         ("evaluate --forms ,", "--forms: give at least one form"),
         ("evaluate --temperature -1", "--temperature -1: give a number of at least 0"),
         ("evaluate --num -1", "--num -1: give a number of at least 0"),
-        ("evaluate --checkpoint checkpoints/tiny --checkpoint checkpoints/tiny", "--checkpoint: give each folder once"),
+        (
+            "evaluate --checkpoint checkpoints/tiny --checkpoint checkpoints/../checkpoints/tiny",
+            "give each folder once",
+        ),
+        ("evaluate --poems corpora/starter.jsonl --human corpora/starter.jsonl", "--poems and --human: both are"),
+        ("evaluate --temperature inf", "--temperature inf: give a finite number of at least 0"),
+        ("evaluate --seed 9223372036854775808", "--seed 9223372036854775808: give a number below 2**63"),
         ("train --lr-steps 0.1,high", "--lr-steps 0.1,high: give numbers"),
         ("train --lr-steps ,", "--lr-steps: give at least one"),
         ("train --cell transformer", "--cell transformer: choose one of lstm, gru, rnn"),
@@ -572,6 +579,20 @@ def test_evaluate_holds_all_poems_of_a_file_against_one_form(run: Run, place: Pa
     assert "file theirs.jsonl: 1 of 2 poems have the lines of none of 五绝, 七绝, 五律, 七律" in result.err
 
 
+def test_evaluate_reads_the_poems_that_score_reads(run: Run, place: Path) -> None:
+    """From plain text too: a title is no verse, a line feed no character, and the lines have a form."""
+    body = "春夏秋冬风，花雪月山水。\n云雨江河湖，海天地日夜。\n"
+    Path("two.txt").write_text(f"春夜\n李白\n\n{body}\n秋\n\n{body}\nhello world\n", encoding="utf-8")
+    scored = [json.loads(line) for line in run("score", "two.txt", "--json").out.splitlines()]
+    result = run("evaluate", "--poems", "two.txt", "--json", "--no-critic")
+    found = json.loads(result.out)
+    assert found["characters"]["all"]["tiny"]["value"] == 40 and found["unknown"]["all"]["tiny"]["value"] == 0
+    assert found["form"]["五绝"]["file two.txt"]["value"] == 1
+    marks = ("，", "。", "\n", "[END]")
+    nats = [char["nats"] for poem in scored for char in poem["characters"] if char["char"] not in marks]
+    assert found["ppl_char"]["all"]["tiny"]["value"] == pytest.approx(math.exp(sum(nats) / len(nats)), rel=1e-3)
+
+
 def test_evaluate_has_columns_of_their_own(run: Run, place: Path) -> None:
     shutil.copytree("checkpoints/tiny", "other/human")
     result = run(*EVALUATE, "--checkpoint", "other/human", "--data", "corpora/prepared", "--forms", "七绝", "--json")
@@ -587,6 +608,19 @@ def test_a_reader_that_has_seen_enough(place: Path) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 1
+
+
+@pytest.mark.parametrize(("closed", "shown"), [(">&-", False), ("2>&-", True), (">&- 2>&-", False)])
+def test_streams_that_are_closed(closed: str, shown: bool, place: Path) -> None:
+    command = shlex.join([sys.executable, "-m", "poetgen", "inspect", "neighbours", "春"])
+    done = subprocess.run(f"{command} {closed}", shell=True, capture_output=True, text=True)
+    assert (done.returncode, done.stderr, bool(done.stdout)) == (0, "", shown)
+
+
+def test_an_error_that_the_locale_cannot_show(place: Path) -> None:
+    command = [sys.executable, "-m", "poetgen", "inspect", "neighbours", b"\xff"]
+    done = subprocess.run(command, env=os.environ | {"PYTHONIOENCODING": "latin-1"}, capture_output=True)
+    assert done.returncode == 2 and done.stderr.startswith(b"poetgen: ") and done.stderr.count(b"\n") == 1
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
@@ -605,6 +639,17 @@ def test_standard_input_and_a_locale_without_chinese(place: Path) -> None:
     out, err = process.communicate("春\n秋\n".encode())
     assert process.returncode == 0 and not [line for line in err.splitlines() if not line.startswith(b"writing: ")]
     assert [poem.splitlines()[0] for poem in out.decode("utf-8").split("\n\n")] == ["春", "秋"]
+
+
+def test_ctrl_c_before_there_is_anything_to_save(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*args: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("poetgen.skipgram.vectors", interrupted)
+        result = run(*TRAIN, "--init-embeddings", "--out", "run")
+    assert result.code == 130 and "stopped before the first step: nothing is saved" in result.err
+    assert run(*TRAIN, "--init-embeddings", "--epochs", 0.1, "--out", "run").code == 0, "as the message says"
 
 
 def test_ctrl_c_in_a_process(place: Path) -> None:

@@ -30,6 +30,12 @@ def test_distinct_counts_runs_within_lines(length: int, share: float) -> None:
     assert figures.distinct([NIGHT], length) == pytest.approx(share)
 
 
+def test_the_interval_of_a_share_ends_at_one() -> None:
+    poems = [f"{TOWER[:5]}{chr(0x4E00 + number)}。" for number in range(3)] + [NIGHT]
+    found = figures.variety([*(chr(0x5E00 + number) * 2 + poem for number, poem in enumerate(poems))], 2)
+    assert 0 <= found.low <= found.value <= found.high == 1
+
+
 def test_distinct_takes_poems_together() -> None:
     assert figures.distinct([TOWER, TOWER], 2) == 0.5
     assert figures.distinct([TOWER, NIGHT], 2) == pytest.approx(31 / 32)

@@ -126,7 +126,7 @@ def test_a_log_of_another_kind_is_left_alone(text: str, dataset: Dataset, tmp_pa
 
 
 def test_bad_grids(dataset: Dataset, tmp_path: Path) -> None:
-    for minutes in (0.0, -1.0, math.nan):
+    for minutes in (0.0, -1.0, math.nan, math.inf):
         with pytest.raises(UsageError, match="--minutes"):
             Grid(minutes=minutes)
     with pytest.raises(UsageError, match="--sampling whole"):

@@ -284,11 +284,19 @@ def test_a_poem_as_text_and_in_a_file(
     assert drawn == [(2, 4)] * 2, "of the layer and as many units as were asked for"
 
 
+def test_a_poem_with_a_hole_is_told(tiny: Path, tmp_path: Path, few: None, capsys: pytest.CaptureFixture[str]) -> None:
+    needs_font()
+    path = tmp_path / "poems.txt"
+    path.write_text(f"静夜思\n\n{QUIET}\n\n春\n\n{QUIET.replace('月', '□')}\n", encoding="utf-8")
+    code, _, err = run(path, "--checkpoint", tiny, "--out", tmp_path, "--units", 2, capsys=capsys)
+    assert code == 0 and "left out 1 of 2 poems: 1 lost characters" in err
+
+
 @pytest.mark.parametrize(
     ("args", "says"),
     [
-        (["nowhere.txt"], "POEM nowhere.txt: no poems in it"),
-        (["{corpus}"], "60 poems in it"),
+        (["nowhere.txt"], "POEM nowhere.txt: no poem, and no file of this name"),
+        (["{corpus}"], "60 poems; give the text of one"),
         ([DENG_GAO * 5], "POEM: 320 characters; give at most 300"),
         ([DENG_GAO, "--layer", "3"], "--layer 3: the network has 2"),
     ],

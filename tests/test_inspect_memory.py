@@ -284,9 +284,38 @@ def test_digits_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert [(record["cell"], record["seed"]) for record in records] == [("gru", 1), ("rnn", 1), ("gru", 2), ("rnn", 2)]
 
 
+def test_digits_keeps_what_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*args: Any) -> Any:
+        yield Outcome("gru", 10, 1, 0.5, 3, 0.1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("poetgen.inspect.memory.digits", interrupted)
+    code, out, err = run(["inspect", "digits", "--out", str(tmp_path)], capsys)
+    assert code == 130 and out.split() == ["length", "gru", "10", "50%"] and "stopped after 1 of 54" in err
+    assert (tmp_path / "digits.png").exists()
+
+
+@pytest.mark.parametrize("seed", [2**32, 2**64, 10**30])
+def test_any_seed_will_do(seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    args = ["--out", str(tmp_path), "--steps", "1", "--hidden", "2", "--cells", "gru", "--lengths", "3"]
+    code, _, err = run(["inspect", "digits", *args, "--repeats", "1", "--seed", str(seed)], capsys)
+    assert code == 0, err
+
+
 @pytest.mark.parametrize(
     ("args", "named"),
-    [(["--lengths", "1"], "--lengths 1"), (["--lengths", "ten"], "--lengths ten"), (["--cells", "elman"], "--cells")],
+    [
+        (["--lengths", "1"], "--lengths 1"),
+        (["--lengths", "ten"], "--lengths ten"),
+        (["--lengths", "1000000000000"], "--lengths 1000000000000"),
+        (["--cells", "elman"], "--cells"),
+        (["--cells", ","], "--cells"),
+        (["--lr", "inf"], "--lr inf"),
+        (["--forget-bias", "nan"], "--forget-bias nan"),
+        (["--hidden", "0"], "--hidden 0"),
+    ],
 )
 def test_digits_names_what_is_wrong(args: list[str], named: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(["inspect", "digits", *args], capsys)

@@ -770,6 +770,14 @@ def test_the_embedding_starts_from_skip_gram_vectors(tie: bool, dataset: Dataset
         assert torch.equal(found[name], parameter), name
 
 
+def test_stopped_before_the_vectors_are_done_a_run_leaves_nothing(dataset: Dataset, tmp_path: Path) -> None:
+    asked = iter([False, True])
+    trainer = Trainer(dataset, VECTORS, tmp_path, stop=lambda: next(asked))
+    (end,) = trainer.run()
+    assert (end["kind"], end["reason"], end["step"]) == ("end", "interrupted", 0)
+    assert not any((tmp_path / name).exists() for name in ("log.jsonl", STATE, WEIGHTS))
+
+
 def test_vectors_are_logged_and_shown(dataset: Dataset, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     records = list(Trainer(dataset, VECTORS, tmp_path).run(lambda done, total: told.append((done, total))))
@@ -785,7 +793,9 @@ def test_a_run_from_vectors_is_resumed_bit_for_bit(
 ) -> None:
     config = replace(VECTORS, dropout=0.2, epochs=1)
     whole = run(Trainer(dataset, config, tmp_path / "whole"))
-    run(Trainer(dataset, config, tmp_path / "parts", stop=stop_after(steps)))
+    parts = Trainer(dataset, config, tmp_path / "parts")
+    parts.stop = lambda: parts.progress.vectors > 0 and parts.progress.step + 1 >= steps
+    run(parts)
     monkeypatch.setattr(skipgram, "vectors", lambda *args: pytest.fail("not again"))
     resumed = run(Trainer(dataset, config, tmp_path / "parts", resume=True))
     same_tensors(tmp_path / "whole", tmp_path / "parts")

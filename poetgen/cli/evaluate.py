@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from poetgen.cli.root import PREPARED, Device, app, left_out, note
+from poetgen.cli.root import PREPARED, Device, app, note, poems_in
 from poetgen.config import EvaluateConfig
 from poetgen.errors import DatasetError, UsageError
 
 if TYPE_CHECKING:
     from poetgen.checkpoint import Checkpoint
-    from poetgen.corpus import Poem, Script
     from poetgen.dataset import Dataset
     from poetgen.poet import Poet
 
@@ -72,6 +71,8 @@ def evaluate(
 
     Checkpoints write poems for held-out titles, and human poems stand beside them. Every figure has its interval.
     """
+    if poems is not None and poems == human:
+        raise UsageError(f"--poems and --human: both are {poems}; give poems to judge, and others to hold beside")
     written = (0 if poems else EvaluateConfig.num) if num is None else num
     config = EvaluateConfig(written, _forms(forms), top_k, temperature, candidates, critic, seed)
     from poetgen import display
@@ -87,14 +88,14 @@ def evaluate(
             f"no poems: {PREPARED} is not there, or not what the checkpoint was trained on; "
             "give --poems FILE to judge, --human FILE to hold beside, or --data PREPARED"
         )
-    script = script_of(next(iter(poets.values())).vocab)
-    judged = _read(poems, script) if poems else []
-    beside = _read(human, script) if human else poems_of(dataset.valid) if dataset else []
+    vocab = next(iter(poets.values())).vocab
+    judged = poems_in(poems, vocab) if poems else []
+    beside = poems_in(human, vocab) if human else poems_of(dataset.valid) if dataset else []
     if not (judged or beside):
         raise DatasetError(
             f"{data or PREPARED}: its validation split is empty; preprocess with a greater --valid-share"
         )
-    if dataset and script_of(dataset.vocab) != script:
+    if dataset and script_of(dataset.vocab) != script_of(vocab):
         note(f"{data or PREPARED} is in another script than {next(iter(poets))}: novelty and the n-gram tell nothing")
     for name in _strangers(dataset, checkpoints) if dataset else ():
         note(f"{data} is not what {name} was trained on: poems held out there may not be new to it")
@@ -152,17 +153,9 @@ def _named(poets: Sequence[Poet]) -> dict[str, Poet]:
     from poetgen.report import HUMAN, NGRAM
 
     names = [poet.checkpoint.path.resolve().name for poet in poets]
+    if len({poet.checkpoint.path.resolve() for poet in poets}) < len(poets):
+        raise UsageError("--checkpoint: give each folder once")
     if len(set(names)) < len(names):
         names = [str(poet.checkpoint.path) for poet in poets]
-    if len(set(names)) < len(names):
-        raise UsageError("--checkpoint: give each folder once")
     names = [f"{name}/" if name in (HUMAN, NGRAM) else name for name in names]
     return dict(zip(names, poets, strict=True))
-
-
-def _read(path: Path, script: Script) -> list[Poem]:
-    from poetgen.check import read_poems
-
-    found, counts = read_poems(path, script, passages=True)
-    left_out(path, counts)
-    return found

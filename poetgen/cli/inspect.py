@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from poetgen.cli.root import PREPARED, CheckpointFolder, Device, app, enough_memory, left_out, note
+from poetgen.cli.root import PREPARED, CheckpointFolder, Device, app, enough_memory, note, poems_in
 from poetgen.config import CELLS, SAMPLINGS, TrainConfig
 from poetgen.errors import UsageError
 
@@ -111,11 +111,12 @@ def chart(
     shown = embedding.commonest(num, "".join(GROUPS.values()))
     caption = f"checkpoint {found.id}, {len(shown.chars):,} characters"  # no Chinese, which needs another font
     note(f"placing {len(shown.chars):,} characters, which takes some seconds")
+    placed = place(shown, seed)
     rows = [
         (group.name, group.members, f"{group.share:>20.0%}", f"{group.chance:>9.2%}") for group in groups(embedding)
     ]
     print(display.table([("group", "members", "nearest in the group", "by chance"), *rows]), end="", flush=True)
-    paths = draw(place(shown, seed), out / "map", caption)
+    paths = draw(placed, out / "map", caption)
     note(f"drawn in {' and '.join(map(str, paths))}")
 
 
@@ -174,7 +175,7 @@ def gates(
 
 def _one_poem(given: str, title: str, vocab: Vocab) -> Poem:
     """The poem in a file, or in the text itself."""
-    from poetgen.check import poems_of_text, read_poems
+    from poetgen.check import poems_of_text
     from poetgen.corpus import Cleaner
     from poetgen.poet import script_of
     from poetgen.sample import fit
@@ -182,7 +183,7 @@ def _one_poem(given: str, title: str, vocab: Vocab) -> Poem:
     from poetgen.vocab import is_han
 
     if given == "-" or os.path.isfile(given):
-        poems, _ = read_poems(Path(given), script_of(vocab), passages=not vocab.chinese)
+        poems = poems_in(Path(given), vocab)
     else:
         cleaner = Cleaner(script_of(vocab), min_chars=1, max_chars=10**9)
         cleaned = (
@@ -192,9 +193,8 @@ def _one_poem(given: str, title: str, vocab: Vocab) -> Poem:
         )
         poems = [replace(poem, form=form_of(poem.body, poem.tune)) for poem in cleaned]
     if len(poems) != 1:
-        raise UsageError(
-            f"POEM {given[:20]}: {len(poems) or 'no'} poems in it; give the text of one, or a file with one"
-        )
+        what = f"{len(poems)} poems" if poems else "no poem, and no file of this name"
+        raise UsageError(f"POEM {given[:20]}: {what}; give the text of one, or a file with one")
     own, notes = fit(title, vocab)
     for line in notes:
         note(line)
@@ -281,15 +281,11 @@ def memory(
 
 def _human(poet: Poet, poems: Path | None, data: Path) -> Split:
     """Poems of a file, or else of a dataset's validation split, in the vocabulary of a poet."""
-    from poetgen.check import read_poems
     from poetgen.dataset import Dataset
     from poetgen.evaluate import poems_of, split_of
-    from poetgen.poet import script_of
 
     if poems is not None:
-        found, counts = read_poems(poems, script_of(poet.vocab), passages=True)
-        left_out(poems, counts)
-        return split_of(found, poet.vocab)
+        return split_of(poems_in(poems, poet.vocab), poet.vocab)
     dataset = Dataset.load(data)
     if poet.checkpoint.config.get("dataset") != dataset.fingerprint:
         note(f"{data} is not what {poet.checkpoint.path} was trained on: its poems may not be new to it")
@@ -350,24 +346,35 @@ def digits(
     for kind in kinds:
         if kind not in CELLS:
             raise UsageError(f"--cells {kind}: choose of {', '.join(CELLS)}, with commas between")
-    if min(sizes) < 2:
-        raise UsageError(f"--lengths {min(sizes)}: a sequence begins with two digits; give 2 or more")
-    outcomes = []
-    with display.Progress() as progress:
-        for outcome in train(
-            kinds,
-            sizes,
-            hidden,
-            steps,
-            rate,
-            forget_bias,
-            range(seed, seed + repeats),
-            lambda done, total, what: progress.update("training", done, total, what),
-        ):
-            outcomes.append(outcome)
-            if as_json:
-                progress.clear()
-                print(json.dumps(asdict(outcome)), flush=True)
+    if not kinds:
+        raise UsageError(f"--cells {cells}: choose of {', '.join(CELLS)}, with commas between")
+    if sizes[0] < 2 or sizes[-1] > _LONGEST:
+        raise UsageError(f"--lengths {lengths}: give lengths from 2, for two digits, to {_LONGEST:,}")
+    for flag, value in (("--lr", rate), ("--forget-bias", forget_bias)):
+        if not abs(value) <= _GREATEST:
+            raise UsageError(f"{flag} {value:g}: give a number of at most {_GREATEST:g}")
+    outcomes: list[Outcome] = []
+    stopped = False
+    with display.Progress() as progress, enough_memory("give a smaller --hidden or smaller --lengths"):
+        try:
+            for outcome in train(
+                kinds,
+                sizes,
+                hidden,
+                steps,
+                rate,
+                forget_bias,
+                range(seed, seed + repeats),
+                lambda done, total, what: progress.update("training", done, total, what),
+            ):
+                outcomes.append(outcome)
+                if as_json:
+                    progress.clear()
+                    print(json.dumps(asdict(outcome)), flush=True)
+        except KeyboardInterrupt:
+            stopped = True
+    if not outcomes:
+        raise typer.Exit(130)
     if not as_json:
         print(display.table(_digits_rows(outcomes)), end="", flush=True)
     caption = f"one layer of width {hidden}, {steps:,} steps at most: {repeats} run{'s' * (repeats > 1)} each"
@@ -375,6 +382,13 @@ def digits(
         caption += f"; forget gates begin at {forget_bias:g}"
     paths = draw_digits(outcomes, CHANCE, caption, out / "digits")
     note(f"always saying 9 is right for {CHANCE:.0%}; drawn in {' and '.join(map(str, paths))}")
+    if stopped:
+        note(f"stopped after {len(outcomes)} of {len(kinds) * len(sizes) * repeats} networks")
+        raise typer.Exit(130)
+
+
+#: The longest sequence of digits, and what neither a learning rate nor a bias is beyond.
+_LONGEST, _GREATEST = 10_000, 100.0
 
 
 def _digits_rows(outcomes: Sequence[Outcome]) -> Iterator[Sequence[str]]:

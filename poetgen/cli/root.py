@@ -15,7 +15,8 @@ from poetgen import __version__, parallel
 from poetgen.errors import PoetgenError, UsageError
 
 if TYPE_CHECKING:
-    from poetgen.corpus import Counts
+    from poetgen.corpus import Counts, Poem
+    from poetgen.vocab import Vocab
 
 PREPARED = Path("corpora/prepared")
 CHECKPOINTS = Path("checkpoints")
@@ -76,11 +77,15 @@ def _fail(error: object, code: int) -> NoReturn:
 
 def _speak_chinese() -> None:
     """Write UTF-8 where the locale's encoding has no Chinese; one that has, such as GB18030, is kept."""
-    for stream in (sys.stdout, sys.stderr):
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+            continue
         try:
             "春".encode(stream.encoding)
         except (UnicodeEncodeError, LookupError):
-            stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def note(text: str) -> None:
@@ -122,6 +127,16 @@ def enough_memory(way_out: str) -> Iterator[None]:
         if isinstance(error, MemoryError) or "memory" in str(error):
             raise PoetgenError(f"not enough memory: {way_out}") from error
         raise
+
+
+def poems_in(path: Path, vocab: Vocab) -> list[Poem]:
+    """The poems of a file as a checkpoint with this vocabulary reads them; what cleaning leaves out is told."""
+    from poetgen.check import read_poems
+    from poetgen.poet import script_of
+
+    poems, counts = read_poems(path, script_of(vocab), passages=not vocab.chinese)
+    left_out(path, counts)
+    return poems
 
 
 def left_out(path: Path, counts: Counts) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from poetgen.cli.root import CheckpointFolder, Device, PoemFile, app, left_out
+from poetgen.cli.root import CheckpointFolder, Device, PoemFile, app, poems_in
 
 
 @app.command(epilog="Example: poetgen score corpora/starter.jsonl")
@@ -22,13 +22,11 @@ def score(
 ) -> None:
     """Show which characters of a poem surprise a checkpoint, and what it expected in their place."""
     from poetgen import display
-    from poetgen.check import read_poems
-    from poetgen.poet import load, script_of
+    from poetgen.poet import load
     from poetgen.surprise import surprises
 
     poet = load(checkpoint, device)
-    poems, counts = read_poems(file, script_of(poet.vocab), passages=not poet.vocab.chinese)
-    left_out(file, counts)
+    poems = poems_in(file, poet.vocab)
     with display.Progress() as progress:
         scored = surprises(poet.checkpoint, poems, partial(progress.update, "scoring"))
         texts: Iterator[str]

@@ -147,7 +147,9 @@ def _lead(trainer: Trainer, data: Path, tensorboard: bool) -> str:
         place = out, trainer.progress.step, trainer.progress.seconds
         with board.Board(*place) if tensorboard else nullcontext() as events:
             reason = _follow(trainer, progress, display, events)
-    if reason == "interrupted":
+    if reason == "interrupted" and not trainer.progress.step:
+        note("stopped before the first step: nothing is saved, and the same command begins again")
+    elif reason == "interrupted":
         again = f"poetgen train --resume --data {data} --out {out}{' --tensorboard' if tensorboard else ''}"
         note(f"stopped at step {trainer.progress.step:,}, and saved; to go on: {again}")
     else:
@@ -191,7 +193,7 @@ def _follow(trainer: Trainer, progress: Any, display: Any, events: Board | None)
         if events is not None:
             events.show(record)
         reason = record.get("reason", "")
-        if reason or (record["kind"] == "eval" and time.monotonic() - drawn >= _PLOT_EVERY):
+        if (reason and record["step"]) or (record["kind"] == "eval" and time.monotonic() - drawn >= _PLOT_EVERY):
             try:
                 training.draw(trainer.out / "log.jsonl", trainer.out, trainer.config.clip)
             except SaveError as error:  # a run is worth more than its picture
@@ -299,5 +301,5 @@ class _Stops:
         if self.count > 1:
             raise KeyboardInterrupt
         os.write(
-            2, b"\nsaving; once more quits at once\n"
+            2, b"\nstopping; once more quits at once\n"
         )  # print may be under way already, and cannot be entered twice

@@ -51,8 +51,8 @@ class Grid:
     seed: int = TrainConfig.seed
 
     def __post_init__(self) -> None:
-        if not self.minutes > 0:
-            raise UsageError(f"--minutes {self.minutes:g}: give a number above 0")
+        if not 0 < self.minutes < math.inf:
+            raise UsageError(f"--minutes {self.minutes:g}: give a finite number above 0")
         self.configs()
 
     def configs(self) -> list[TrainConfig]:

@@ -139,7 +139,7 @@ def place(embedding: Embedding, seed: int) -> Map:
     if size < 3:
         raise UsageError(f"{size} characters make no map: give --num 3 or more, and a checkpoint that has as many")
     perplexity = min(_PERPLEXITY, (size - 1) / 3)
-    tsne = TSNE(metric="cosine", init="random", perplexity=perplexity, random_state=seed)
+    tsne = TSNE(metric="cosine", init="random", perplexity=perplexity, random_state=seed % 2**32)
     points = tsne.fit_transform(embedding.vectors)
     points = points.astype(np.float64) - points.min(0)
     points *= _SPREAD * math.sqrt(size) / max(1e-9, points.max())

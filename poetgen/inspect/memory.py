@@ -240,7 +240,7 @@ def _add_up(
 ) -> Outcome:
     config = ModelConfig(_SUMS, cell, layers=1, hidden=hidden, embed=0, dropout=0, tie=False, norm=False)
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # not torch.manual_seed, which seeds every device
+        torch.default_generator.manual_seed(seed % 2**63)  # not torch.manual_seed, which seeds every device
         model = PoetModel(config)
     if cell == "lstm":
         model.get_parameter("cells.0.bias_ih_l0").data[hidden : 2 * hidden] = forget_bias

@@ -7,6 +7,7 @@ colours, a font with Chinese characters, and how they are saved.
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -48,7 +49,9 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     paths = []
     for kind in ("png", "svg"):
         buffer = io.BytesIO()
-        figure.savefig(buffer, format=kind, dpi=130, metadata={"Date": None} if kind == "svg" else None)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph")  # what a font lacks is drawn as a box, which is seen
+            figure.savefig(buffer, format=kind, dpi=130, metadata={"Date": None} if kind == "svg" else None)
         paths.append(stem.with_name(f"{stem.name}.{kind}"))
         write_atomic(paths[-1], buffer.getvalue())
     return paths
