@@ -163,6 +163,8 @@ def test_no_option_is_documented_that_does_not_exist(page: Path) -> None:
     known = {name for command in COMMANDS.values() for name in options(command)} | {"--version", "--help"}
     known.add("--logdir")  # TensorBoard's own
     known.add("--no-deps")  # pip's own
+    for script in (ROOT / "benchmarks").glob("*.py"):
+        known |= set(re.findall(r'add_argument\("(--[a-z-]+)"', script.read_text(encoding="utf-8")))
     known |= {"--nproc-per-node", "--nnodes", "--rdzv-backend", "--rdzv-endpoint"}  # torchrun's own
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", page.read_text(encoding="utf-8"))) <= known
 
