@@ -113,6 +113,10 @@ class Record:
     raw: bytes
 
 
+#: How every record begins.
+_RECORD: Final = b'{"line": '
+
+
 @dataclass(frozen=True)
 class Extent:
     """A file of records, and how many of its bytes are whole ones."""
@@ -122,9 +126,14 @@ class Extent:
 
     @classmethod
     def of(cls, path: Path) -> Extent:
-        """Of a file as it is; a last line that was cut short does not count."""
+        """Of a file as it is, but for a record that was cut short. Raises SourceError for another tail."""
         with path.open("rb") as file:
-            return cls(path, _line_before(file, file.seek(0, os.SEEK_END)))
+            size = _line_before(file, file.seek(0, os.SEEK_END))
+            file.seek(size)
+            tail = file.read(len(_RECORD))
+        if tail != _RECORD[: len(tail)]:
+            raise _no_record(f"{path}, last line")
+        return cls(path, size)
 
     @property
     def last(self) -> Place:
@@ -149,11 +158,15 @@ class Extent:
             fields = json.loads(raw)
             place, seed = (int(fields["line"]), int(fields["number"])), int(fields["seed"])
         except (ValueError, KeyError, TypeError, OverflowError) as error:
-            raise SourceError(
-                f"{origin}: no record of poetgen sample --input, so there is nothing to go on from; give another "
-                "--output, or --overwrite"
-            ) from error
+            raise _no_record(origin) from error
         return Record(place, seed, fields, origin, raw)
+
+
+def _no_record(origin: str) -> SourceError:
+    return SourceError(
+        f"{origin}: no record of poetgen sample --input, so there is nothing to go on from; give another --output, or "
+        "--overwrite"
+    )
 
 
 def _line_before(file: IO[bytes], end: int) -> int:

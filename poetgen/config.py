@@ -29,6 +29,10 @@ def _at_least(flag: str, value: float, least: float) -> None:
     _require(math.isfinite(value) and value >= least, f"{flag} {value:g}: give a {finite}number of at least {least:g}")
 
 
+def _at_most(flag: str, value: float, most: float) -> None:
+    _require(value <= most, f"{flag} {value:g}: give a number of at most {most:,}")
+
+
 def _seed(value: int) -> None:
     _at_least("--seed", value, 0)
     _require(value < 2**63, f"--seed {value}: give a number below 2**63")
@@ -181,11 +185,14 @@ class SampleConfig:
 
     def __post_init__(self) -> None:
         _at_least("--length", self.length, 1)
+        _at_most("--length", self.length, 100_000)
         _at_least("--top-k", self.top_k, 1)
+        _at_most("--top-k", self.top_k, 1_000_000)
         _require(0 < self.top_p <= 1, f"--top-p {self.top_p:g}: give a share above 0 and at most 1")
         _at_least("--temperature", self.temperature, 0)
         _seed(self.seed)
         _at_least("--candidates", self.candidates, 1)
+        _at_most("--candidates", self.candidates, 1_000)
 
 
 @dataclass(frozen=True)

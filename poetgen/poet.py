@@ -24,7 +24,7 @@ from poetgen.device import pick_device
 from poetgen.errors import SourceError, UsageError
 from poetgen.evaluate import score, split_of
 from poetgen.request import Plan, Request, plan
-from poetgen.sample import Job, Sample, Sampler, fit
+from poetgen.sample import Job, Sample, Sampler, fit, in_script
 from poetgen.sequence import form_of
 from poetgen.vocab import Vocab
 
@@ -97,6 +97,9 @@ class Poet:
 
         Raises UsageError that names the option which is wrong.
         """
+        if unknown := options.keys() - Options.__annotations__.keys():
+            known = ", ".join(Options.__annotations__)
+            raise UsageError(f"{', '.join(sorted(unknown))}: no such option; choose of {known}")
         names = {field.name for field in fields(SampleConfig)}
         chosen = {name: value for name, value in options.items() if name in names}
         if chosen.get("seed") is None:
@@ -121,12 +124,19 @@ class Poet:
             keywords=tuple(filter(None, (fitted(word, "keywords") for word in options.get("keywords", ())))),
             rhyme=options.get("rhyme") or "auto",
             tones=options.get("tones") or "strict",
-            acrostic=fitted(options.get("acrostic", ""), "acrostic"),
+            acrostic=self._acrostic(options.get("acrostic") or ""),
             lines=options.get("lines", 0),
         )
         if note := self._sampler.check(request, config):  # says so now if the form cannot be had
             notes.append(note)
         return Job(request, config), notes
+
+    def _acrostic(self, text: str) -> str:
+        """The characters that lines begin with, in the model's script: a rule, of which nothing may be left out."""
+        chars = "".join(text.split())
+        if text and not chars:
+            raise UsageError(f"--acrostic {text!r}: give the characters that the lines begin with, or leave it out")
+        return in_script(chars, self.vocab)
 
     def plan(self, job: Job) -> Plan:
         """How a job will be carried out: its form, its length, its stanzas."""

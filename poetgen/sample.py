@@ -524,7 +524,8 @@ def pick(scores: NDArray[np.float64], configs: Sequence[SampleConfig], draws: Se
     top_k, top_p, temperature = (
         np.array([getattr(config, name) for config in configs])[:, None] for name in ("top_k", "top_p", "temperature")
     )
-    scaled = (scores - scores[:, :1]) / np.where(temperature > 0, temperature, 1.0)
+    with np.errstate(over="ignore"):  # a temperature next to nothing leaves the first alone
+        scaled = (scores - scores[:, :1]) / np.where(temperature > 0, temperature, 1.0)
     weights = np.where(np.arange(scores.shape[1]) < top_k, np.exp(scaled), 0.0)
     mass = weights.cumsum(1)
     before = mass - weights
@@ -574,8 +575,7 @@ def fit(text: str, vocab: Vocab, flag: str = "title") -> tuple[str, list[str]]:
     # Bytes that are no UTF-8 reach Python as lone surrogates, which nothing can encode.
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     fitted = text if all(char in vocab for char in text) else clean_title(" ".join(text.split()))
-    if any(char not in vocab for char in fitted):
-        fitted = _other_script(fitted, vocab)
+    fitted = in_script(fitted, vocab)
     # Latin letters that stray into Chinese titles have taught the model nothing, even where it knows some.
     chinese = vocab.chinese
     unknown = [c for c in dict.fromkeys(fitted) if c not in vocab or (chinese and c.isascii() and c.isalnum())]
@@ -590,9 +590,13 @@ def fit(text: str, vocab: Vocab, flag: str = "title") -> tuple[str, list[str]]:
     return fitted, notes
 
 
-def _other_script(text: str, vocab: Vocab) -> str:
+def in_script(text: str, vocab: Vocab) -> str:
+    """A text in the script, simplified or traditional, of which the vocabulary knows more."""
+    if all(char in vocab for char in text):
+        return text
     import opencc
 
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     for conversion in ("t2s", "s2t"):
         converted = opencc.OpenCC(conversion).convert(text)
         if sum(char in vocab for char in converted) > sum(char in vocab for char in text):

@@ -503,6 +503,8 @@ class Trainer:
         """Write what sampling needs, and the model card."""
         if self.world.rank:
             return
+        # First what needs the most room: where there is none, all of the last best model stays.
+        checkpoint.save_weights(self.out / checkpoint.WEIGHTS, self.model, self.dataset.vocab, step=self.progress.step)
         kept = ("step", "epoch", "seconds", "tokens", "ppl_char", "ppl_all", "valid_tokens")
         config = checkpoint.write_config(
             self.out,
@@ -513,7 +515,6 @@ class Trainer:
             | {"train_poems": len(self.dataset.train), "valid_poems": len(self.dataset.valid)},
         )
         checkpoint.write_card(self.out, config)
-        checkpoint.save_weights(self.out / checkpoint.WEIGHTS, self.model, self.dataset.vocab, step=self.progress.step)
 
     def save_state(self) -> None:
         """Write what --resume needs: weights, optimizer, schedule, carried state, time and data position."""

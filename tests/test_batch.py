@@ -283,6 +283,15 @@ def test_what_no_batch_has_written_is_not_gone_on_with(line: str, run: Run, plac
     assert Path("poems.jsonl").read_text(encoding="utf-8") == line + "\n"
 
 
+def test_the_titles_are_not_written_over(run: Run, place: Path) -> None:
+    Path("titles.txt").write_text("春\n秋\n", encoding="utf-8")
+    Path("link.txt").symlink_to("titles.txt")
+    for name in ("titles.txt", "link.txt"):
+        code, _, err = run("--input", "titles.txt", "--output", name, "--overwrite")
+        assert code == 2 and f"--output {name}: is the file of titles" in err
+    assert Path("titles.txt").read_text(encoding="utf-8") == "春\n秋\n"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -379,14 +388,22 @@ def test_the_whole_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "poems.jsonl"
     for data, whole in (
         (b"", 0),
-        (b"{}", 0),
+        (b"{", 0),
         (b"{}\n", 3),
         (b"{}\n{", 3),
-        (b"{}\n" + b"x" * 200_000, 3),
+        (b'{}\n{"line": 7' + b"x" * 200_000, 3),
         (b"x" * 70_000 + b"\n{", 70_001),
     ):
         path.write_bytes(data)
         assert Extent.of(path) == Extent(path, whole)
+
+
+def test_what_is_no_record_is_not_taken_for_one_cut_short(run: Run, place: Path) -> None:
+    Path("titles.txt").write_text("春\n", encoding="utf-8")
+    Path("notes.jsonl").write_text("my notes, without a line feed")
+    code, _, err = run("--input", "titles.txt", "--output", "notes.jsonl", "--resume")
+    assert code == 1 and "notes.jsonl, last line: no record of poetgen" in err
+    assert Path("notes.jsonl").read_text() == "my notes, without a line feed"
 
 
 def test_parts_are_merged_in_order_each_place_once(tmp_path: Path) -> None:

@@ -204,8 +204,19 @@ def test_csv(tmp_path: Path, delimiter: str, header: list[str]) -> None:
 
 
 def test_csv_with_rows_too_short_and_too_long(tmp_path: Path) -> None:
-    found = records(tmp_path, "title,content\na\nb,c,d\n", "a.csv")
+    found = records(tmp_path, "  \n\ntitle,content\na\nb,c,\n", "a.csv")
     assert [(r.title, r.paragraphs) for r in found] == [("a", ("",)), ("b", ("c",))]
+    with pytest.raises(SourceError, match="line 2: 3 cells, where the header has 2. Put quotes around"):
+        records(tmp_path, "title,content\nb,c,d\n", "b.csv")
+    with pytest.raises(SourceError, match="broken CSV"):
+        records(tmp_path, 'title,content\na,"春\nb,秋\nc,冬\n', "c.csv")
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_json_that_python_will_not_read(tmp_path: Path, name: str) -> None:
+    for text in ('{"n": ' + "1" * 5000 + ', "content": "春"}\n' * 2, '{"a":' * 200_000):
+        with pytest.raises(SourceError, match=name):
+            records(tmp_path, text, name)
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,7 @@ def test_an_archive_is_known_by_its_content(tmp_path: Path) -> None:
 def test_what_is_no_corpus_is_passed_over_and_counted(tmp_path: Path) -> None:
     for name in ("LICENSE", "README.md", "cover.png", ".hidden.txt", "poems.txt", "poems.zip.part"):
         (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "link").symlink_to(tmp_path)
     (tmp_path / "prepared").mkdir()
     for name in ("report.json", "vocab.json", "train.json"):
         (tmp_path / "prepared" / name).write_bytes(b"{}")
@@ -78,7 +79,29 @@ def test_what_is_no_corpus_is_passed_over_and_counted(tmp_path: Path) -> None:
         ".part file": 1,
         "prepared dataset": 1,
         "archive in an archive": 1,
+        "hidden": 2,
+        "link to a folder, or to nothing": 1,
     }
+
+
+def test_a_name_that_is_no_text_can_be_shown(tmp_path: Path) -> None:
+    try:
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.txt")).write_bytes(b"x")
+    except OSError:
+        pytest.skip("names are text on this file system")
+    (document,) = documents([tmp_path])
+    assert document.name.endswith("/\\xff.txt") and document.read() == b"x"
+
+
+def test_a_damaged_member_of_any_packing_is_told(tmp_path: Path) -> None:
+    for compression in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        path = write_zip(tmp_path / f"{compression}.zip", {"a.txt": os.urandom(2000)}, compression)
+        data = bytearray(path.read_bytes())
+        data[60:900] = bytes(840)
+        path.write_bytes(data)
+        (document,) = documents([path])
+        with pytest.raises(SourceError, match=f"{compression}.zip:a.txt"):
+            document.read()
 
 
 def test_a_link_that_leads_back_up_does_not_go_round_for_ever(tmp_path: Path) -> None:

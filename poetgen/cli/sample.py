@@ -12,7 +12,7 @@ import typer
 from poetgen import parallel
 from poetgen.cli.root import CheckpointFolder, app, note, told_once
 from poetgen.config import CANDIDATES, SampleConfig
-from poetgen.errors import SourceError, UsageError
+from poetgen.errors import CheckpointError, SourceError, UsageError
 
 if TYPE_CHECKING:
     from poetgen.poet import Options, Poet
@@ -115,6 +115,8 @@ def sample(
         target = batch.Output(output, resume, overwrite) if output else None
         with given(titles or ()) if input is None else read_titles(input) as asked:
             if target:
+                if input not in (None, STDIN) and target.path.exists() and target.path.samefile(str(input)):
+                    raise UsageError(f"--output {output}: is the file of titles; give another name")
                 world.first(lambda: target.check(resumable))
 
             from poetgen.poet import fresh_seed, load
@@ -160,7 +162,10 @@ def _list_forms(checkpoint: Path | None, as_json: bool) -> None:
     from poetgen.dataset import FORMS
     from poetgen.prosody import tunes
 
-    learned = tunes.load(find(checkpoint) / FORMS)
+    folder = find(checkpoint)
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder}: no such checkpoint folder; give --checkpoint another")
+    learned = tunes.load(folder / FORMS)
     print(tunes.to_json(learned) if as_json else display.forms_table(learned), end="", flush=True)
 
 

@@ -124,9 +124,8 @@ def _settled(context: typer.Context) -> tuple[TrainConfig, Path]:
         raise UsageError("--resume and --overwrite: give one of them")
     out = given["out"] or CHECKPOINTS / ("poet" if data.name in ("prepared", "") else data.name)
     if not resume and not overwrite and any((out / name).exists() for name in _OF_A_RUN):
-        raise UsageError(
-            f"{out} holds a run already: --resume goes on with it, --out DIR trains elsewhere, --overwrite starts anew"
-        )
+        goes_on = "--resume goes on with it, " if (out / "train.state").exists() else ""
+        raise UsageError(f"{out} holds a run already: {goes_on}--out DIR trains elsewhere, --overwrite starts anew")
     if given["tensorboard"]:
         from poetgen import board
 

@@ -86,7 +86,7 @@ def _sniff(text: str) -> str:
         lines = _nonblank(text, 2)
         try:
             json.loads(lines[0][1])
-        except ValueError:
+        except (ValueError, RecursionError):
             # A first line that is cut off, yet of the shape of a record, is a broken JSON Lines file.
             return "jsonl" if len(lines) > 1 and lines[1][1].startswith("{") else "json"
         return "jsonl" if len(lines) > 1 else "json"
@@ -117,6 +117,8 @@ def _json(text: str, name: str, counts: Counter[str]) -> Iterator[Record]:
         value = json.loads(text)
     except json.JSONDecodeError as error:
         raise _broken(name, error.lineno, error) from error
+    except ValueError as error:  # a number of thousands of digits
+        raise SourceError(f"{name}: JSON that cannot be read ({error}).") from error
     except RecursionError as error:
         raise SourceError(f"{name}: JSON nested too deeply to be poems.") from error
     place = _Place(name)
@@ -138,6 +140,8 @@ def _json_lines(text: str, name: str, counts: Counter[str]) -> Iterator[Record]:
             value = json.loads(line)
         except json.JSONDecodeError as error:
             raise _broken(name, number, error) from error
+        except ValueError as error:  # a number of thousands of digits
+            raise SourceError(f"{name}, line {number}: JSON that cannot be read ({error}).") from error
         except RecursionError as error:
             raise SourceError(f"{name}, line {number}: JSON nested too deeply to be a poem.") from error
         place.number = number - 1
@@ -277,6 +281,10 @@ def _cells(line: str, delimiter: str) -> list[str]:
     return [cell.strip().strip('"').strip().lower() for cell in line.split(delimiter)]
 
 
+#: What may stand before a header.
+_BLANK_LINES = re.compile(r"\A(?:\ufeff|[^\S\n]*\n)+")
+
+
 def _csv(text: str, name: str) -> Iterator[Record]:
     first = _nonblank(text, 1)
     delimiter = _header(first[0][1]) if first else ""
@@ -284,11 +292,17 @@ def _csv(text: str, name: str) -> Iterator[Record]:
         raise SourceError(f"{name}, line 1: no header names the column of poems. Call it content or paragraphs.")
     if csv.field_size_limit() < len(text):
         csv.field_size_limit(len(text))
-    rows = csv.reader(io.StringIO(text.lstrip("\ufeff\n"), newline=""), delimiter=delimiter)
+    text = _BLANK_LINES.sub("", text)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     place = _Place(name, "row")
     try:
         header = [cell.strip().lower() for cell in next(rows)]
         for row in rows:
+            if any(cell.strip() for cell in row[len(header) :]):
+                raise SourceError(
+                    f"{name}, line {rows.line_num}: {len(row)} cells, where the header has {len(header)}. Put quotes "
+                    f"around a cell that holds {delimiter!r}."
+                )
             value = dict(zip(header, row, strict=False))
             fields = _fields(tuple(value))
             if any(cell.strip() for cell in row):

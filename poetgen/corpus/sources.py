@@ -7,6 +7,7 @@ held to the rules of a well-meant archive, for what breaks them was made to do h
 from __future__ import annotations
 
 import functools
+import lzma
 import os
 import stat
 import zipfile
@@ -142,6 +143,7 @@ def _of_folder(top: Path, folder: Path, counts: Counter[str]) -> Iterator[Docume
     for entry in entries:
         path = folder / entry.name
         if entry.name.startswith(".") or entry.name in ("__MACOSX", "__pycache__"):
+            counts["hidden"] += 1
             continue
         # A link to a folder may lead back to one above it; a link to a file is as good as the file.
         if entry.is_dir(follow_symlinks=False):
@@ -151,6 +153,8 @@ def _of_folder(top: Path, folder: Path, counts: Counter[str]) -> Iterator[Docume
                 counts[unwanted] += 1
             else:
                 yield from _of_file(path, (top.name or str(top)) + "/" + path.relative_to(top).as_posix(), counts)
+        else:
+            counts["link to a folder, or to nothing"] += 1
 
 
 def _of_file(path: Path, name: str, counts: Counter[str], *, asked: bool = False) -> Iterator[Document]:
@@ -165,7 +169,9 @@ def _of_file(path: Path, name: str, counts: Counter[str], *, asked: bool = False
     elif path.suffix.lower() == ".zip":
         raise SourceError(f"{path}: not a .zip archive, or a damaged one. Download it again.")
     else:
-        yield Document(str(path) if asked else name, path, size, asked=asked)
+        # The bytes of a name need not be UTF-8; they reach Python as lone surrogates, which nothing can encode.
+        shown = os.fsencode(str(path) if asked else name).decode("utf-8", "backslashreplace")
+        yield Document(shown, path, size, asked=asked)
 
 
 def _of_archive(path: Path, name: str, counts: Counter[str]) -> Iterator[Document]:
@@ -182,6 +188,7 @@ def _of_archive(path: Path, name: str, counts: Counter[str]) -> Iterator[Documen
         if member.is_dir() or not parts:
             continue
         if any(part.startswith(".") or part == "__MACOSX" for part in parts):
+            counts["hidden"] += 1
             continue
         if unwanted := _unwanted(parts[-1]) or ("archive in an archive" if parts[-1].lower().endswith(".zip") else ""):
             counts[unwanted] += 1
@@ -218,7 +225,7 @@ def _read_member(document: Document) -> bytes:
         if size != document.size:
             raise SourceError(f"{document.name}: is cut short. Download the archive again.")
         return b"".join(pieces)
-    except (zipfile.BadZipFile, zlib.error, EOFError, IndexError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, IndexError) as error:
         raise SourceError(f"{document.name}: damaged in the archive ({error}). Download the archive again.") from error
     except (OSError, RuntimeError, ValueError) as error:
         raise SourceError(_cannot_read(document.name, error)) from error
