@@ -219,6 +219,7 @@ def test_a_gpu_that_is_not_there(run: Run, place: Path) -> None:
     ("args", "message"),
     [
         ("sample 春 --checkpoint nowhere", "nowhere: no such checkpoint folder"),
+        ("sample --list-forms --checkpoint nowhere", "nowhere: no such checkpoint folder"),
         ("sample --input nowhere.txt", "--input nowhere.txt: cannot be read (No such file or directory)"),
         ("sample --input corpora", "--input corpora: cannot be read (Is a directory)"),
         ("sample 春 --output corpora", "--output corpora: cannot be written"),

@@ -19,7 +19,7 @@ from poetgen import train as module
 from poetgen.checkpoint import CONFIG, STATE, WEIGHTS, Checkpoint, read_tensors, write_tensors
 from poetgen.config import PreprocessConfig, TrainConfig
 from poetgen.dataset import Dataset
-from poetgen.errors import CheckpointError, DatasetError, DivergedError, UsageError
+from poetgen.errors import CheckpointError, DatasetError, DivergedError, SaveError, UsageError
 from poetgen.preprocess import preprocess
 from poetgen.train import Trainer
 
@@ -740,6 +740,21 @@ def test_the_same_seed_gives_the_same_run(dataset: Dataset, tmp_path: Path) -> N
     runs = [timeless(run(Trainer(dataset, config, tmp_path / str(turn)))) for turn in range(2)]
     assert runs[0] == runs[1]
     assert timeless(run(Trainer(dataset, replace(config, seed=2), tmp_path / "other"))) != runs[0]
+
+
+def test_where_there_is_no_room_the_last_best_model_stays_whole(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(Trainer(dataset, TINY, tmp_path))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name != "log.jsonl"}
+
+    def full(*args: object, **more: object) -> None:
+        raise SaveError("no room")
+
+    monkeypatch.setattr("poetgen.checkpoint.save_weights", full)
+    with pytest.raises(SaveError, match="no room"):
+        run(Trainer(dataset, replace(TINY, epochs=2 * TINY.epochs, patience=10**6), tmp_path, resume=True))
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
 
 
 # Starting from vectors -------------------------------------------------------------------------------------------
