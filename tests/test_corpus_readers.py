@@ -187,6 +187,13 @@ def test_json_lines(tmp_path: Path) -> None:
     assert [r.origin.rsplit(", ")[-1] for r in found] == ["line 1", "line 3", "line 5"]
 
 
+def test_an_object_with_a_record_a_line_is_json(tmp_path: Path) -> None:
+    (one, two) = records(tmp_path, '{"poems": [\n{"content": "春"},\n{"content": "秋"}\n]}\n', "poems.json")
+    assert (one.paragraphs, two.paragraphs) == (("春",), ("秋",))
+    with pytest.raises(SourceError, match="line 1: broken JSON"):
+        records(tmp_path, '{"content": "春\n{"content": "秋"}\n', "cut.jsonl")
+
+
 def test_one_line_of_json_lines_is_a_poem_too(tmp_path: Path) -> None:
     (record,) = records(tmp_path, '{"title": "春", "content": "春眠不觉晓"}')
     assert (record.title, record.paragraphs) == ("春", ("春眠不觉晓",))

@@ -232,6 +232,25 @@ def test_no_process_goes_on_before_all_have_joined(tmp_path: Path) -> None:
     assert [process.returncode for process in ranks] == [0, 0], errors
 
 
+def test_who_has_the_word_may_finish(tmp_path: Path) -> None:
+    """torchrun ends all processes as soon as one has ended, however slowly another is still speaking."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, sys, time\n"
+        "from poetgen import parallel\n"
+        "with parallel.join() as world:\n"
+        "    if world.rank == 0 and world.tells():\n"
+        "        world.gather(None)\n"
+        "        time.sleep(2)\n"
+        "        print('poetgen: what was wrong', file=sys.stderr, flush=True)\n"
+        "        os._exit(1)\n"
+        "    world.gather(None)\n"
+        "    os._exit(world.tells() or 1)\n"
+    )
+    done = subprocess.run([*TORCHRUN[:-2], str(script)], capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 1 and told(done.stderr) == ["poetgen: what was wrong"]
+
+
 def test_processes_without_the_same_dataset_say_so(prepared: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()

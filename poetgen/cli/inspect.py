@@ -343,10 +343,7 @@ def digits(
     from poetgen.plots.memory import draw_digits
 
     kinds, sizes = list(dict.fromkeys(_parts(cells))), _numbers("--lengths", lengths)
-    for kind in kinds:
-        if kind not in CELLS:
-            raise UsageError(f"--cells {kind}: choose of {', '.join(CELLS)}, with commas between")
-    if not kinds:
+    if not kinds or not set(kinds) <= set(CELLS):
         raise UsageError(f"--cells {cells}: choose of {', '.join(CELLS)}, with commas between")
     if sizes[0] < 2 or sizes[-1] > _LONGEST:
         raise UsageError(f"--lengths {lengths}: give lengths from 2, for two digits, to {_LONGEST:,}")

@@ -87,14 +87,23 @@ def _sniff(text: str) -> str:
         try:
             json.loads(lines[0][1])
         except (ValueError, RecursionError):
-            # A first line that is cut off, yet of the shape of a record, is a broken JSON Lines file.
-            return "jsonl" if len(lines) > 1 and lines[1][1].startswith("{") else "json"
+            # A first line that is cut off, yet of the shape of a record, is a broken JSON Lines file, unless the lines
+            # make one object together.
+            return "jsonl" if len(lines) > 1 and lines[1][1].startswith("{") and not _is_json(text) else "json"
         return "jsonl" if len(lines) > 1 else "json"
     lines = _nonblank(text, 50)
     if lines and _header(lines[0][1]):
         return "csv"
     titled = sum(1 for _, line in lines if _TITLED_LINE.match(line))
     return "lines" if lines and titled * 10 >= len(lines) * 8 else "text"
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _nonblank(text: str, count: int | None = None) -> list[tuple[int, str]]:
