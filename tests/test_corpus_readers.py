@@ -188,7 +188,7 @@ def test_json_lines(tmp_path: Path) -> None:
 
 
 def test_an_object_with_a_record_a_line_is_json(tmp_path: Path) -> None:
-    (one, two) = records(tmp_path, '{"poems": [\n{"content": "春"},\n{"content": "秋"}\n]}\n', "poems.json")
+    (one, two) = records(tmp_path, '{"content": [\n{"content": "春"},\n{"content": "秋"}\n]}\n', "poems.json")
     assert (one.paragraphs, two.paragraphs) == (("春",), ("秋",))
     with pytest.raises(SourceError, match="line 1: broken JSON"):
         records(tmp_path, '{"content": "春\n{"content": "秋"}\n', "cut.jsonl")
