@@ -629,9 +629,9 @@ def write(
         try:
             for line, sample in batch.poems():
                 text = _text(poet, sample, line, written, as_json, terminal)
-                with stops.held():
+                with stops.held():  # the poem, and that it is there
                     put(text)
-                written += 1
+                    written += 1
                 meetings.tell(written)
                 if leads and not terminal:  # there the poems themselves show how far it is
                     _show(progress, batch, meetings.estimate(written), time.monotonic() - began)

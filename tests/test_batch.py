@@ -205,6 +205,24 @@ def test_a_stop_waits_for_the_poem_that_is_being_written() -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_poem_that_was_being_written_counts(
+    number: int, code: int, run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("titles.txt").write_text("春\n" * 5, encoding="utf-8")
+    add = Output.add
+
+    def add_and_stop(self: Output, text: str) -> None:
+        add(self, text)
+        if len(records("poems.jsonl")) == 3:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(Output, "add", add_and_stop)
+    found, out, err = run("--input", "titles.txt", "--output", "poems.jsonl")
+    assert (found, out, len(records("poems.jsonl"))) == (code, "", 3)
+    assert err == "stopped after 3 poems; the same command with --resume goes on with poems.jsonl\n"
+
+
 def test_standard_input_can_be_gone_on_with(place: Path) -> None:
     titles = "春\n秋\n春\n"
     words = ("--input", "-", "--output", "poems.jsonl")
