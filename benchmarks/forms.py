@@ -20,24 +20,11 @@ from pathlib import Path
 from poetgen import checkpoint, figures
 from poetgen.checkpoint import Checkpoint
 from poetgen.config import SampleConfig
-from poetgen.constraint import Constraint, Free
 from poetgen.corpus.poem import clauses
 from poetgen.prosody import SHAPES
-from poetgen.request import Plan, Request
+from poetgen.request import Request
 from poetgen.sample import Job, Sample, Sampler, fit
 from poetgen.titles import Line, read_titles
-
-
-def unruled(loaded: Checkpoint) -> Sampler:
-    """A sampler that holds a poem's length and nothing else."""
-    sampler = Sampler(loaded.model, loaded.vocab)
-
-    def free(plan: Plan) -> tuple[Constraint, str]:
-        return Free(sampler.masks, plan.length, may_end=False), ""
-
-    sampler.again = 0.0
-    sampler._rules = free  # type: ignore[method-assign]
-    return sampler
 
 
 def perplexity(samples: Sequence[Sample]) -> float:
@@ -65,7 +52,10 @@ def main() -> None:
     loaded = Checkpoint.load(checkpoint.find(options.checkpoint))
     lines = [line.title for line in read_titles(options.titles).lines if isinstance(line, Line) and line.title]
     titles = list(islice(cycle(dict.fromkeys(fit(title[:20], loaded.vocab)[0] for title in lines)), options.poems))
-    samplers = {"rules": Sampler(loaded.model, loaded.vocab, loaded.forms, loaded.lines), "none": unruled(loaded)}
+    samplers = {
+        "rules": Sampler(loaded.model, loaded.vocab, loaded.forms, loaded.lines),
+        "none": Sampler(loaded.model, loaded.vocab, rules=False),
+    }
     print(f"{loaded.path} ({loaded.id}), {len(titles):,} poems a row, temperature {options.temperature:g}\n")
     print("| form | rules | form | rhyme | meter | ppl | distinct-2 | in a poem | repeats | copied lines |")
     print("| --- " * 10 + "|")

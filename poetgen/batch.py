@@ -24,7 +24,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -330,7 +330,9 @@ class Stops:
         self._before = [signal.signal(number, self._take) for number in self._SIGNALS]
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        if self.patient and kind is not None:
+            return  # torchrun may be ending all by now, and it has yet to be told why
         for number, before in zip(self._SIGNALS, self._before, strict=True):
             signal.signal(number, before)
 
@@ -629,7 +631,8 @@ def write(
         try:
             for line, sample in batch.poems():
                 text = _text(poet, sample, line, written, as_json, terminal)
-                with stops.held():  # the poem, and that it is there
+                # The poem, and that it is there; a reader of stdout may keep us waiting for as long as it likes.
+                with stops.held() if output else nullcontext():
                     put(text)
                     written += 1
                 meetings.tell(written)

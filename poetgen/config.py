@@ -199,9 +199,10 @@ class SampleConfig:
 class EvaluateConfig:
     """What to measure of the poems that checkpoints write, `num` in each of the regulated `forms`, for held-out titles.
 
-    Each is written as SampleConfig has it, with `top_k`, `temperature` and `candidates`. `critic` trains judges to tell
-    them from human poems. `seed` draws the titles, the poems, the folds of the judges, and the resamples of the
-    intervals.
+    Each is written as SampleConfig has it, with `top_k`, `temperature` and `candidates`; without `rules`, by the
+    network alone. `held_to`, the only form, is what all poems of a file are held against; else each is by the form that
+    its lines have. `critic` trains judges to tell poems from human ones. `seed` draws the titles, the poems, the folds
+    of the judges, and the resamples of the intervals.
     """
 
     num: int = 1000
@@ -209,12 +210,15 @@ class EvaluateConfig:
     top_k: int = SampleConfig.top_k
     temperature: float = SampleConfig.temperature
     candidates: int = CANDIDATES
+    rules: bool = True
+    held_to: str = ""
     critic: bool = True
     seed: int = 1
 
     def __post_init__(self) -> None:
         _at_least("--num", self.num, 0)
         _require(len(self.forms) > 0, "--forms: give at least one form")
+        _require(not self.held_to or self.forms == (self.held_to,), f"--as {self.held_to}: give one form")
         self.sampling()
 
     def sampling(self) -> SampleConfig:

@@ -40,8 +40,8 @@ LEAST: Final = 20
 #: Time steps after which a poem is cut off.
 SEQ_LEN: Final = 128
 
-# Chosen on a thousand quatrains of each side (docs/figures.md). The number of epochs is fixed, for a share of so few
-# poems held out to stop by would be noise.
+# Chosen on a thousand quatrains of each side (docs/figures.md). The number of epochs is fixed: poems held out to stop
+# by would be too few to trust.
 _HIDDEN, _DROPOUT = 64, 0.3
 _RATE, _DECAY, _CLIP = 3e-3, 0.01, 1.0
 #: Tokens of a batch: sixteen seven-character quatrains.
@@ -154,7 +154,7 @@ def _cross_validate(
 ) -> Verdict:
     """Judge the poems of every fold by a judge trained on those of the others."""
     if folds < 2:
-        raise UsageError(f"folds {folds}: give 2 or more, for a judge is not tried on what it was trained on")
+        raise ValueError(f"{folds} folds: a judge is not tried on what it was trained on")
     sides = [[even_marks(body) for body in side] for side in (human, machine)]
     rng = np.random.default_rng(seed)
     kept = min(map(len, sides))
@@ -167,8 +167,8 @@ def _cross_validate(
     fold = _folds(_together(texts, named), is_machine, folds, rng)
     if few or len(set(zip(fold.tolist(), is_machine.tolist(), strict=True))) < 2 * folds:
         raise SourceError(
-            f"{len(human):,} poems by people and {len(machine):,} generated ones are too few or too alike to "
-            f"judge by: give {max(LEAST, folds)} different ones of each, better a thousand"
+            f"{len(human):,} poems by people and {len(machine):,} generated ones are too few or too alike: it takes "
+            f"{max(LEAST, folds)} different ones of each, better a thousand"
         )
     scores = np.zeros(len(texts))
     lines: list[Line] = []
@@ -262,14 +262,15 @@ def judge(
     progress: Progress = lambda done, total: None,
     titles: Titles | None = None,
 ) -> Verdict:
-    """How well the critic tells generated bodies from human ones, best of one form, and the `top` lines it finds worst.
+    """How well the critic tells generated bodies from human ones, and the `top` lines it finds most machine-like.
 
     `table` (V, E) are embeddings of the tokens of `vocab`, such as the weights of a trained model's output layer. The
     marks are evened out (see even_marks); characters that `vocab` lacks are [UNK]. Of the larger side as many poems
     are drawn as the smaller has. Equal poems, and those of one title where `titles` are given, are in one fold: what a
     poem is about would else tell on which side its like was in training. The same arguments give the same verdict.
 
-    Raises SourceError where there are too few poems, UsageError for less than two folds.
+    Poems are preferably all of one form. Raises SourceError where there are too few of them, ValueError for fewer than
+    two folds.
     """
 
     def train(fold: int, texts: Sequence[str], labels: NDArray[np.bool_]) -> _Judge:

@@ -13,7 +13,7 @@ from poetgen.checkpoint import Checkpoint
 from poetgen.corpus import Poem
 from poetgen.dataset import FIELDS, POEM, Split
 from poetgen.figures import Estimate, counted, ratio
-from poetgen.perplexity import Scorer, Tally
+from poetgen.perplexity import Scorer, Tally, bits, perplexity
 from poetgen.sequence import Layout, control
 from poetgen.vocab import LOST, Vocab
 
@@ -47,10 +47,9 @@ def poems_of(split: Split) -> list[Poem]:
     poems = []
     for number in range(len(split)):
         parts = {name: "".join([texts[id] for id in ids.tolist()]) for name, ids in split.fields(number).items()}
-        form, dynasty = (tokens[int(split.poems[number][name])].strip("[]") for name in ("form", "dynasty"))
-        known = {"form": form, "dynasty": dynasty}
+        ids = {name: int(split.poems[number][name]) for name in ("form", "dynasty")}
         del parts["keywords"]
-        poems.append(Poem(**parts, **{name: value if value != "PAD" else "" for name, value in known.items()}))
+        poems.append(Poem(**parts, **{name: tokens[id].strip("[]") if id else "" for name, id in ids.items()}))
     return poems
 
 
@@ -86,14 +85,10 @@ class Costs:
         """ppl_char, ppl_all and bpc, with their intervals, and over how many characters they were taken."""
         counts = {"characters": self.han, "unknown": self.unknown}
         return {
-            "ppl_char": ratio(self.han_nats, self.han, seed, _exp),
-            "ppl_all": ratio(self.all_nats, self.all, seed, _exp),
-            "bpc": ratio(self.all_nats, self.all, seed, lambda nats: nats / math.log(2)),
+            "ppl_char": ratio(self.han_nats, self.han, seed, perplexity),
+            "ppl_all": ratio(self.all_nats, self.all, seed, perplexity),
+            "bpc": ratio(self.all_nats, self.all, seed, bits),
         } | {name: Estimate(float(found.sum()), math.nan, math.nan, len(found)) for name, found in counts.items()}
-
-
-def _exp(nats: float) -> float:
-    return math.exp(nats) if nats < 700 else math.inf
 
 
 def costs(

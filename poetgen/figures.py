@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -24,22 +25,23 @@ DEFINITIONS: Final = {
     "ppl_char": "perplexity over the Han characters of a body, given title and form; unknown ones charged as [UNK] and "
     "the choice among what the vocabulary leaves out",
     "ppl_all": "the same over characters, punctuation and the end of the poem",
-    "bpc": "bits for each of these, for plain text",
+    "bpc": "bits per character, over the same tokens as ppl_all; meant for plain text",
     "characters": "Han characters that were scored",
     "unknown": "of these, how many the vocabulary lacks",
-    "form": "poems with the number of lines and characters that the form asks",
-    "rhyme": "poems whose even lines end in characters of one level rhyme of the 平水韵, any reading counting",
-    "meter": "poems that one of the form's tone patterns fits, any reading counting",
+    "form": "share of the poems with the number of lines and characters that the form asks",
+    "rhyme": "share of the poems whose even lines end in one level rhyme of the 平水韵; any reading counts",
+    "meter": "share of the poems that one of the form's tone patterns fits; any reading counts",
     "distinct-1": "distinct characters divided by all, over as many poems in each column",
     "distinct-2": "distinct pairs of characters within lines divided by all, over as many poems",
     "distinct-1 in a poem": "mean of the same ratio within one poem",
     "distinct-2 in a poem": "mean of the same ratio within one poem",
-    "novelty": "lines that stand in no poem of the training corpus",
+    "novelty": "share of the lines that stand in no poem of the training corpus",
     "copied, median": "longest run of characters of a poem that stands in one of the corpus, the median poem's",
     "copied, 99 %": "the same, for the poem of the 99th percentile",
-    "repeats": "poems in which a line, or a word of two characters outside reduplication, comes twice",
-    "relevance": "mean reciprocal rank of a poem's own title among 20, by the checkpoint's likelihood of the poem; "
-    "0.18 by chance",
+    "repeats": "share of the poems in which a line, or a word of two characters outside reduplication, comes twice",
+    "relevance": "mean reciprocal rank of a poem's own title among 20, by the likelihood of the poem under the "
+    "checkpoint that wrote it, or else the first; 0.18 by chance",
+    "relevance, human": "the same of the human poems, under each checkpoint",
     "critic": "AUC of a bidirectional LSTM that tells these poems from human ones; 0.5: it cannot",
     "n-gram judge": "the same, of a logistic regression on runs of one to three characters",
 }
@@ -86,7 +88,9 @@ def resamples(count: int, seed: int) -> Iterator[NDArray[np.int64]]:
 
 
 def interval(value: float, found: ArrayLike, poems: int) -> Estimate:
-    """An estimate whose interval holds the middle 95 % of what the resamples gave."""
+    """An estimate whose interval holds the middle 95 % of what the resamples gave; one poem tells of none."""
+    if poems < 2:
+        return Estimate(value, math.nan, math.nan, poems)
     low, high = np.quantile(np.asarray(found, dtype=np.float64), (0.025, 0.975))
     return Estimate(value, float(low), float(high), poems)
 
@@ -96,13 +100,8 @@ def ratio(
 ) -> Estimate:
     """scale(sum of `over` / sum of `under`), both (N,), one number a poem; `under` None counts poems.
 
-    Where all poems have a thing, or none, resamples know of nothing else; the other end of the interval is then the
-    share that so many poems would miss once in forty times (Clopper & Pearson 1934).
-
     >>> ratio([1, 1, 1], [2, 2, 2])
     Estimate(value=0.5, low=0.5, high=0.5, poems=3)
-    >>> ratio([1] * 100).low > 0.96
-    True
     """
     top = np.asarray(over, dtype=np.float64)
     bottom = np.ones_like(top) if under is None else np.asarray(under, dtype=np.float64)
@@ -110,12 +109,28 @@ def ratio(
         return Estimate(math.nan, math.nan, math.nan, len(top))
     sums = [(top[drawn].sum(), bottom[drawn].sum()) for drawn in resamples(len(top), seed)]
     found = [scale(a / b) for a, b in sums if b]
-    estimate = interval(scale(top.sum() / bottom.sum()), found, len(top))
-    missed = 1 - 0.025 ** (1 / len(top))
-    if scale is float and estimate.low == estimate.high == 1:
-        return estimate._replace(low=1 - missed)
-    if scale is float and estimate.low == estimate.high == 0:
-        return estimate._replace(high=missed)
+    return interval(scale(top.sum() / bottom.sum()), found, len(top))
+
+
+def share(over: ArrayLike, under: ArrayLike | None = None, seed: int = 0) -> Estimate:
+    """The ratio of what poems have of a thing to what they could have, as `ratio` takes it: a poem, or lines of it.
+
+    >>> share([1] * 100).low > 0.96
+    True
+    """
+    return exact(ratio(over, under, seed), np.size(over))
+
+
+def exact(estimate: Estimate, count: int) -> Estimate:
+    """An estimate whose interval has two ends even where all of `count` trials, or none, came out alike.
+
+    Resamples then know of nothing else; the other end is the share that so many would miss once in forty times (Clopper
+    & Pearson 1934).
+    """
+    missed = 1 - 0.025 ** (1 / count) if count else math.nan
+    if estimate.value in (0, 1) and not estimate.low < estimate.high:
+        low, high = (1 - missed, 1.0) if estimate.value else (0.0, missed)
+        return estimate._replace(low=low, high=high)
     return estimate
 
 
@@ -141,9 +156,10 @@ def of_form(poems: Sequence[str], form: str, seed: int = 0) -> dict[str, Estimat
     values: dict[str, Sequence[float]] = {
         name: [getattr(verdict, name) for verdict in verdicts] for name in ("form", "rhyme", "meter")
     }
-    values |= {f"distinct-{size} in a poem": [distinct([poem], size) for poem in poems] for size in (1, 2)}
     values["repeats"] = list(map(repeats, poems))
-    return {name: ratio(found, seed=seed) for name, found in values.items()}
+    within = {f"distinct-{size} in a poem": [distinct([poem], size) for poem in poems] for size in (1, 2)}
+    shares = {name: share(found, seed=seed) for name, found in values.items()}
+    return shares | {name: ratio(found, seed=seed) for name, found in within.items()}
 
 
 def distinct(poems: Iterable[str], length: int) -> float:
@@ -185,5 +201,5 @@ def repeats(poem: str) -> bool:
 
 
 def _grams(poem: str, length: int) -> list[str]:
-    lines = ("".join(filter(is_han, line)) for line in clauses(poem))
-    return [line[at : at + length] for line in lines for at in range(len(line) - length + 1)]
+    runs = ("".join(run) for line in clauses(poem) for is_text, run in groupby(line, is_han) if is_text)
+    return [run[at : at + length] for run in runs for at in range(len(run) - length + 1)]

@@ -53,17 +53,17 @@ class Tally:
     @property
     def ppl_char(self) -> float:
         """Perplexity over Han characters; infinite where there are none."""
-        return _perplexity(self.han_nats, self.han)
+        return perplexity(self.han_nats / self.han) if self.han else math.inf
 
     @property
     def ppl_all(self) -> float:
         """Perplexity over characters, punctuation and end of poem."""
-        return _perplexity(self.all_nats, self.all)
+        return perplexity(self.all_nats / self.all) if self.all else math.inf
 
     @property
     def bpc(self) -> float:
         """Bits per character over all tokens, for plain text."""
-        return self.all_nats / self.all / math.log(2) if self.all else math.inf
+        return bits(self.all_nats / self.all) if self.all else math.inf
 
     def figures(self) -> dict[str, float | int]:
         """The figures by the names under which they are reported."""
@@ -77,11 +77,14 @@ class Tally:
         }
 
 
-def _perplexity(nats: float, count: int) -> float:
-    if not count:
-        return math.inf
-    mean = nats / count
-    return math.exp(mean) if mean < 700 else math.inf
+def perplexity(nats: float) -> float:
+    """The perplexity of a mean cost in nats; infinite where it has no float."""
+    return math.exp(nats) if nats < 700 else math.inf
+
+
+def bits(nats: float) -> float:
+    """Nats as bits."""
+    return nats / math.log(2)
 
 
 class Scorer:

@@ -41,8 +41,10 @@ Progress = Callable[[str, float, float], None]
 
 HUMAN: Final = "human"
 NGRAM: Final = "5-gram"
-#: Scopes of figures besides the forms: all poems, and those that share no line with the training data.
-ALL, UNSHARED = "all", "no shared line"
+#: What is added to the name of a scope for those of its poems that share no line with the training data.
+UNSHARED: Final = ", no shared line"
+#: Share of human poems with a known line from which on they may not be as new as is said.
+_SUSPECT: Final = 0.1
 
 #: Titles among which a poem's own is ranked, and of how many poems of a form and a column that is done.
 AMONG: Final = 20
@@ -50,7 +52,7 @@ _RANKED: Final = 250
 
 
 class Row(NamedTuple):
-    """One figure, of the poems of a scope (a form, ALL, UNSHARED), in one column."""
+    """One figure in one column, of the poems of a scope: a form, or a source of poems, with or without UNSHARED."""
 
     figure: str
     scope: str
@@ -62,10 +64,10 @@ class Row(NamedTuple):
 class Report:
     """An evaluation under way; `tables` yields its figures as they are found.
 
-    `checkpoints`, one or more, have the names of their columns; `human` poems are held out, and give the titles to
-    write for; `poems` are another source's, which has the column `source`. The training split of `dataset` is what the
-    n-gram model learns and what novelty is measured against. `lines` are the most machine-like, by column and form,
-    once the critic has been asked, and `notes` say what could not be measured.
+    `checkpoints`, one or more, have the names of their columns; `human` poems, which are of `human_source`, are held
+    out, and give the titles to write for; `poems` are to be judged, and have the column `source`. The training split of
+    `dataset` is what the n-gram model learns and what novelty is measured against. `lines` are the most machine-like,
+    by column and form, once the critic has been asked, and `notes` say what could not be measured.
     """
 
     checkpoints: Mapping[str, Checkpoint]
@@ -73,16 +75,16 @@ class Report:
     human: Sequence[Poem] = ()
     poems: Sequence[Poem] = ()
     source: str = "poems"
+    human_source: str = "people"
     dataset: Dataset | None = None
     progress: Progress = lambda what, done, total: None
     lines: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def tables(self) -> Iterator[list[Row]]:
-        """Every figure that can be had of what is given, scope by scope: of all poems first, then form by form."""
+        """Every figure that can be had of what is given, scope by scope: source by source, then form by form."""
         self._note_what_is_left_out()
-        if scored := self.poems or self.human:
-            yield from self._perplexities(scored)
+        yield from self._perplexities()
         missing = []
         for form in self.config.forms:
             if rows := list(self._of_form(form)):
@@ -90,7 +92,7 @@ class Report:
             else:
                 missing.append(form)
         if missing:
-            self.notes.append(f"no poem is of the form {' or '.join(missing)}")
+            self._note(f"no poems in the forms {', '.join(missing)}")
 
     def rows(self) -> Iterator[Row]:
         """The same, one figure after the other."""
@@ -98,9 +100,9 @@ class Report:
 
     def sources(self) -> dict[str, str]:
         """What each column is, by its name."""
-        found = {HUMAN: f"{len(self.human):,} poems held out"} if self.human else {}
+        found = {HUMAN: f"{_poems(self.human)} of {self.human_source}"} if self.human else {}
         if self.poems:
-            found[self.source] = f"{len(self.poems):,} poems to judge"
+            found[self.source] = f"{_poems(self.poems)} to judge"
         for name, checkpoint in self.checkpoints.items():
             model = checkpoint.model.config
             found[name] = f"{model.cell} {model.layers} x {model.hidden}, {checkpoint.path} ({checkpoint.id})"
@@ -125,40 +127,64 @@ class Report:
 
     def _note_what_is_left_out(self) -> None:
         other = sum(poem.form not in self.config.forms for poem in self.poems)
-        if other and not self._one_form:
-            names = ", ".join(self.config.forms)
-            self.notes.append(
-                f"{self.source}: {other:,} of {len(self.poems):,} poems have the lines of none of {names}, "
-                "and only their perplexity counts; give one of --forms to hold all against it"
+        if other and not self.config.held_to:
+            self._note(
+                f"{self.source}: {other:,} of {_poems(self.poems)} do not have the lines of "
+                f"{' or '.join(self.config.forms)}, and only their perplexity is measured; --as FORM holds all against "
+                "one form"
             )
         if self.dataset is None and self._indexes:
-            self.notes.append("without --data, lines of the checkpoint's validation split count as known, too")
+            self._note(
+                "without --data novelty goes by the checkpoint's index of lines, which has those of its validation "
+                "split, too, and takes 1.3 % of new lines for known"
+            )
 
-    @property
-    def _one_form(self) -> bool:
-        """Whether all poems of the source are held against one form, whatever their lines are."""
-        return len(self.config.forms) == 1
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
 
     def _told(self, what: str) -> Callable[[float, float], None]:
         return partial(self.progress, what)
 
     # Perplexity --------------------------------------------------------------------------------------------------
 
-    def _perplexities(self, poems: Sequence[Poem]) -> Iterator[list[Row]]:
-        """What poems cost, all and those that share no line with the training data."""
+    def _perplexities(self) -> Iterator[list[Row]]:
+        """What the poems of each source cost: all, and those that share no line with the training data."""
+        poems = [*self.poems, *self.human]
+        if not poems:
+            return
         found = dict(self._costs(poems))
+        shared = self._shared(poems)
+        is_human = np.arange(len(poems)) >= len(self.poems)
+        for source, own in ((self.source, ~is_human), (HUMAN, is_human)):
+            scopes = {source: own}
+            if (own & shared).any() and (own & ~shared).any():
+                scopes[source + UNSHARED] = own & ~shared
+            for scope, chosen in scopes.items():
+                if chosen.any():
+                    yield [
+                        Row(figure, scope, name, estimate)
+                        for name, each in found.items()
+                        for figure, estimate in each[chosen].figures(self.config.seed).items()
+                    ]
+        known = int((is_human & shared).sum())
+        if known > _SUSPECT * is_human.sum():
+            self._note(
+                f"{known:,} of {_poems(self.human)} by people share a line with the training data: are they held out?"
+            )
+
+    def _shared(self, poems: Sequence[Poem]) -> NDArray[np.bool_]:
+        """(N,) which poems share a line of verse with the training split; without a dataset nobody knows, and none do.
+
+        An index of lines is not asked: it takes one poem in ten for known that is not.
+        """
+        if self.dataset is None or not self.dataset.vocab.chinese:
+            return np.zeros(len(poems), dtype=np.bool_)
         known = self._known([poem.body for poem in poems]) or frozenset()
         # Shorter lines are anybody's, and stand on both sides of a dataset's split.
-        shared = [any(line in known for line in clauses(poem.body) if len(line) >= LEAST_SHARED) for poem in poems]
-        scopes = {ALL: np.ones(len(poems), dtype=np.bool_)}
-        if any(shared) and not all(shared):
-            scopes[UNSHARED] = ~np.array(shared)
-        for scope, chosen in scopes.items():
-            yield [
-                Row(figure, scope, name, estimate)
-                for name, own in found.items()
-                for figure, estimate in own[chosen].figures(self.config.seed).items()
-            ]
+        return np.array(
+            [any(line in known and len(line) >= LEAST_SHARED for line in clauses(poem.body)) for poem in poems]
+        )
 
     def _costs(self, poems: Sequence[Poem]) -> Iterator[tuple[str, Costs]]:
         """What poems cost each checkpoint, and the n-gram model."""
@@ -175,12 +201,16 @@ class Report:
     def _of_form(self, form: str) -> Iterator[Row]:
         """All that is said of the poems of a form."""
         columns = dict(self._columns(form))
+        if not columns:
+            return
         bodies = {name: [poem.body for poem in poems] for name, poems in columns.items()}
         every = list(dict.fromkeys(body for own in bodies.values() for body in own))
         known, runs = self._known(every), self._runs(every)
         for name, own in bodies.items():
             for figure, estimate in figures.of_form(own, form, self.config.seed).items():
-                yield Row(figure, form, name, estimate)
+                # Of poems that were chosen by their form, it says nothing that all have it.
+                if figure != "form" or name in self.checkpoints or self.config.held_to:
+                    yield Row(figure, form, name, estimate)
             yield from self._novelty(form, name, own, known, runs)
         yield from self._variety(form, columns)
         yield from self._relevance(form, columns)
@@ -190,25 +220,32 @@ class Report:
     def _columns(self, form: str) -> Iterator[tuple[str, list[Poem]]]:
         """The poems of a form in each column: human ones, those of a file, those that checkpoints write."""
         random = np.random.default_rng(self.config.seed)
-        human = [poem for poem in self.human if poem.form == form]
-        human = [human[place] for place in random.permutation(len(human))]
+        human, own = (
+            # As drawn and not as they stand: a file may have its poets one after the other.
+            [chosen[place] for place in random.permutation(len(chosen))]
+            for chosen in (
+                [poem for poem in self.human if poem.form == form],
+                [poem for poem in self.poems if poem.form == form or self.config.held_to],
+            )
+        )
         if num := self.config.num:
             human = human[:num]
         if human:
             yield HUMAN, human
-        if own := [poem for poem in self.poems if self._one_form or poem.form == form]:
+        if own:
             yield self.source, own
         titles = list(dict.fromkeys(poem.title for poem in human if 0 < len(poem.title) <= LONGEST_TITLE))
         if num and human and not titles:
-            self.notes.append(
-                f"{form}: nothing is written, for want of human poems with titles; give --human or --data"
-            )
+            self._note(f"{form}: nothing is written, for want of human poems with titles; give --human or --data")
+        if 0 < 2 * len(titles) <= num:
+            self._note(f"{form}: {num:,} poems for {len(titles):,} titles; the intervals take them for independent")
         if num and titles:
             for name, checkpoint in self.checkpoints.items():
                 yield name, list(self._written(name, checkpoint, form, list(islice(cycle(titles), num))))
 
     def _written(self, name: str, checkpoint: Checkpoint, form: str, titles: Sequence[str]) -> Iterator[Poem]:
-        sampler = Sampler(checkpoint.model, checkpoint.vocab, checkpoint.forms, checkpoint.lines)
+        rules = self.config.rules
+        sampler = Sampler(checkpoint.model, checkpoint.vocab, checkpoint.forms, checkpoint.lines, rules=rules)
         config = self.config.sampling()
         if note := sampler.check(Request(form=form), config):
             self.notes.append(f"{name}: {note}")
@@ -253,7 +290,7 @@ class Report:
         if known is not None:
             lines = [clauses(body) for body in bodies]
             new = [sum(line not in known for line in own) for own in lines]
-            yield Row("novelty", form, column, figures.ratio(new, list(map(len, lines)), self.config.seed))
+            yield Row("novelty", form, column, figures.share(new, list(map(len, lines)), self.config.seed))
         if runs:
             longest = [runs[body] for body in bodies]
             for figure, share in (("copied, median", 0.5), ("copied, 99 %", 0.99)):
@@ -270,19 +307,26 @@ class Report:
     # Titles ------------------------------------------------------------------------------------------------------
 
     def _relevance(self, form: str, columns: Mapping[str, Sequence[Poem]]) -> Iterator[Row]:
-        """Whether poems tell their titles, as the first checkpoint sees it; each judges its own."""
+        """Whether poems tell their titles: a checkpoint judges its own, and those of people; the first, a file's."""
+        first = next(iter(self.checkpoints), "")
         for column, poems in columns.items():
             titled = [poem for poem in poems if poem.title][:_RANKED]
             titles = list(dict.fromkeys(poem.title for poem in titled))
             if len(titles) < AMONG:
-                self.notes.append(
-                    f"no relevance of {form} by {column}: {len(titles)} different titles, but not {AMONG}"
+                self._note(
+                    f"relevance of {form}, {column}: not measured; it takes {AMONG} different titles, and there are "
+                    f"{len(titles)}"
                 )
-            else:
-                checkpoint = self.checkpoints.get(column) or next(iter(self.checkpoints.values()))
-                told = self._told(f"ranking titles of {form} by {column}")
-                ranks = reciprocal_ranks(checkpoint, titled, titles, self.config.seed, told)
-                yield Row("relevance", form, column, figures.ratio(ranks, seed=self.config.seed))
+                continue
+            several = column == HUMAN and len(self.checkpoints) > 1
+            for name in self.checkpoints if several else [column if column in self.checkpoints else first]:
+                told = self._told(f"ranking titles of {form}, {column}, by {name}")
+                ranks = reciprocal_ranks(self.checkpoints[name], titled, titles, self.config.seed, told)
+                estimate = figures.ratio(ranks, seed=self.config.seed)
+                if several:
+                    yield Row("relevance, human", form, name, estimate)
+                if not several or name == first:
+                    yield Row("relevance", form, column, estimate)
 
     # Critics -----------------------------------------------------------------------------------------------------
 
@@ -301,20 +345,28 @@ class Report:
             try:
                 verdict = judge(*bodies, first.vocab, table, seed, progress=told, titles=titles)
             except SourceError as error:  # too few poems
-                self.notes.append(f"no critic of {form} by {column}: {error}")
+                self._note(f"critic of {form}, {column}: not measured; {error}")
                 continue
             self.lines[column, form] = [line.text for line in verdict.lines]
             if spare := max(map(len, bodies)) - verdict.side:
-                self.notes.append(f"judges of {form} by {column} read as many of each side; {spare:,} were left out")
+                self._note(
+                    f"judges of {form}, {column}: {spare:,} of the larger side were left out, to make the sides equal"
+                )
             yield Row("critic", form, column, _auc(verdict, seed))
-            if find_spec("sklearn") is not None:
-                told = self._told(f"an n-gram judge reads {form} by {column}")
-                verdict = ngram_judge(*bodies, seed, progress=told, titles=titles)
-                yield Row("n-gram judge", form, column, _auc(verdict, seed))
+            if find_spec("sklearn") is None:
+                self._note('the n-gram judge is left out: pip install "poetgen[sklearn]"')
+                continue
+            told = self._told(f"an n-gram judge reads {form} by {column}")
+            verdict = ngram_judge(*bodies, seed, progress=told, titles=titles)
+            yield Row("n-gram judge", form, column, _auc(verdict, seed))
 
 
 def _auc(verdict: Verdict, seed: int) -> Estimate:
-    """The mean of the folds' AUCs; resamples draw the poems of each fold and side anew."""
+    """The mean of the folds' AUCs; resamples draw the poems of each fold and side anew.
+
+    Where all of them come out alike, as when every pair is told apart, so many poems might have shown another once in
+    forty times (figures.exact).
+    """
     random = np.random.default_rng(seed)
     folds = [verdict.fold == fold for fold in range(len(verdict.aucs))]
     sides = [[verdict.scores[own & (verdict.machine == side)] for side in (False, True)] for own in folds]
@@ -322,7 +374,11 @@ def _auc(verdict: Verdict, seed: int) -> Estimate:
         np.mean([auc(*(random.choice(scores, len(scores)) for scores in pair)) for pair in sides])
         for _ in range(figures.RESAMPLES)
     ]
-    return figures.interval(verdict.auc, found, len(verdict.scores))
+    return figures.exact(figures.interval(verdict.auc, found, verdict.side), verdict.side)
+
+
+def _poems(poems: Sequence[Poem]) -> str:
+    return f"{len(poems):,} poem{'s' * (len(poems) != 1)}"
 
 
 def reciprocal_ranks(

@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from poetgen.config import SampleConfig
-from poetgen.constraint import Constraint, Masks, constrain
+from poetgen.constraint import Constraint, Free, Masks, constrain
 from poetgen.corpus.poem import clauses
 from poetgen.errors import UsageError
 from poetgen.lines import LineIndex
@@ -213,7 +213,9 @@ class _Slot:
 class Sampler:
     """Writes poems with one model. Not safe for use by several threads at once.
 
-    `tunes` are the templates of 词, `lines` the lines of the corpus, which no poem may copy.
+    `tunes` are the templates of 词, `lines` the lines of the corpus, which no poem may copy. Without `rules` the
+    network writes alone: poems are as long as their form, which is in the header, and nothing else is held, nor any
+    line taken back.
     """
 
     def __init__(
@@ -222,6 +224,7 @@ class Sampler:
         vocab: Vocab,
         tunes: Mapping[str, Template] | None = None,
         lines: LineIndex | None = None,
+        rules: bool = True,
     ) -> None:
         self.model = model.eval()
         self.vocab = vocab
@@ -230,10 +233,11 @@ class Sampler:
         self.masks = Masks(vocab)
         self.ranker = Ranker(vocab, model.output.weight.detach().float().cpu().numpy())
         self.device = next(model.parameters()).device
-        self.again = AGAIN
+        self.rules = rules
+        self.again = AGAIN if rules else 0.0
         self._width = 0
         self._memory: Tensor | None = None
-        self._by_line = vocab.chinese  # only verse is told, and taken back, line by line
+        self._by_line = vocab.chinese and rules  # only verse is told, and taken back, line by line
         # Plans that differ in their header alone have the same rules.
         self._constrained = lru_cache(256)(partial(constrain, masks=self.masks))
 
@@ -243,6 +247,8 @@ class Sampler:
 
     def _rules(self, planned: Plan) -> tuple[Constraint, str]:
         """The machine of a plan, at its start, and what there is to say about it."""
+        if not self.rules:
+            return Free(self.masks, planned.length, may_end=False), ""
         constraint, note = self._constrained(replace(planned, header=Header()))
         return constraint.copy(), note
 

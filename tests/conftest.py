@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import random
+import socket
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,15 @@ def pytest_configure() -> None:
     settings.load_profile("poetgen")
     root = str(Path(__file__).parent.parent)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+
+
+def free_port() -> int:
+    """A port that nothing listens on, below those that the system hands out to whoever asks for any."""
+    for port in random.SystemRandom().sample(range(10_000, 30_000), 100):
+        with socket.socket() as found, suppress(OSError):
+            found.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no free port")
 
 
 #: What the poems are made of: enough characters for verse, few enough to be learned in a few steps.

@@ -229,11 +229,11 @@ def test_the_larger_side_is_cut_to_the_smaller() -> None:
 def test_too_few_poems_are_said_to_be_too_few() -> None:
     enough = poems(LEAST, 1)
     for few in ([], enough[1:], enough[:1] * 50):
-        with pytest.raises(SourceError, match=f"{LEAST} poems by people and {len(few)} generated .* give {LEAST} "):
+        with pytest.raises(SourceError, match=f"{LEAST} poems by people and {len(few)} generated .* takes {LEAST} "):
             judge(enough, few, VOCAB, TABLE)
-    with pytest.raises(SourceError, match="give 25 different"):
+    with pytest.raises(SourceError, match="takes 25 different"):
         judge(enough, enough, VOCAB, TABLE, folds=25)
-    with pytest.raises(UsageError, match="folds 1"):
+    with pytest.raises(ValueError, match="1 folds"):
         judge(enough, enough, VOCAB, TABLE, folds=1)
 
 

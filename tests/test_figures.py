@@ -30,6 +30,11 @@ def test_distinct_counts_runs_within_lines(length: int, share: float) -> None:
     assert figures.distinct([NIGHT], length) == pytest.approx(share)
 
 
+def test_no_run_goes_over_a_hole() -> None:
+    assert figures.distinct(["春□江，春□江。"], 2) == 1.0, "there is no pair of characters"
+    assert not figures.repeats("春□江水，春□江月。")
+
+
 def test_the_interval_of_a_share_ends_at_one() -> None:
     poems = [f"{TOWER[:5]}{chr(0x4E00 + number)}。" for number in range(3)] + [NIGHT]
     found = figures.variety([*(chr(0x5E00 + number) * 2 + poem for number, poem in enumerate(poems))], 2)
@@ -64,7 +69,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     rng = np.random.default_rng(7)
     shares = nats = 0
     for trial in range(200):
-        estimate = figures.ratio(rng.random(100) < 0.3, seed=trial)
+        estimate = figures.share(rng.random(100) < 0.3, seed=trial)
         shares += estimate.low <= 0.3 <= estimate.high
         # Poems of different lengths whose characters cost 2 nats on average: a ratio of sums, and its exponential.
         lengths = rng.integers(20, 60, size=100)
@@ -77,7 +82,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
 def test_more_poems_narrow_an_interval() -> None:
     widths = []
     for count in (100, 10_000):
-        estimate = figures.ratio(np.arange(count) % 2)
+        estimate = figures.share(np.arange(count) % 2)
         assert estimate.value == 0.5 and estimate.poems == count
         widths.append(estimate.high - estimate.low)
     assert widths[0] / widths[1] == pytest.approx(10, rel=0.2)
@@ -91,11 +96,24 @@ def test_what_all_poems_have_is_not_certain() -> None:
         sample = rng.random(50) < 0.96
         if sample.all():
             full += 1
-            estimate = figures.ratio(sample, seed=trial)
+            estimate = figures.share(sample, seed=trial)
             assert estimate.value == estimate.high == 1 and 0.9 < estimate.low < 0.96
     assert full > 10
-    none = figures.ratio([0] * 1000)
+    none = figures.share([0] * 1000)
     assert none.value == none.low == 0 and none.high == pytest.approx(0.0037, abs=0.0001)
+
+
+def test_one_poem_is_not_certain() -> None:
+    for estimate in (figures.ratio([81.9]), figures.quantile([3], 0.5), figures.variety([TOWER], 2)):
+        assert estimate.poems == 1 and math.isnan(estimate.low) and math.isnan(estimate.high)
+    one = figures.share([1])
+    assert (one.value, one.low, one.high) == (1, pytest.approx(0.025), 1), "a share is, at least, not nought"
+
+
+def test_a_mean_of_ones_is_no_share() -> None:
+    """It tells nothing of poems that would have half of it."""
+    assert figures.ratio([1.0] * 30)[:3] == (1, 1, 1)
+    assert figures.of_form([TOWER] * 30, "五绝")["distinct-2 in a poem"][:3] == (1, 1, 1)
 
 
 def test_quantiles_have_intervals() -> None:

@@ -409,6 +409,9 @@ def test_narrowing_changes_nothing(lstm: PoetModel, monkeypatch: pytest.MonkeyPa
         )
         for seed, form in zip(range(1, 50), itertools.cycle(["free", "五绝"]), strict=False)
     ]
+    monkeypatch.setattr(module, "WIDE", 64)
+    if Sampler(lstm, VOCAB).width != 64:
+        pytest.skip("this processor rounds otherwise with more rows, and the sampler keeps to few")
     rows: set[int] = set()
     read = Sampler._read
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,12 +31,12 @@ def evaluate(
     ] = None,
     poems: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Poems to judge, by whomever, in any format that preprocess reads."),
+        typer.Option(metavar="FILE", help="Poems to judge, from any source, in any format that preprocess reads."),
     ] = None,
     human: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Human poems to hold beside, unseen in training.  [default: the validation split]"
+            metavar="FILE", help="Human poems to compare with, unseen in training.  [default: the validation split]"
         ),
     ] = None,
     data: Annotated[
@@ -55,11 +54,18 @@ def evaluate(
     forms: Annotated[str, typer.Option(help="Regulated forms to judge, with commas between.")] = ",".join(
         EvaluateConfig.forms
     ),
+    held_to: Annotated[
+        str,
+        typer.Option("--as", metavar="FORM", help="Hold every poem of --poems against this form, and judge no other."),
+    ] = EvaluateConfig.held_to,
     top_k: Annotated[int, typer.Option(help="As in sample, for what checkpoints write.")] = EvaluateConfig.top_k,
     temperature: Annotated[float, typer.Option(help="As in sample.")] = EvaluateConfig.temperature,
     candidates: Annotated[
         int, typer.Option(help="Drafts of each poem that a checkpoint writes.")
     ] = EvaluateConfig.candidates,
+    rules: Annotated[
+        bool, typer.Option("--rules/--no-rules", help="Hold what checkpoints write to its form, tones and rhymes.")
+    ] = EvaluateConfig.rules,
     critic: Annotated[
         bool, typer.Option("--critic/--no-critic", help="Train judges to tell the poems from human ones.")
     ] = EvaluateConfig.critic,
@@ -67,26 +73,33 @@ def evaluate(
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
 ) -> None:
-    """Measure checkpoints, and poems by whomever.
+    """Measure checkpoints, or poems from any source.
 
     Checkpoints write poems for held-out titles, and human poems stand beside them. Every figure has its interval.
     """
     if poems is not None and poems == human:
-        raise UsageError(f"--poems and --human: both are {poems}; give poems to judge, and others to hold beside")
+        raise UsageError(f"--poems and --human: both are {poems}; give poems to judge, and others to compare with")
+    if held_to and poems is None:
+        raise UsageError(f"--as {held_to}: it goes with --poems")
     written = (0 if poems else EvaluateConfig.num) if num is None else num
-    config = EvaluateConfig(written, _forms(forms), top_k, temperature, candidates, critic, seed)
+    chosen = _forms("--as", held_to) if held_to else _forms("--forms", forms)
+    config = EvaluateConfig(written, chosen, top_k, temperature, candidates, rules, held_to.strip(), critic, seed)
     from poetgen import display
     from poetgen.evaluate import poems_of
     from poetgen.poet import load, script_of
     from poetgen.report import Report
 
     poets = _named([load(path, device) for path in (checkpoint or (None,))])
+    scripts = {name: script_of(poet.vocab) for name, poet in poets.items()}
+    if {"simplified", "traditional"} <= set(scripts.values()):
+        which = ", ".join(f"{name} {script}" for name, script in scripts.items())
+        raise UsageError(f"--checkpoint: of different scripts ({which}); evaluate those of one script at a time")
     checkpoints = {name: poet.checkpoint for name, poet in poets.items()}
     dataset = _dataset(data, checkpoints)
     if not (poems or human or dataset):
         raise UsageError(
             f"no poems: {PREPARED} is not there, or not what the checkpoint was trained on; "
-            "give --poems FILE to judge, --human FILE to hold beside, or --data PREPARED"
+            "give --poems FILE to judge, --human FILE to compare with, or --data PREPARED"
         )
     vocab = next(iter(poets.values())).vocab
     judged = poems_in(poems, vocab) if poems else []
@@ -99,8 +112,6 @@ def evaluate(
         note(f"{data or PREPARED} is in another script than {next(iter(poets))}: novelty and the n-gram tell nothing")
     for name in _strangers(dataset, checkpoints) if dataset else ():
         note(f"{data} is not what {name} was trained on: poems held out there may not be new to it")
-    if critic and beside and find_spec("sklearn") is None:
-        note('the n-gram judge is left out: pip install "poetgen[sklearn]"')
     with display.Progress() as progress:
         report = Report(
             checkpoints,
@@ -108,6 +119,7 @@ def evaluate(
             beside,
             judged,
             f"file {poems}",
+            f"file {human}" if human or not dataset else f"{dataset.folder}, its validation split",
             dataset,
             progress.update,
         )
@@ -123,13 +135,13 @@ def evaluate(
         print(json.dumps(report.record(rows), ensure_ascii=False), flush=True)
 
 
-def _forms(text: str) -> tuple[str, ...]:
+def _forms(flag: str, text: str) -> tuple[str, ...]:
     from poetgen.prosody.forms import SHAPES
 
     forms = tuple(dict.fromkeys(filter(None, (part.strip() for part in text.split(",")))))
     for form in forms:
         if form not in SHAPES:
-            raise UsageError(f"--forms {form}: choose of {', '.join(SHAPES)}, with commas between")
+            raise UsageError(f"{flag} {form}: choose of {', '.join(SHAPES)}")
     return forms
 
 

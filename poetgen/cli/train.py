@@ -289,7 +289,9 @@ class _Stops:
         self._before = [signal.signal(number, self._take) for number in self._SIGNALS]
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        if self.patient and kind is not None:
+            return  # torchrun may be ending all by now, and it has yet to be told why
         for number, before in zip(self._SIGNALS, self._before, strict=True):
             signal.signal(number, before)
 
