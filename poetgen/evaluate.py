@@ -65,7 +65,7 @@ class Costs:
 
     @classmethod
     def of(cls, poems: Iterable[tuple[int, NDArray[np.int64], NDArray[np.float64]]], count: int, vocab: Vocab) -> Costs:
-        """Sum up number, ids and nats of `count` poems, as Scorer.poems and NGram.poems give them."""
+        """Sum up `count` poems: each a number, and the ids and nats (T,) of its body and end, as of NGram.poems."""
         is_counted = counted(vocab)
         tallies = [Tally()] * count
         for number, ids, own in poems:
@@ -96,7 +96,9 @@ def costs(
 ) -> Costs:
     """What every poem of a split costs, teacher-forced, each given its title, tune and form."""
     scorer = Scorer(checkpoint.vocab)
-    return Costs.of(scorer.poems(checkpoint.model, split, progress), len(split), checkpoint.vocab)
+    poems = scorer.poems(checkpoint.model, split, progress)
+    found = ((number, read.labels.numpy(), read.nats.numpy()) for number, read in poems)
+    return Costs.of(found, len(split), checkpoint.vocab)
 
 
 def score(

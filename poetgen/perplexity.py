@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -87,6 +88,15 @@ def bits(nats: float) -> float:
     return nats / math.log(2)
 
 
+class Reading(NamedTuple):
+    """What a model made of some labels (N,): what each cost in nats, the likeliest token there and its probability."""
+
+    labels: Tensor
+    nats: Tensor
+    likeliest: Tensor
+    chances: Tensor
+
+
 class Scorer:
     """Runs a model over batches, teacher-forced, and tallies what the labels cost."""
 
@@ -97,35 +107,33 @@ class Scorer:
     def tally(self, model: PoetModel, batches: Iterable[Batch]) -> Tally:
         """The tally of all batches together."""
         total = Tally()
-        for labels, nats in self.costs(model, batches):
-            total += Tally.of(labels.numpy(), nats.numpy(), self.is_counted)
+        for read in self.read(model, batches):
+            total += Tally.of(read.labels.numpy(), read.nats.numpy(), self.is_counted)
         return total
 
     def poems(
         self, model: PoetModel, split: Split, progress: Callable[[int, int], None] = lambda done, total: None
-    ) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float64]]]:
-        """For each poem of a split, given its title, tune and form: its number, and what its tokens cost.
+    ) -> Iterator[tuple[int, Reading]]:
+        """For each poem of a split, given its title, tune and form: its number, and the reading of its body and end.
 
-        The tokens are the ids of its body and its end, (T,), their costs nats, (T,). Poems come in the order of their
-        lengths.
+        Poems come in the order of their lengths.
         """
         done = 0
         for group in split.groups(ROWS * SEQ_LEN, SEQ_LEN):
             batches = list(split.windows(group, SEQ_LEN))
-            found: list[list[tuple[Tensor, Tensor]]] = [[] for _ in group.poems]
-            for batch, (labels, nats) in zip(batches, self.costs(model, batches), strict=True):
+            found: list[list[Reading]] = [[] for _ in group.poems]
+            for batch, read in zip(batches, self.read(model, batches), strict=True):
                 sizes = (batch.labels != PAD).sum(1).tolist()
-                for own, *parts in zip(found, torch.split(labels, sizes), torch.split(nats, sizes), strict=True):
-                    own.append((parts[0], parts[1]))
+                for own, *parts in zip(found, *(torch.split(part, sizes) for part in read), strict=True):
+                    own.append(Reading(*parts))
             for number, own in zip(group.poems.tolist(), found, strict=True):
-                ids, costs = (torch.cat(parts).numpy() for parts in zip(*own, strict=True))
-                yield number, ids, costs
+                yield number, Reading(*map(torch.cat, zip(*own, strict=True)))
             done += len(group.poems)
             progress(done, len(split))
 
     @torch.no_grad()
-    def costs(self, model: PoetModel, batches: Iterable[Batch]) -> Iterator[tuple[Tensor, Tensor]]:
-        """For each batch the scored labels and what each cost in nats, both (scored,), row by row."""
+    def read(self, model: PoetModel, batches: Iterable[Batch]) -> Iterator[Reading]:
+        """For each batch the reading of its scored labels, on the CPU, row by row."""
         device = next(model.parameters()).device
         training = model.training
         model.eval()
@@ -137,10 +145,12 @@ class Scorer:
                 scored = labels != PAD
                 kept = labels[scored]
                 logits = model.logits(features[scored]).float()
-                nats = F.cross_entropy(logits, kept, reduction="none").double().cpu()
-                kept = kept.cpu()
-                nats[kept == UNK] += self._unknown_nats
-                yield kept, nats
+                nats = F.cross_entropy(logits, kept, reduction="none")
+                best, likeliest = logits.max(-1)
+                chances = (best - logits.gather(-1, kept[:, None]).squeeze(-1) - nats).exp()
+                read = Reading(kept.cpu(), nats.double().cpu(), likeliest.cpu(), chances.cpu())
+                read.nats[read.labels == UNK] += self._unknown_nats
+                yield read
         finally:
             model.train(training)
 

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poetgen.config import PreprocessConfig
-from poetgen.corpus import Cleaner, Counts, Document, documents, keywords, likeness, read
+from poetgen.corpus import PUNCTUATION, Cleaner, Counts, Document, documents, keywords, likeness, read
 from poetgen.dataset import FIELDS, POEM, finish, write_dataset
 from poetgen.errors import SourceError, UsageError
 from poetgen.files import write_atomic
@@ -144,6 +144,10 @@ def preprocess(
     seen = _count(poems, indices)
     min_count = config.min_count or (5 if characters >= _LARGE and len(seen) >= _DIVERSE else 1)
     vocab = Vocab.build(seen, CONTROL, min_count)
+    if vocab.chinese:
+        # All marks of verse, also those that no poem here has: an unknown one would pass for a rare character.
+        marks = {mark: max(seen.get(mark, 0), min_count) for mark in PUNCTUATION}
+        vocab = Vocab.build(seen | marks, CONTROL, min_count)
     if len(vocab) == len(Vocab.build({}, CONTROL)):
         raise UsageError(f"--min-count {min_count}: no character comes as often; give a smaller number")
     table = _id_table(vocab)

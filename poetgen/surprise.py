@@ -11,21 +11,16 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-import torch
-
 from poetgen.checkpoint import Checkpoint
 from poetgen.corpus import Poem
-from poetgen.dataset import Split
 from poetgen.evaluate import split_of
-from poetgen.model import PoetModel, State
-from poetgen.perplexity import ROWS, SEQ_LEN, Scorer, Tally, to_device
+from poetgen.perplexity import Scorer, Tally
 from poetgen.sequence import END
-from poetgen.vocab import PAD, UNK
+from poetgen.vocab import UNK
 
 #: Of how many characters of a poem it is told what the model held likelier.
 SURPRISES: Final = 3
@@ -74,6 +69,7 @@ class Scored:
         tally = self.tally
         return {
             "title": self.poem.title,
+            "author": self.poem.author,
             "form": self.poem.form,
             "tune": self.poem.tune,
             "text": self.poem.body,
@@ -93,68 +89,26 @@ class Scored:
 def surprises(
     checkpoint: Checkpoint,
     poems: Sequence[Poem],
-    progress: Callable[[float, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[Scored]:
     """What the characters of some poems cost, each given its title, tune and form; in the order of the poems.
 
     They are scored some at a time, and yielded as they are. `progress` is told how many are done, and of how many.
     """
+    scorer, tokens = Scorer(checkpoint.vocab), checkpoint.vocab.tokens
     for start in range(0, len(poems), _AT_ONCE):
         some = poems[start : start + _AT_ONCE]
-        # Two passes over the same poems, each half of the way.
-        halves = (
-            lambda done, total, before=before: progress(before + done / 2, len(poems))
-            for before in (start, start + len(some) / 2)
-        )
-        yield from _surprises(checkpoint, some, *halves)
+        found: dict[int, Scored] = {}
+        split = split_of(some, checkpoint.vocab)
 
+        def told(done: int, total: int, before: int = start) -> None:
+            progress(before + done, len(poems))
 
-def _surprises(
-    checkpoint: Checkpoint,
-    poems: Sequence[Poem],
-    scoring: Callable[[int, int], None],
-    expecting: Callable[[int, int], None],
-) -> list[Scored]:
-    split = split_of(poems, checkpoint.vocab)
-    characters: dict[int, tuple[Character, ...]] = {}
-    tallies: dict[int, Tally] = {}
-    places: dict[int, list[int]] = {}
-    scorer = Scorer(checkpoint.vocab)
-    for number, ids, nats in scorer.poems(checkpoint.model, split, scoring):
-        texts = [*poems[number].body, END]
-        characters[number] = tuple(map(Character, texts, nats.tolist(), (ids != UNK).tolist()))
-        tallies[number] = Tally.of(ids, nats, scorer.is_counted)
-        places[number] = heapq.nlargest(SURPRISES, range(len(nats)), key=nats.__getitem__)
-    expected = _expected(checkpoint.model, split, places, expecting)
-    return [
-        Scored(poem, characters[number], tallies[number], tuple(expected[number])) for number, poem in enumerate(poems)
-    ]
-
-
-@torch.no_grad()
-def _expected(
-    model: PoetModel, split: Split, places: Mapping[int, Sequence[int]], progress: Callable[[int, int], None]
-) -> dict[int, list[Surprise]]:
-    """What the model holds likeliest at some places of every poem's body, given what Scorer.poems gives."""
-    device, tokens = model.output.weight.device, split.layout.vocab.tokens
-    found: dict[tuple[int, int], Surprise] = {}
-    done = 0
-    for group in split.groups(ROWS * SEQ_LEN, SEQ_LEN):
-        batches = list(split.windows(group, SEQ_LEN))
-        starts = (np.concatenate([batch.labels for batch in batches], axis=1) != PAD).argmax(1).tolist()
-        numbers = group.poems.tolist()
-        own = [(row, starts[row] + place, place) for row, number in enumerate(numbers) for place in places[number]]
-        state: State | None = None
-        for window, batch in enumerate(batches):
-            inputs, _, state = to_device(batch, state, device)
-            features, state = model.features(inputs, state)
-            here = [(row, at % SEQ_LEN, place) for row, at, place in own if at // SEQ_LEN == window]
-            if not here:
-                continue
-            logits = model.logits(features[[row for row, _, _ in here], [at for _, at, _ in here]])
-            chances, best = (part.tolist() for part in logits.float().softmax(-1).max(-1))
-            for (row, _, place), id, chance in zip(here, best, chances, strict=True):
-                found[numbers[row], place] = Surprise(place, tokens[id], chance)
-        done += len(numbers)
-        progress(done, len(split))
-    return {number: [found[number, place] for place in own] for number, own in places.items()}
+        for number, read in scorer.poems(checkpoint.model, split, told):
+            ids, nats = read.labels.numpy(), read.nats.numpy()
+            poem = some[number]
+            characters = map(Character, [*poem.body, END], nats.tolist(), (ids != UNK).tolist())
+            places = heapq.nlargest(SURPRISES, range(len(nats)), key=nats.__getitem__)
+            own = (Surprise(place, tokens[int(read.likeliest[place])], float(read.chances[place])) for place in places)
+            found[number] = Scored(poem, tuple(characters), Tally.of(ids, nats, scorer.is_counted), tuple(own))
+        yield from (found[number] for number in range(len(some)))

@@ -102,11 +102,13 @@ def test_a_long_poem_costs_the_same_in_any_window(cell: str) -> None:
 def test_costs_are_given_label_by_label() -> None:
     split = split_of([POEM], VOCAB)
     model = Rigged({"，": 5})
-    (labels, nats), *rest = Scorer(VOCAB).costs(model, validation_batches(split, 64))
-    assert not rest
-    assert VOCAB.decode(labels.tolist()) == POEM.body + "[END]"
+    (read,) = Scorer(VOCAB).read(model, validation_batches(split, 64))
+    assert VOCAB.decode(read.labels.tolist()) == POEM.body + "[END]"
     total = len(VOCAB) + 4
-    assert nats.tolist() == pytest.approx([math.log(total / (5 if char == "，" else 1)) for char in POEM.body + "e"])
+    nats = [math.log(total / (5 if char == "，" else 1)) for char in POEM.body + "e"]
+    assert read.nats.tolist() == pytest.approx(nats)
+    assert set(VOCAB.decode(read.likeliest.tolist())) == {"，"}
+    assert read.chances.tolist() == pytest.approx([5 / total] * len(nats))
 
 
 def test_scoring_leaves_the_model_as_it_was() -> None:
@@ -114,9 +116,9 @@ def test_scoring_leaves_the_model_as_it_was() -> None:
     assert tally(model, [POEM]).all_nats == tally(model, [POEM]).all_nats, "no dropout while scoring"
     assert model.training
     assert all(parameter.grad is None for parameter in model.parameters())
-    costs = Scorer(VOCAB).costs(model, validation_batches(split_of([POEM] * 3, VOCAB), 4))
-    next(costs)
-    costs.close()
+    readings = Scorer(VOCAB).read(model, validation_batches(split_of([POEM] * 3, VOCAB), 4))
+    next(readings)
+    readings.close()
     assert model.training, "nor when nobody wants the rest"
 
 

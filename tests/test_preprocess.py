@@ -18,7 +18,7 @@ from poetgen import preprocess as module
 from poetgen.checkpoint import Checkpoint
 from poetgen.config import PreprocessConfig, SampleConfig
 from poetgen.corpus import likeness
-from poetgen.corpus.poem import clauses
+from poetgen.corpus.poem import PUNCTUATION, clauses
 from poetgen.dataset import FIELDS, FORMS, LINES, Dataset, Split, finish
 from poetgen.errors import DatasetError, SaveError, SourceError, UsageError
 from poetgen.lines import LineIndex
@@ -27,7 +27,7 @@ from poetgen.prosody import forms, tunes
 from poetgen.sample import Request, Sampler
 from poetgen.sequence import CONTROL, form_of
 from poetgen.train import Trainer
-from poetgen.vocab import Vocab
+from poetgen.vocab import UNK, Vocab
 
 PLAIN = PreprocessConfig(min_count=1, valid_share=0.2, jobs=1)
 
@@ -64,6 +64,16 @@ def body_of(poem: Poem) -> str:
 
 
 # The same input, the same bytes ----------------------------------------------------------------------------------
+
+
+def test_marks_that_no_poem_has_are_known_all_the_same(tmp_path: Path, corpus: Path) -> None:
+    """A poem from elsewhere may have them, and they are no rare characters."""
+    assert "？" not in corpus.read_text(encoding="utf-8")
+    preprocess([corpus], tmp_path / "verse", PreprocessConfig(min_count=3, jobs=1))
+    assert UNK not in Dataset.load(tmp_path / "verse").vocab.encode(PUNCTUATION)
+    (tmp_path / "play.txt").write_text("to be or not to be\n" * 50)
+    preprocess([tmp_path / "play.txt"], tmp_path / "play", PreprocessConfig(jobs=1))
+    assert "。" not in Dataset.load(tmp_path / "play").vocab
 
 
 def test_jobs_and_the_order_of_files_make_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +140,10 @@ def test_the_vocabulary_follows_frequency_then_code_points(prepared: Path) -> No
         for field in set(FIELDS) - {"keywords"}:
             counts.update("".join(texts(dataset, split, field)))
     expected = sorted(counts, key=lambda char: (-counts[char], ord(char)))
-    assert dataset.vocab.tokens == ("[PAD]", "[UNK]", *CONTROL, *expected)
+    unseen = sorted(set(PUNCTUATION) - set(expected))  # known all the same, as what comes once
+    assert list(dataset.vocab.tokens[: 2 + len(CONTROL)]) == ["[PAD]", "[UNK]", *CONTROL]
+    assert [token for token in dataset.vocab.tokens[2 + len(CONTROL) :] if token not in unseen] == expected
+    assert set(unseen) <= set(dataset.vocab.tokens)
     assert min(Counter(counts.values()).values()) < max(Counter(counts.values()).values()), "there are ties"
 
 
@@ -332,7 +345,7 @@ def test_a_corpus_of_three_poems(tmp_path: Path) -> None:
         pass
     loaded = Checkpoint.load(tmp_path / "run")
     (poem,) = Sampler(loaded.model, loaded.vocab).samples([(Request("春"), SampleConfig(seed=1))])
-    assert len(poem.text) == 64 and set(poem.text) <= set(CHARACTERS + "李白杜甫苏轼，。")
+    assert len(poem.text) == 64 and set(poem.text) <= set(CHARACTERS + "李白杜甫苏轼" + PUNCTUATION)
 
 
 def test_training_is_never_left_without_a_poem(tmp_path: Path) -> None:
