@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +18,7 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
 
     Raises SaveError where the folder cannot be written or is full; the old file is then untouched.
     """
-    temporary = path.with_name(f".{path.name}.part")
+    temporary = _beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
@@ -25,14 +26,11 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as error:
+    except BaseException as error:
         with suppress(OSError):
             temporary.unlink()
-        reason = error.strerror or error
-        raise SaveError(f"{path}: cannot be written ({reason}); free some room, or choose another place") from error
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
+        if isinstance(error, OSError):
+            raise _unwritable(path, error) from error
         raise
 
 
@@ -40,3 +38,25 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     """Write a whole file in one step; raises SaveError."""
     with atomic(path) as file:
         file.write(data.encode() if isinstance(data, str) else data)
+
+
+def ensure_writable(*paths: Path) -> None:
+    """Raise SaveError, before long work, where its results could not be written; folders that lack are made."""
+    for path in paths:
+        temporary = _beside(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.open("wb").close()
+            temporary.unlink()
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        except OSError as error:
+            raise _unwritable(path, error) from error
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.part")
+
+
+def _unwritable(path: Path, error: OSError) -> SaveError:
+    return SaveError(f"{path}: cannot be written ({error.strerror or error}); free some room, or choose another place")

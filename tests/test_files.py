@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from poetgen.errors import SaveError
-from poetgen.files import atomic, write_atomic
+from poetgen.files import atomic, ensure_writable, write_atomic
 
 
 def test_a_file_appears_whole_and_alone(tmp_path: Path) -> None:
@@ -22,6 +22,15 @@ def test_a_file_appears_whole_and_alone(tmp_path: Path) -> None:
     write_atomic(path, b"\0\xff")
     assert path.read_bytes() == b"\0\xff"
     assert list(path.parent.iterdir()) == [path], "nothing is left beside it"
+
+
+def test_to_ask_whether_a_place_can_be_written_leaves_nothing_there(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "a"
+    ensure_writable(path, tmp_path / "b")
+    assert list(tmp_path.iterdir()) == [path.parent] and not list(path.parent.iterdir())
+    write_atomic(path, "old")
+    ensure_writable(path)
+    assert path.read_text() == "old"
 
 
 def test_until_the_end_the_old_file_stands(tmp_path: Path) -> None:
@@ -57,6 +66,8 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
         tmp_path / "folder" / "taken",
         Path("/proc/a"),
     ):
+        with pytest.raises(SaveError, match="cannot be written"):
+            ensure_writable(path)
         with pytest.raises(SaveError, match="cannot be written") as error:
             write_atomic(path, "x")
         assert str(path) in str(error.value)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from poetgen import parallel
+from poetgen.cli.lists import numbers
 from poetgen.cli.root import CHECKPOINTS, PREPARED, Device, app, enough_memory, note, told_once
 from poetgen.config import CELLS, PRECISIONS, SAMPLINGS, SampleConfig, TrainConfig
 from poetgen.errors import CheckpointError, SaveError, UsageError
@@ -228,10 +229,7 @@ def _opening(trainer: Trainer, data: Path) -> str:
 
 
 def rates(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(",") if part.strip())
-    except ValueError:
-        raise UsageError(f"--lr-steps {text}: give numbers with commas between them") from None
+    return tuple(numbers("--lr-steps", text))
 
 
 def _is_given(context: typer.Context, name: str) -> bool:
