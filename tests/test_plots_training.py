@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -40,10 +41,47 @@ def test_the_picture_of_a_run(tiny: Path, tmp_path: Path) -> None:
     assert png.startswith(b"\x89PNG\r\n")
     assert ElementTree.fromstring(svg).tag.endswith("svg")
     comments = re.findall(rb"<!-- (.*?) -->", svg)
-    for label in (b"loss (nats a token)", b"perplexity", b"learning rate", b"gradient norm", b"clipped above 1"):
+    for label in (b"loss (nats per token)", b"perplexity", b"learning rate", b"gradient norm", b"clipped above 1"):
         assert label in comments
     training.draw(tiny / "log.jsonl", tmp_path, clip=1.0)
     assert paths[1].read_bytes() == svg, "the same log gives the same picture"
+
+
+def test_the_curves_are_those_of_the_log(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures: list[Any] = []
+    monkeypatch.setattr(training, "save", lambda figure, stem: figures.append(figure) or [])
+    training.draw(tiny / "log.jsonl", tmp_path, clip=1.0)
+    records = training.read_log(tiny / "log.jsonl")
+    steps, evals = ([r for r in records if r["kind"] == kind] for kind in ("step", "eval"))
+    assert len(steps) > 1 and len(evals) > 1
+    loss, perplexity, rate, norm = (
+        {line.get_label(): line.get_xydata().tolist() for line in axes.lines if len(line.get_xdata()) == len(found)}
+        for axes, found in zip(figures[0].axes, (steps, steps, records, steps), strict=True)
+    )
+
+    def curve(found: list[dict[str, Any]], key: str) -> list[list[float]]:
+        return [[record["step"], record[key]] for record in found]
+
+    assert loss["training"] == curve(steps, "loss")
+    assert perplexity["training"] == curve(steps, "perplexity")
+    assert list(rate.values()) == [curve(records, "lr")]
+    assert norm["mean of ten steps"] == curve(steps, "grad_norm")
+    assert norm["greatest of ten"] == curve(steps, "grad_norm_max")
+    drawn = [{line.get_label(): line.get_xydata().tolist() for line in axes.lines} for axes in figures[0].axes]
+    assert drawn[0]["validation"] == curve(evals, "valid_loss")
+    assert drawn[1]["validation, all tokens"] == curve(evals, "ppl_all")
+    assert drawn[1]["validation, Chinese characters"] == curve(evals, "ppl_char")
+
+
+def test_legends_do_not_cover_curves(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures: list[Any] = []
+    monkeypatch.setattr(training, "save", lambda figure, stem: figures.append(figure) or [])
+    training.draw(tiny / "log.jsonl", tmp_path, clip=1.0)
+    figures[0].savefig(tmp_path / "run.png")  # lays it out
+    panels = [axes for axes in figures[0].axes if axes.get_legend()]
+    assert len(panels) == 3
+    for axes in panels:
+        assert axes.get_legend().get_window_extent().y0 >= axes.get_window_extent().y1
 
 
 def test_the_picture_shows_gradients_go_through_the_roof(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def draw(log_path: Path, out_folder: Path, clip: float | None = None) -> list[Pa
         loss, perplexity, rate, norm = figure.subplots(4, 1, sharex=True, height_ratios=(3, 3, 1.6, 2))
         _curve(loss, at, [r["loss"] for r in steps], BLUE, "training")
         loss.plot(seen, [r["valid_loss"] for r in evals], "o-", color=VERMILION, ms=3.5, label="validation")
-        loss.set_ylabel("loss (nats a token)")
+        loss.set_ylabel("loss (nats per token)")
         _curve(perplexity, at, [min(r["perplexity"], _HOPELESS) for r in steps], BLUE, "training")
         for key, mark, colour, label in (
             ("ppl_all", "o-", VERMILION, "validation, all tokens"),
@@ -94,10 +94,12 @@ def draw(log_path: Path, out_folder: Path, clip: float | None = None) -> list[Pa
             axes.yaxis.set_major_formatter(lambda value, place: f"{value:g}")
             axes.yaxis.set_minor_formatter(NullFormatter())
         if lasting:
-            rate.set_yticks(_apart(lasting, 1.25), minor=False)
+            # No more labels than the panel has room for.
+            rate.set_yticks(_apart(lasting, max(1.25, (max(lasting) / min(lasting)) ** (1 / 9))), minor=False)
         for axes in (loss, perplexity, norm):
-            axes.legend(loc="upper right")
-        loss.set_title(_caption(steps, evals), loc="left")
+            # Above the panel, where no curve can run behind it.
+            axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.1)
+        figure.suptitle(_caption(steps, evals), x=0.01, ha="left")
         return save(figure, out_folder / "run")
 
 
