@@ -131,6 +131,9 @@ def test_bad_grids(dataset: Dataset, tmp_path: Path) -> None:
             Grid(minutes=minutes)
     with pytest.raises(UsageError, match="--sampling whole"):
         Grid(sampling="whole")
+    with pytest.raises(UsageError, match="--batch-tokens 31: give at least as many as the longest --seq-len, 32"):
+        replace(GRID, batch_tokens=31)
+    assert {config.batch_size for config in replace(GRID, batch_tokens=32).configs()} == {1, 2}
     with pytest.raises(UsageError, match="--hidden 0"):
         Grid(hiddens=(0,))
     empty = Dataset(
@@ -151,6 +154,7 @@ def test_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [label.get_text() for label in axes.get_xticklabels()] == ["16", "32"]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["8", "12"]
     texts = {text.get_text(): text.get_position() for text in axes.texts}
+    assert "ppl_all 200.0, 40 steps" in texts
     assert texts["500.0"][0] == 0 and texts["450.0"][0] == 1 and texts["diverged"][0] == 0
     field = axes.images[0].get_array().filled(-1)
     assert field.tolist() == [[500, 450], [-1, -1]]
@@ -190,7 +194,7 @@ def test_ctrl_c_keeps_what_is_done(
 
     monkeypatch.setattr(ablation, "ablate", interrupted)
     code, out, err = run(["--data", str(prepared), "--out", str(tmp_path), "--hidden", "8,12"], capsys)
-    assert code == 130 and "2 of 8 runs" in err and "goes on" in err
+    assert code == 130 and "2 of 8 runs" in err and "resumes" in err
     assert "diverged" in out and (tmp_path / "ablate.png").exists()
 
 
@@ -210,7 +214,7 @@ def test_a_killed_grid_leaves_nothing_of_its_run_behind(prepared: Path, tmp_path
         time.sleep(0.05)
     process.terminate()
     _, err = process.communicate(timeout=300)
-    assert process.returncode == 130 and "Traceback" not in err and "goes on" in err
+    assert process.returncode == 130 and "Traceback" not in err and "resumes" in err
     assert not list(temporary.glob("poetgen-ablate-*"))
 
 
@@ -228,8 +232,22 @@ def test_too_large_a_network_is_told(
 
 @pytest.mark.parametrize(
     ("args", "named"),
-    [(["--seq-len", "0"], "--seq-len 0"), (["--hidden", ","], "--hidden"), (["--minutes", "0"], "--minutes")],
+    [
+        (["--seq-len", "0"], "--seq-len 0"),
+        (["--hidden", ","], "--hidden"),
+        (["--minutes", "0"], "--minutes"),
+        (["--batch-tokens", "95"], "--batch-tokens 95"),
+    ],
 )
 def test_wrong_options(args: list[str], named: str, prepared: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(["--data", str(prepared), *args], capsys)
     assert code == 2 and named in err and len(err.splitlines()) == 1 and not out
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_work(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ablation, "_train", no_training)
+    (tmp_path / "taken").write_text("")
+    code, out, err = run(["--data", str(prepared), "--out", str(tmp_path / "taken")], capsys)
+    assert (code, out) == (1, "") and "cannot be written" in err and len(err.splitlines()) == 1

@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.colors import to_hex
+from matplotlib.font_manager import FontProperties
 from matplotlib.text import Text
 
+import poetgen.plots
 from poetgen import cli
 from poetgen.checkpoint import Checkpoint
 from poetgen.config import ModelConfig
@@ -51,11 +53,9 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 @pytest.fixture
-def font() -> None:
-    try:
-        chinese_font()
-    except PoetgenError:
-        pytest.skip("no font with Chinese characters here")
+def any_font(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For maps of which only positions and colours are looked at: the usual font, whatever it can draw."""
+    monkeypatch.setattr(poetgen.plots, "chinese_font", FontProperties)
 
 
 def embedding_of(vectors: dict[str, tuple[float, ...]]) -> Embedding:
@@ -172,8 +172,8 @@ def test_what_is_alike_is_near_on_the_map() -> None:
 def test_one_seed_gives_one_map(tiny_embedding: Embedding) -> None:
     first, again, other = (place(tiny_embedding, seed) for seed in (1, 1, 2))
     assert np.array_equal(first.points, again.points) and not np.array_equal(first.points, other.points)
-    kinds = dict(zip(first.chars, first.groups, strict=True))
-    assert (kinds["春"], kinds["东"] if "东" in kinds else "directions", kinds["花"]) == ("seasons", "directions", "")
+    few = embedding_of({"春": (1, 0), "南": (0, 1), "一": (1, 1), "花": (1, 2)})
+    assert place(few, 1).groups == ("seasons", "directions", "numbers", "")
 
 
 def test_points_at_one_place_are_moved_apart() -> None:
@@ -208,7 +208,7 @@ MAP = Map(
 )
 
 
-@pytest.mark.usefixtures("font")
+@pytest.mark.usefixtures("any_font")
 def test_every_character_stands_at_its_point_in_the_colour_of_its_group() -> None:
     figure = plots.figure(MAP, "caption")
     (axes,) = figure.axes
@@ -232,8 +232,11 @@ def test_groups_have_colours_of_their_own() -> None:
     assert max(Counter("".join(GROUPS.values())).values()) == 1, "no character is in two groups"
 
 
-@pytest.mark.usefixtures("font")
 def test_labels_do_not_overlap(tiny_embedding: Embedding, tmp_path: Path) -> None:
+    try:
+        chinese_font()
+    except PoetgenError as error:
+        pytest.skip(str(error))
     figure = plots.figure(place(tiny_embedding, 1))
     figure.savefig(tmp_path / "map.png")  # lays it out
     boxes = [text.get_window_extent() for text in figure.axes[0].texts]
@@ -243,7 +246,7 @@ def test_labels_do_not_overlap(tiny_embedding: Embedding, tmp_path: Path) -> Non
     assert distance.min() > 0.9 * size
 
 
-@pytest.mark.usefixtures("font")
+@pytest.mark.usefixtures("any_font")
 def test_the_same_map_is_the_same_picture(tmp_path: Path) -> None:
     first = [path.read_bytes() for path in plots.draw(MAP, tmp_path / "map")]
     again = [path.read_bytes() for path in plots.draw(MAP, tmp_path / "map")]
@@ -263,6 +266,14 @@ def test_neighbours_in_a_table(tiny: Path, tiny_embedding: Embedding, run: Run) 
     assert rows[2][1:] == [f"{char} {cosine:.2f}" for char, cosine in tiny_embedding.analogy("山", "高", "水", 3)]
 
 
+def test_characters_together_and_in_the_other_script(tiny: Path, run: Run) -> None:
+    apart, together = (run("neighbours", *args, "--checkpoint", tiny) for args in (["春", "云", "花"], ["春雲 花"]))
+    assert apart.code == together.code == 0, together.err
+    assert together.out == apart.out and together.err == "read 雲 as 云\n" and not apart.err
+    same = run("neighbours", "--analogy", "山 高 雲", "--checkpoint", tiny)
+    assert same.out.startswith("山 : 高 = 云 : ?") and same.err == "read 雲 as 云\n"
+
+
 def test_neighbours_as_json(tiny: Path, tiny_embedding: Embedding, run: Run) -> None:
     done = run("neighbours", "春", "--analogy", "山 高 水", "--num", 2, "--json", "--checkpoint", tiny)
     one, two = map(json.loads, done.out.splitlines())
@@ -276,8 +287,9 @@ def test_neighbours_as_json(tiny: Path, tiny_embedding: Embedding, run: Run) -> 
     ("args", "message"),
     [
         (["neighbours"], "give some characters, such as 春 月 酒, or --analogy"),
-        (["neighbours", "春风"], "give single characters, such as 春 风"),
-        (["neighbours", "春", "龘"], "龘: not in the vocabulary"),
+        (["neighbours", " ", ""], "give some characters, such as 春 月 酒, or --analogy"),
+        (["neighbours", "春龘"], "龘: not in the vocabulary"),
+        (["neighbours", "春，"], "，: neither a letter nor a number"),
         (["neighbours", "--analogy", "春 花"], '--analogy "春 花": give three single characters'),
         (["neighbours", "--analogy", "春 花 秋天"], "give three single characters"),
         (["map", "--num", "2"], "--num"),
@@ -288,7 +300,7 @@ def test_what_cannot_be_asked(args: list[str], message: str, tiny: Path, run: Ru
     assert (done.code, done.out) == (2, "") and message in done.err and "Traceback" not in done.err
 
 
-@pytest.mark.usefixtures("font")
+@pytest.mark.usefixtures("any_font")
 def test_a_map_from_the_command_line(tiny: Path, run: Run, tmp_path: Path) -> None:
     checkpoint = Path(shutil.copytree(tiny, tmp_path / "poet"))
     done = run("map", "--num", 40, "--checkpoint", checkpoint, "--out", tmp_path / "maps")
@@ -300,3 +312,33 @@ def test_a_map_from_the_command_line(tiny: Path, run: Run, tmp_path: Path) -> No
     assert table[0].split("  ")[0] == "group" and any(
         line.startswith("seasons") and "春夏秋冬" in line for line in table
     )
+
+
+@pytest.mark.usefixtures("any_font")
+def test_a_map_without_groups_has_no_table(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    monkeypatch.setattr(module, "groups", lambda embedding: iter(()))
+    done = run("map", "--num", 10, "--checkpoint", tiny, "--out", tmp_path)
+    assert (done.code, done.out) == (0, "") and (tmp_path / "map.png").exists()
+
+
+def test_a_map_without_a_font(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+    def missing() -> None:
+        raise PoetgenError("no font with Chinese characters is installed")
+
+    monkeypatch.setattr(poetgen.plots, "chinese_font", missing)
+    done = run("map", "--num", 10, "--checkpoint", tiny, "--out", tmp_path)
+    assert done.code == 1 and done.out.startswith("group"), "the table comes first"
+    assert done.err.splitlines()[-1] == "poetgen: no font with Chinese characters is installed"
+    # Where there is nothing Chinese to draw, none is needed.
+    plots.draw(Map(("a", "b"), np.array([[0.0, 1], [2, 3]]), ("", "")), tmp_path / "map")
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_work(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    monkeypatch.setattr(module, "place", lambda *args: pytest.fail("work for nothing"))
+    (tmp_path / "taken").write_text("")
+    done = run("map", "--checkpoint", tiny, "--out", tmp_path / "taken")
+    assert (done.code, done.out) == (1, "") and "cannot be written" in done.err

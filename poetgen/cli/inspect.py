@@ -7,13 +7,14 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from poetgen.cli import lists
 from poetgen.cli.root import PREPARED, CheckpointFolder, Device, app, enough_memory, note, poems_in
 from poetgen.config import CELLS, SAMPLINGS, TrainConfig
 from poetgen.errors import UsageError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from poetgen.corpus import Poem
     from poetgen.dataset import Split
     from poetgen.inspect.ablation import Run
-    from poetgen.inspect.gates import Follower
+    from poetgen.inspect.gates import Follower, Picture
     from poetgen.inspect.memory import Outcome, Point
     from poetgen.poet import Poet
     from poetgen.vocab import Vocab
@@ -37,30 +38,27 @@ inspect = typer.Typer(
 app.add_typer(inspect, name="inspect")
 
 
-@inspect.callback()
-def _inspect() -> None:
-    pass
-
-
 # neighbours, map -------------------------------------------------------------------------------------------------
 
 
 @inspect.command(epilog="Example: poetgen inspect neighbours 春 月 酒")
 def neighbours(
     characters: Annotated[
-        list[str] | None, typer.Argument(metavar="[CHARACTER]...", help="Single characters.", show_default=False)
+        list[str] | None,
+        typer.Argument(metavar="[CHARACTERS]...", help="Characters, together or apart.", show_default=False),
     ] = None,
     checkpoint: CheckpointFolder = None,
-    num: Annotated[int, typer.Option(min=1, help="Neighbours of each.")] = 10,
+    num: Annotated[int, typer.Option(min=1, help="Neighbours per question.")] = 10,
     analogy: Annotated[
         list[str] | None,
         typer.Option(metavar='"A B C"', help="Ask what is to C as B is to A; may be given more than once."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines, one object a question.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines, one object per question.")] = False,
 ) -> None:
-    """Show which characters the embedding holds to be most alike, by cosine."""
+    """List the characters whose embeddings are closest, by cosine similarity."""
+    singles = "".join("".join(characters or ()).split())
     triples = [_triple(text) for text in analogy or ()]
-    if not characters and not triples:
+    if not singles and not triples:
         raise UsageError("give some characters, such as 春 月 酒, or --analogy")
     from poetgen import display
     from poetgen.checkpoint import Checkpoint, find
@@ -68,8 +66,10 @@ def neighbours(
 
     found = Checkpoint.load(find(checkpoint))
     embedding = Embedding.of(found.model, found.vocab)
-    answers = [(char, embedding.nearest(char, num)) for char in characters or ()]
-    answers += [(f"{a} : {b} = {c} : ?", embedding.analogy(a, b, c, num)) for a, b, c in triples]
+    own = _in_script([*singles, *(char for triple in triples for char in triple)], found.vocab)
+    answers = [(own[char], embedding.nearest(own[char], num)) for char in singles]
+    for a, b, c in (map(own.__getitem__, triple) for triple in triples):
+        answers.append((f"{a} : {b} = {c} : ?", embedding.analogy(a, b, c, num)))
     if as_json:
         for question, nearest in answers:
             near = [{"character": one.char, "cosine": round(one.cosine, 4)} for one in nearest]
@@ -78,6 +78,17 @@ def neighbours(
         rows = ([question, *(f"{char} {cosine:.2f}" for char, cosine in nearest)] for question, nearest in answers)
         print(display.table(rows), end="")
     sys.stdout.flush()
+
+
+def _in_script(chars: Sequence[str], vocab: Vocab) -> dict[str, str]:
+    """Each character in the script of the vocabulary; those of the other one are told."""
+    from poetgen.sample import in_script
+    from poetgen.vocab import is_han
+
+    own = {char: in_script(char, vocab) if is_han(char) else char for char in chars}
+    if changed := [f"{given} as {read}" for given, read in own.items() if given != read]:
+        note(f"read {', '.join(changed)}")
+    return own
 
 
 def _triple(text: str) -> tuple[str, str, str]:
@@ -91,21 +102,22 @@ def _triple(text: str) -> tuple[str, str, str]:
 @inspect.command("map", epilog="Example: poetgen inspect map --num 300")
 def chart(
     checkpoint: CheckpointFolder = None,
-    num: Annotated[int, typer.Option(min=3, help="Characters on the map, the most frequent ones.")] = 500,
+    num: Annotated[int, typer.Option(min=3, help="How many characters to place, the most frequent ones.")] = 500,
     out: Annotated[Path, typer.Option(help="Folder for map.png and map.svg.")] = Path("inspect"),
     seed: Annotated[int, typer.Option(min=0, help="Seed of the map.")] = 1,
 ) -> None:
-    """Draw a map of the most frequent characters, by how alike the embedding holds them to be (t-SNE).
+    """Draw a map of the most frequent characters: those with similar embeddings are near each other (t-SNE).
 
-    Numbers, directions and seasons have colours; a table says how often the nearest of all is of the same group.
+    Numbers, directions and seasons have colours. A table shows how often a member's nearest neighbour is in its own
+    group.
     """
     from poetgen import display
     from poetgen.checkpoint import Checkpoint, find
     from poetgen.inspect.embedding import GROUPS, Embedding, groups, place
-    from poetgen.plots import chinese_font
+    from poetgen.plots import ensure_drawable
     from poetgen.plots.embedding import draw
 
-    chinese_font()  # a lack of it is told before the work is done
+    ensure_drawable(out / "map")
     found = Checkpoint.load(find(checkpoint))
     embedding = Embedding.of(found.model, found.vocab)
     shown = embedding.commonest(num, "".join(GROUPS.values()))
@@ -115,12 +127,16 @@ def chart(
     rows = [
         (group.name, group.members, f"{group.share:>20.0%}", f"{group.chance:>9.2%}") for group in groups(embedding)
     ]
-    print(display.table([("group", "members", "nearest in the group", "by chance"), *rows]), end="", flush=True)
+    if rows:
+        print(display.table([("group", "members", "nearest in the group", "by chance"), *rows]), end="", flush=True)
     paths = draw(placed, out / "map", caption)
     note(f"drawn in {' and '.join(map(str, paths))}")
 
 
 # gates -----------------------------------------------------------------------------------------------------------
+
+#: Units that a picture has room for.
+_MOST = 30
 
 
 @inspect.command(epilog="Example: poetgen inspect gates 床前明月光，疑是地上霜。举头望明月，低头思故乡。")
@@ -129,48 +145,79 @@ def gates(
         str, typer.Argument(metavar="POEM", help="The text of a poem, or a file with one.", show_default=False)
     ],
     title: Annotated[str, typer.Option(help="Its title.  [default: the one that the file gives]")] = "",
+    poems: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Look for units in the poems of the same form in this file.  "
+            "[default: 200 that the checkpoint writes]",
+        ),
+    ] = None,
     checkpoint: CheckpointFolder = None,
-    layer: Annotated[int, typer.Option(min=1, help="Layer that is drawn.")] = 1,
-    units: Annotated[int, typer.Option(min=1, max=30, help="Units that are drawn.")] = 20,
+    layer: Annotated[
+        int | None, typer.Option(min=1, help="Layer to draw.  [default: the one with most units in the table]")
+    ] = None,
+    units: Annotated[int, typer.Option(min=1, max=_MOST, help="How many units to draw.")] = 20,
+    unit: Annotated[
+        list[int] | None,
+        typer.Option(min=1, metavar="N", help="Draw this unit, and no others; may be given more than once."),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for gates.png and gates.svg.")] = Path("inspect"),
     seed: Annotated[int, typer.Option(min=0, help="Seed of the poems in which units are looked for.")] = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda, auto, ...; another device may write other poems.")] = "cpu",
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines, one object a unit.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines, one object per row.")] = False,
 ) -> None:
-    """Draw the gates and states of an LSTM along a poem, and find units that keep track of the form.
-
-    These are found in 200 poems of the same form that the checkpoint writes.
-    """
+    """Draw the gates and states of an LSTM along a poem, and find units that keep track of the form."""
     from poetgen import display
-    from poetgen.inspect.gates import LONGEST, POEMS, along, followers, picture, write
-    from poetgen.plots import chinese_font
+    from poetgen.inspect.gates import FEATURES, LONGEST, along, chosen, picture, survey, write
+    from poetgen.plots import ensure_drawable
     from poetgen.plots.gates import draw
     from poetgen.poet import load
+    from poetgen.train import finite
 
     poet = load(checkpoint, device)
     own = _one_poem(poem, title, poet.vocab)
     if len(own.body) > LONGEST:
         raise UsageError(f"POEM: {len(own.body):,} characters; give at most {LONGEST}, which a picture has room for")
-    layers = poet.checkpoint.model.config.layers
-    if layer > layers:
-        raise UsageError(f"--layer {layer}: the network has {layers} of them")
+    if unknown := [char for char in dict.fromkeys(own.body) if char not in poet.vocab and not char.isspace()]:
+        note(f"not in the vocabulary, read as unknown: {' '.join(unknown)}")
+    layers, width = poet.checkpoint.model.config.layers, poet.checkpoint.model.config.hidden
+    if layer is not None and layer > layers:
+        raise UsageError(f"--layer {layer}: the network has only {layers} layer{'s' * (layers > 1)}")
+    if unit and max(unit) > width:
+        raise UsageError(f"--unit {max(unit)}: a layer has only {width} units")
+    if unit and len(unit) > _MOST:
+        raise UsageError(f"--unit: {len(unit)} of them; give at most {_MOST}")
     [traced] = along(poet.checkpoint, [own])
-    chinese_font()  # the lack of one is told before the work is done
+    ensure_drawable(out / "gates")
     with display.Progress() as progress:
 
         def told(what: str) -> Callable[[int, int], None]:
             return lambda done, total: progress.update(what, done, total, f"{done:,} of {total:,} poems")
 
-        written = write(poet.checkpoint, own, seed=seed, progress=told("writing"))
-        found = followers(poet.checkpoint, written, seed, told("reading"))
+        if poems is not None:
+            read = chosen(poems_in(poems, poet.vocab), own, seed)
+        else:
+            read = write(poet.checkpoint, own, seed=seed, progress=told("writing"))
+        found = survey(poet.checkpoint, read, seed, told("reading"))
+    strongest = found.strongest()
+    layer = layer or max(range(1, layers + 1), key=[one.layer for one in strongest].count)
+    shown = picture(own, traced, found, layer, units, unit or ())
     if as_json:
-        for one in found:
-            print(json.dumps(asdict(one), ensure_ascii=False))
+        for one in strongest:
+            print(json.dumps({"part": "strongest"} | finite(asdict(one)), ensure_ascii=False))
+        for row, (number, follows) in enumerate(zip(shown.units, shown.follows, strict=True)):
+            facts = finite(asdict(follows)) if follows else {"feature": None, "layer": layer, "unit": number}
+            values = {name: [round(value, 4) for value in panel[row].tolist()] for name, panel in shown.panels.items()}
+            print(json.dumps({"part": "drawn"} | facts | {"values": values}, ensure_ascii=False))
         sys.stdout.flush()
     else:
-        print(display.table(_gates_rows(found)), end="", flush=True)
-    paths = draw(picture(own, traced, found, layer, units), out / "gates")
-    note(f"found in {POEMS // 2} poems, measured in as many others; drawn in {' and '.join(map(str, paths))}")
+        print(display.table(_gates_rows(strongest, shown)), end="", flush=True)
+    if unfollowed := [feature for feature in FEATURES if feature not in {one.feature for one in strongest}]:
+        note(f"no unit follows these beyond chance: {', '.join(unfollowed)}")
+    measured = len(read) // 2
+    note(f"found in {len(read) - measured} poems, measured in {measured} others")
+    note(f"drawn in {' and '.join(map(str, draw(shown, out / 'gates')))}")
 
 
 def _one_poem(given: str, title: str, vocab: Vocab) -> Poem:
@@ -201,17 +248,28 @@ def _one_poem(given: str, title: str, vocab: Vocab) -> Poem:
     return replace(poems[0], title=own or poems[0].title)
 
 
-def _gates_rows(found: Sequence[Follower]) -> Iterator[Sequence[str]]:
-    yield ["follows", "layer", "unit", "by its", "correlation", "chance"]
-    for one in found:
-        yield [
-            one.feature,
-            f"{one.layer:>5}",
-            f"{one.unit:>4}",
-            one.state,
-            f"{one.correlation:>+11.2f}",
-            f"{one.chance:>6.2f}",
-        ]
+def _gates_rows(strongest: Sequence[Follower], shown: Picture) -> Iterator[Sequence[str]]:
+    """The units that follow each feature best and, after an empty line, what each unit of the picture follows."""
+    heads = ("follows", "layer", "unit", "state", "correlation", "at same place", "chance")
+    yield heads
+    for one in strongest:
+        yield _gates_row(one)
+    yield [""] * len(heads)
+    for unit, follows in zip(shown.units, shown.follows, strict=True):
+        yield _gates_row(follows) if follows else ["-", f"{shown.layer:>5}", f"{unit:>4}", *[""] * 4]
+
+
+def _gates_row(one: Follower) -> Sequence[str]:
+    within = "-" if math.isnan(one.same_place) else f"{one.same_place:+.2f}"
+    return [
+        one.feature,
+        f"{one.layer:>5}",
+        f"{one.unit:>4}",
+        one.state,
+        f"{one.correlation:>+11.2f}",
+        f"{within:>13}",
+        f"{one.chance:>6.2f}",
+    ]
 
 
 # memory ----------------------------------------------------------------------------------------------------------
@@ -227,12 +285,19 @@ def memory(
         Path | None,
         typer.Option(
             metavar="PREPARED",
-            help="A prepared dataset, of which the validation split counts.  [default: corpora/prepared]",
+            help="A prepared dataset; its validation split is read.  [default: corpora/prepared]",
         ),
     ] = None,
     checkpoint: CheckpointFolder = None,
     form: Annotated[str, typer.Option(help="Form of the poems: 五绝, 七绝, 五律 or 七律.")] = "七律",
-    num: Annotated[int, typer.Option(min=2, help="Poems to measure, at most.")] = 300,
+    num: Annotated[int, typer.Option(min=2, help="Poems to measure, at most.")] = 100,
+    strangers: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Other poems whose beginnings stand in for a poem's own; at short reaches up to 16 times as many.",
+        ),
+    ] = 8,
     out: Annotated[Path, typer.Option(help="Folder for memory.png and memory.svg.")] = Path("inspect"),
     seed: Annotated[int, typer.Option(min=0, help="Seed of the choice of poems and of the intervals.")] = 1,
     device: Device = "auto",
@@ -240,10 +305,12 @@ def memory(
 ) -> None:
     """Measure how much of what it has read a checkpoint uses.
 
-    Only the last 1, 2, 4, ... characters before one are its poem's own; those before them are another poem's.
+    It predicts characters where only the last 1, 2, 4, ... before them are the poem's own. Those further back are
+    other poems', and the mean is taken over these.
     """
     from poetgen import display
     from poetgen.inspect.memory import costs, curve, trials
+    from poetgen.plots import ensure_drawable
     from poetgen.plots.memory import draw
     from poetgen.poet import load
     from poetgen.prosody.forms import SHAPES
@@ -254,10 +321,15 @@ def memory(
         raise UsageError(f"--form {form}: choose one of {', '.join(SHAPES)}")
     if poems is None and data is None and not PREPARED.is_dir():
         raise UsageError(f"no poems: {PREPARED} is not there; give --poems FILE, or --data PREPARED")
+    ensure_drawable(out / "memory")
     poet = load(checkpoint, device)
-    found = trials(_human(poet, poems, data or PREPARED), form, num, seed)
+    source = poems or data or PREPARED
+    found = trials(_human(poet, poems, data or PREPARED), form, num, seed, strangers, str(source))
     if found.left_out:
-        note(f"left out {found.left_out:,} poems that come twice, or whose marks no other has or stand within lines")
+        note(
+            f"left out {found.left_out:,} poems: duplicates, or with punctuation inside a line, "
+            "or with punctuation that no other poem has"
+        )
     with display.Progress() as progress:
         nats = costs(
             poet.checkpoint.model,
@@ -266,17 +338,19 @@ def memory(
             lambda done, total: progress.update("reading", done, total, f"{done:,} of {total:,} poems"),
         )
     every, rhyme = (curve(part, found.reaches, seed) for part in (nats, nats[:, :, -1:]))
+    count = len(found.strangers)
     if as_json:
-        points = {name: list(map(_point, part)) for name, part in (("couplet", every), ("rhyme", rhyme))}
-        facts = {"checkpoint": poet.checkpoint.id, "form": form, "poems": len(found.bodies), "seed": seed}
+        points = {name: _points(part) for name, part in (("couplet", every), ("rhyme", rhyme))}
+        facts = {"checkpoint": poet.checkpoint.id, "form": form, "poems": count, "strangers": strangers, "seed": seed}
         print(json.dumps(facts | points, ensure_ascii=False), flush=True)
     else:
         print(display.table(_memory_rows(every, rhyme)), end="", flush=True)
     lines, width = SHAPES[form]
     # No Chinese, for which there may be no font.
-    caption = f"checkpoint {poet.checkpoint.id}, {len(found.bodies):,} poems of {lines} lines of {width} characters"
-    paths = draw({"the last couplet": every, "its last character, which rhymes": rhyme}, caption, out / "memory")
-    note(f"{len(found.bodies):,} poems; drawn in {' and '.join(map(str, paths))}")
+    caption = f"checkpoint {poet.checkpoint.id}, {count:,} poems of {lines} lines of {width} characters"
+    curves = {"all characters of the last couplet": every, "its last character, which rhymes": rhyme}
+    paths = draw(curves, caption, out / "memory")
+    note(f"{count:,} poems; drawn in {' and '.join(map(str, paths))}")
 
 
 def _human(poet: Poet, poems: Path | None, data: Path) -> Split:
@@ -292,13 +366,23 @@ def _human(poet: Poet, poems: Path | None, data: Path) -> Split:
     return split_of(poems_of(dataset.valid), poet.vocab)
 
 
-def _point(point: Point) -> dict[str, float]:
-    gain = {"gain": point.gain.value, "low": point.gain.low, "high": point.gain.high}
-    return {"own": point.reach, "nats": point.nats, "perplexity": point.perplexity} | gain
+def _points(points: Sequence[Point]) -> list[dict[str, Any]]:
+    return [
+        {
+            "own": "all" if point is points[-1] else point.reach,
+            "nats": point.nats,
+            "perplexity": point.perplexity,
+            "gain": point.gain.value,
+            "low": point.gain.low,
+            "high": point.gain.high,
+        }
+        for point in points
+    ]
 
 
 def _memory_rows(every: Sequence[Point], rhyme: Sequence[Point]) -> Iterator[Sequence[str]]:
-    heads = ("own", "nats", "perplexity", "gain", "95 % interval", "of all", "rhyme: nats", "gain", "of all")
+    share = "share of total gain"
+    heads = ("own characters", "nats", "perplexity", "gain", "95 % interval", share, "rhyme: nats", "gain", share)
     widths = [max(5, len(head)) for head in heads]
     yield [f"{head:>{width}}" for head, width in zip(heads, widths, strict=True)]
     for point, last in zip(every, rhyme, strict=True):
@@ -308,15 +392,15 @@ def _memory_rows(every: Sequence[Point], rhyme: Sequence[Point]) -> Iterator[Seq
             f"{point.perplexity:,.1f}",
             f"{point.gain.value:.2f}",
             f"{point.gain.low:.2f} {point.gain.high:.2f}",
-            _of_all(point, every),
+            _share(point, every),
             f"{last.nats:.2f}",
             f"{last.gain.value:.2f}",
-            _of_all(last, rhyme),
+            _share(last, rhyme),
         )
         yield [f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True)]
 
 
-def _of_all(point: Point, points: Sequence[Point]) -> str:
+def _share(point: Point, points: Sequence[Point]) -> str:
     whole = points[-1].gain.value
     return f"{point.gain.value / whole:.0%}" if whole > 0 else "-"
 
@@ -328,39 +412,47 @@ def digits(
         str, typer.Option(metavar="N,N,...", help="Lengths of the sequences: two digits, then zeros.")
     ] = "10,20,30,40,50,60",
     hidden: Annotated[int, typer.Option(help="Width of the one layer.")] = 32,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of training for each, if it needs them.")] = 1000,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps per network, at most.")] = 1000,
     rate: Annotated[float, typer.Option("--lr", min=1e-9, help="Learning rate.")] = 0.005,
-    forget_bias: Annotated[float, typer.Option(help="What the bias of an LSTM's forget gates begins at.")] = 1.0,
-    repeats: Annotated[int, typer.Option(min=1, help="Networks of each kind, from seeds in a row.")] = 3,
+    forget_bias: Annotated[
+        str,
+        typer.Option(metavar="X,X,...", help="Initial bias of the LSTM's forget gates; several are compared."),
+    ] = "1,4",
+    repeats: Annotated[int, typer.Option(min=1, help="Networks per cell and length, with consecutive seeds.")] = 3,
     out: Annotated[Path, typer.Option(help="Folder for digits.png and digits.svg.")] = Path("inspect"),
     seed: Annotated[int, typer.Option(min=0, help="Seed of the first weights.")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines, one object a network.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines, one object per network.")] = False,
 ) -> None:
-    """Measure how long a bare cell can hold what it has seen: the sum of two digits, after a gap of zeros."""
+    """Test how long a bare RNN, GRU or LSTM can remember: the sum of two digits, after a gap of zeros."""
     from poetgen import display
-    from poetgen.inspect.memory import CHANCE
+    from poetgen.inspect.memory import CHANCE, by_kind
     from poetgen.inspect.memory import digits as train
+    from poetgen.plots import ensure_drawable
     from poetgen.plots.memory import draw_digits
 
-    kinds, sizes = list(dict.fromkeys(_parts(cells))), _numbers("--lengths", lengths)
+    kinds, gaps = list(dict.fromkeys(lists.parts(cells))), lists.sizes("--lengths", lengths)
+    biases = list(dict.fromkeys(lists.numbers("--forget-bias", forget_bias)))
     if not kinds or not set(kinds) <= set(CELLS):
-        raise UsageError(f"--cells {cells}: choose of {', '.join(CELLS)}, with commas between")
-    if sizes[0] < 2 or sizes[-1] > _LONGEST:
+        raise UsageError(f"--cells {cells}: choose from {', '.join(CELLS)}, with commas between")
+    if gaps[0] < 2 or gaps[-1] > _LONGEST:
         raise UsageError(f"--lengths {lengths}: give lengths from 2, for two digits, to {_LONGEST:,}")
-    for flag, value in (("--lr", rate), ("--forget-bias", forget_bias)):
+    if not biases:
+        raise UsageError("--forget-bias: give one number or more")
+    for flag, value in (("--lr", rate), *(("--forget-bias", bias) for bias in biases)):
         if not abs(value) <= _GREATEST:
             raise UsageError(f"{flag} {value:g}: give a number of at most {_GREATEST:g}")
+    ensure_drawable(out / "digits")
     outcomes: list[Outcome] = []
     stopped = False
     with display.Progress() as progress, enough_memory("give a smaller --hidden or smaller --lengths"):
         try:
             for outcome in train(
                 kinds,
-                sizes,
+                gaps,
                 hidden,
                 steps,
                 rate,
-                forget_bias,
+                biases,
                 range(seed, seed + repeats),
                 lambda done, total, what: progress.update("training", done, total, what),
             ):
@@ -373,14 +465,15 @@ def digits(
     if not outcomes:
         raise typer.Exit(130)
     if not as_json:
-        print(display.table(_digits_rows(outcomes)), end="", flush=True)
+        print(display.table(_digits_rows(by_kind(outcomes))), end="", flush=True)
     caption = f"one layer of width {hidden}, {steps:,} steps at most: {repeats} run{'s' * (repeats > 1)} each"
-    if forget_bias != 1 and "lstm" in kinds:
-        caption += f"; forget gates begin at {forget_bias:g}"
-    paths = draw_digits(outcomes, CHANCE, caption, out / "digits")
+    if "lstm" in kinds and len(biases) == 1 and biases != [1]:
+        caption += f"; forget bias {biases[0]:g}"
+    paths = draw_digits(by_kind(outcomes), CHANCE, caption, out / "digits")
     note(f"always saying 9 is right for {CHANCE:.0%}; drawn in {' and '.join(map(str, paths))}")
     if stopped:
-        note(f"stopped after {len(outcomes)} of {len(kinds) * len(sizes) * repeats} networks")
+        each = sum(len(biases) if cell == "lstm" else 1 for cell in kinds)
+        note(f"stopped after {len(outcomes)} of {each * len(gaps) * repeats} networks")
         raise typer.Exit(130)
 
 
@@ -388,32 +481,16 @@ def digits(
 _LONGEST, _GREATEST = 10_000, 100.0
 
 
-def _digits_rows(outcomes: Sequence[Outcome]) -> Iterator[Sequence[str]]:
-    """The mean accuracy of each cell at each length, and those of its runs where they differ."""
-    cells = list(dict.fromkeys(outcome.cell for outcome in outcomes))
-    yield ["length", *cells]
-    for length in dict.fromkeys(outcome.length for outcome in outcomes):
+def _digits_rows(kinds: Mapping[str, Sequence[Outcome]]) -> Iterator[Sequence[str]]:
+    """The mean accuracy of each kind of network at each length, and that of each network where they differ."""
+    yield ["length", *kinds]
+    for length in sorted({outcome.length for own in kinds.values() for outcome in own}):
         row = [f"{length:>6}"]
-        for cell in cells:
-            found = [o.accuracy for o in outcomes if (o.cell, o.length) == (cell, length)]
+        for own in kinds.values():
+            found = [outcome.accuracy for outcome in own if outcome.length == length]
             runs = f" ({', '.join(f'{share:.0%}' for share in found)})" if len(set(found)) > 1 else ""
-            row.append(f"{sum(found) / len(found):>4.0%}{runs}")
+            row.append(f"{sum(found) / len(found):>4.0%}{runs}" if found else "   -")
         yield row
-
-
-def _parts(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _numbers(flag: str, text: str) -> list[int]:
-    """Whole numbers from 1 with commas between them, each once, in order; raises UsageError."""
-    try:
-        numbers = sorted({int(part) for part in _parts(text)})
-    except ValueError:
-        numbers = []
-    if not numbers or numbers[0] < 1:
-        raise UsageError(f"{flag} {text}: give whole numbers from 1 with commas between them")
-    return numbers
 
 
 # ablate ----------------------------------------------------------------------------------------------------------
@@ -424,36 +501,38 @@ def ablate(
     data: Annotated[Path, typer.Option(metavar="PREPARED", help="Folder that poetgen preprocess wrote.")] = PREPARED,
     seq_len: Annotated[str, typer.Option(metavar="N,N,...", help="Windows to try, in time steps.")] = "16,32,64,96",
     hidden: Annotated[str, typer.Option(metavar="N,N,...", help="Widths of the layers to try.")] = "128,256,512",
-    minutes: Annotated[float, typer.Option(help="Minutes that each run has.")] = 1.0,
+    minutes: Annotated[float, typer.Option(help="Training minutes per run.")] = 1.0,
     sampling: Annotated[str, typer.Option(metavar="|".join(SAMPLINGS), help="As in training.")] = TrainConfig.sampling,
     batch_tokens: Annotated[
-        int, typer.Option(min=1, help="Tokens of a batch: the shorter the window, the more rows.")
+        int, typer.Option(min=1, help="Tokens per batch: the shorter the window, the more rows.")
     ] = TrainConfig.batch_size * TrainConfig.seq_len,
     out: Annotated[
-        Path, typer.Option(help="Folder for ablate.jsonl, from which the same command goes on, and the picture.")
+        Path, typer.Option(help="Folder for ablate.jsonl, from which the same command resumes, and the picture.")
     ] = Path("inspect"),
     seed: Annotated[int, typer.Option(min=0, help="Seed of weights, batches and the order of the runs.")] = 1,
     device: Device = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines, one object a run.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines, one object per run.")] = False,
 ) -> None:
     """Train networks of some windows and widths for equal minutes, and compare their validation perplexity.
 
-    Ctrl-C, or SIGTERM, ends it; the same command goes on where it was.
+    Ctrl-C, or SIGTERM, ends it; the same command resumes where it was.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as in training
     from poetgen import display
     from poetgen.dataset import Dataset
     from poetgen.inspect import ablation
+    from poetgen.plots import ensure_drawable
     from poetgen.plots.ablation import draw
     from poetgen.train import finite
 
-    windows, widths = _numbers("--seq-len", seq_len), _numbers("--hidden", hidden)
+    windows, widths = lists.sizes("--seq-len", seq_len), lists.sizes("--hidden", hidden)
     grid = ablation.Grid(tuple(windows), tuple(widths), minutes, sampling, batch_tokens, device, seed)
     total = len(windows) * len(widths)
     runs: list[ablation.Run] = []
     stopped = False
     log = out / "ablate.jsonl"
     dataset = Dataset.load(data)
+    ensure_drawable(out / "ablate")
     figure = "ppl_char" if dataset.vocab.chinese else "ppl_all"
     # SIGTERM, too, leaves nothing of a run behind.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -473,11 +552,11 @@ def ablate(
     if runs:
         if not as_json:
             print(display.table(_ablation_rows(runs, figure)), end="", flush=True)
-        each = f"{minutes:g} minute{'s' * (minutes != 1)} each, {batch_tokens:,} tokens a batch, {sampling}"
+        each = f"{minutes:g} minute{'s' * (minutes != 1)} each, {batch_tokens:,} tokens per batch, {sampling}"
         paths = draw(runs, f"validation {figure}\n{each}", out / "ablate", figure)
         note(f"{len(runs)} of {total} runs in {log}; drawn in {' and '.join(map(str, paths))}")
     if stopped:
-        note("stopped; the same command goes on")
+        note("stopped; the same command resumes")
         raise typer.Exit(130)
 
 

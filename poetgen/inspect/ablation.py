@@ -28,7 +28,7 @@ from poetgen.config import TrainConfig
 from poetgen.dataset import Dataset, Split
 from poetgen.device import pick_device, pick_precision
 from poetgen.errors import DatasetError, DivergedError, UsageError
-from poetgen.files import write_atomic
+from poetgen.files import ensure_writable, write_atomic
 from poetgen.perplexity import Scorer
 from poetgen.train import EVAL_TOKENS, Trainer, finite, validation_batches
 
@@ -53,6 +53,11 @@ class Grid:
     def __post_init__(self) -> None:
         if not 0 < self.minutes < math.inf:
             raise UsageError(f"--minutes {self.minutes:g}: give a finite number above 0")
+        if self.batch_tokens < max(self.seq_lens):
+            raise UsageError(
+                f"--batch-tokens {self.batch_tokens}: give at least as many as the longest --seq-len, "
+                f"{max(self.seq_lens)}, or batches would not be equal"
+            )
         self.configs()
 
     def configs(self) -> list[TrainConfig]:
@@ -65,7 +70,7 @@ class Grid:
             TrainConfig(
                 hidden=hidden,
                 seq_len=seq_len,
-                batch_size=max(1, self.batch_tokens // max(1, seq_len)),
+                batch_size=self.batch_tokens // max(1, seq_len),
                 sampling=self.sampling,
                 max_minutes=self.minutes,
                 device=self.device,
@@ -113,7 +118,7 @@ def ablate(
     precisions = [run.precision for run in known if run] or [
         pick_precision(TrainConfig.precision, pick_device(grid.device)).name
     ]
-    _write(log, records)  # where that cannot be done, say so before the first run and not after it
+    ensure_writable(log)
     for number, (config, run) in enumerate(zip(configs, known, strict=True)):
         if run is None:
             run = _train(dataset, replace(config, precision=precisions[0]), partial(_tell, progress, number))

@@ -1,7 +1,7 @@
 """What the embedding holds: which characters are near each other, what differences mean, and a map of them.
 
 Rows are compared less their mean (Mu & Viswanath 2018, "All-but-the-Top"). Rows that are also an output layer's have
-much in common, above all those of rare characters, which would else be neighbours of everything.
+much in common, above all those of rare characters, which would otherwise be neighbours of everything.
 
 Shapes: V vocabulary, E width, N characters.
 """
@@ -85,7 +85,7 @@ class Embedding:
             raise UsageError(f"{char!r}: give single characters, such as {' '.join(char) or '春'}")
         if char not in self._places:
             what = "not in the vocabulary of the checkpoint" if char.isalnum() else "neither a letter nor a number"
-            raise UsageError(f"{char}: {what}; give another character, or its form in the other script")
+            raise UsageError(f"{char}: {what}; give another character")
         vector: NDArray[np.float32] = self.vectors[self._places[char]]
         return vector
 

@@ -7,7 +7,11 @@ Units that keep count of a line or of a quotation were first shown by Karpathy, 
 and Understanding Recurrent Networks"). Among thousands of states some go with anything by chance, so units are found
 on one half of the poems and their correlation is taken from the other.
 
-Shapes: B rows, T time steps, H hidden, N characters of some poems, U states, F features.
+In regulated verse the place of a character tells much of what it is: rhymes stand at the ends of lines. A unit that
+counts characters would go with them, too. So the correlation is also taken at the same place: of how far a feature
+and a state are from their means over all poems at that place of the body (the pooled within-place correlation).
+
+Shapes: B rows, T time steps, H hidden, P places, U states (L layers × S states × H), F features.
 """
 
 from __future__ import annotations
@@ -54,8 +58,9 @@ FEATURES: Final = (
 
 #: Characters of a poem that a picture has room for.
 LONGEST: Final = 300
-#: Poems that are written to find out what units follow.
+#: Poems in which units are looked for, and of how few that may be done.
 POEMS: Final = 200
+FEWEST: Final = 20
 #: What they are written about.
 TITLES: Final = (
     *("春晓", "新柳", "夜雨", "送别", "采莲", "渔父", "江上", "山居", "古寺", "登楼", "闻笛", "秋思"),
@@ -143,8 +148,9 @@ def along(checkpoint: Checkpoint, poems: Sequence[Poem]) -> Iterator[list[Layer]
 class Follower:
     """A unit whose state goes with a feature: the correlation on poems that it was not found on.
 
-    Layers and units count from 1; `state` is one of STATES. `chance` is the greatest correlation, either way, that the
-    same search found with features out of step with the poems.
+    Layers and units count from 1; `state` is one of STATES. `same_place` is the correlation within the places of a
+    body, nan where the feature is the same for all poems at every place. `chance` is the greatest correlation, either
+    way, that the same search found with features out of step with the poems.
     """
 
     feature: str
@@ -152,7 +158,13 @@ class Follower:
     unit: int
     state: str
     correlation: float
+    same_place: float
     chance: float
+
+    @property
+    def beyond_chance(self) -> bool:
+        """Whether the unit follows the feature at all."""
+        return abs(self.correlation) > self.chance
 
 
 def write(
@@ -174,6 +186,24 @@ def write(
     return found
 
 
+def chosen(poems: Sequence[Poem], poem: Poem, seed: int = 0) -> list[Poem]:
+    """Others of the form of `poem`, and its tune, among some: at most POEMS, drawn by the seed.
+
+    Raises UsageError where they are fewer than FEWEST.
+    """
+    alike = [
+        other
+        for other in poems
+        if (other.form, other.tune) == (poem.form, poem.tune) and other.body != poem.body and len(other.body) <= LONGEST
+    ]
+    if len(alike) < FEWEST:
+        name = poem.tune or poem.form
+        of_form = f" of the form {name}" if name else " without a form, as POEM is,"
+        raise UsageError(f"--poems: {len(alike)} poems{of_form} in it; give a file with {FEWEST} or more")
+    order = np.random.default_rng(seed).permutation(len(alike))[:POEMS]
+    return [alike[number] for number in order.tolist()]
+
+
 def features(checkpoint: Checkpoint, poem: Poem) -> Array:
     """What FEATURES say of each character of a body, (T, F); nan where they say nothing: a mark has no tone."""
     lines = explained(poem, tunes=lambda name: checkpoint.forms.get(listed(name))).lines
@@ -193,68 +223,102 @@ def features(checkpoint: Checkpoint, poem: Poem) -> Array:
     return found
 
 
-def followers(
+@dataclass(frozen=True)
+class Survey:
+    """How closely every state of a network follows every feature, in correlations (F, L, S, H).
+
+    Those in `found` are of one half of the poems, by which units are chosen; those in `measured` and `same_place` of
+    the other. `chance` is (F,). What does not vary has nan.
+    """
+
+    found: Array
+    measured: Array
+    same_place: Array
+    chance: Array
+
+    def strongest(self, count: int = _TOLD) -> list[Follower]:
+        """For each feature, in the order of FEATURES, the `count` units that follow it most closely beyond chance."""
+        told: list[Follower] = []
+        for feature, strength in enumerate(np.nan_to_num(np.abs(self.found)).max(2)):  # (L, H)
+            order = np.argsort(-strength, axis=None, kind="stable")[:count].tolist()
+            pairs = (divmod(place, strength.shape[1]) for place in order)
+            candidates = [self._follower(feature, layer, unit) for layer, unit in pairs]
+            told += [one for one in candidates if one.beyond_chance]
+        return told
+
+    def best(self, layer: int, unit: int) -> Follower | None:
+        """What a unit follows most closely beyond chance, if anything; layers and units count from 1."""
+        strength = np.nan_to_num(np.abs(self.found[:, layer - 1, :, unit - 1])).max(1)  # (F,)
+        ranked = (self._follower(number, layer - 1, unit - 1) for number in np.argsort(-strength, kind="stable"))
+        return next((one for one in ranked if one.beyond_chance), None)
+
+    def _follower(self, feature: int, layer: int, unit: int) -> Follower:
+        """A unit, from 0, by the one of its states that follows a feature more closely."""
+        state = int(np.nan_to_num(np.abs(self.found[feature, layer, :, unit])).argmax())
+        own, within = (float(part[feature, layer, state, unit]) for part in (self.measured, self.same_place))
+        return Follower(FEATURES[feature], layer + 1, unit + 1, STATES[state], own, within, float(self.chance[feature]))
+
+
+def survey(
     checkpoint: Checkpoint,
     poems: Sequence[Poem],
     seed: int = 0,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> list[Follower]:
-    """The units that follow each feature most closely: found on every other poem, measured on the rest.
-
-    Features that are the same at every character are left out.
-    """
+) -> Survey:
+    """Correlate all units with all features in some poems: to find them in every other one, to measure in the rest."""
     random = np.random.default_rng(seed)
-    halves = _Correlations(), _Correlations()
+    halves, places = (_Correlations(), _Correlations()), _Correlations()
     for number, (poem, layers) in enumerate(zip(poems, along(checkpoint, poems), strict=True)):
         own = features(checkpoint, poem)
         # Turned round within its poem, a feature keeps its rhythm and loses its place.
         turned = [np.roll(own, random.integers(1, max(2, len(own))), axis=0) for _ in range(_TRIALS)]
-        states = torch.cat([layer[name] for layer in layers for name in STATES], dim=1)
-        halves[number % 2].add(np.concatenate([own, *turned], axis=1), states.double().numpy())
+        states = torch.cat([layer[name] for layer in layers for name in STATES], dim=1).double().numpy()
+        halves[number % 2].add(np.concatenate([own, *turned], axis=1)[None], states[None])
+        if number % 2:
+            places.add(own[:, None], states[:, None])
         progress(number + 1, len(poems))
-    found, checked = (half.found().reshape(1 + _TRIALS, len(FEATURES), -1) for half in halves)
-    best = np.abs(found[1:]).argmax(-1, keepdims=True)
-    chance = np.abs(np.take_along_axis(checked[1:], best, -1)).max((0, 2))
-    width = checkpoint.model.config.hidden
-    return [
-        Follower(name, layer + 1, unit + 1, STATES[state], float(checked[0, number, place]), float(chance[number]))
-        for number, name in enumerate(FEATURES)
-        for place, layer, state, unit in _best(found[0, number], width)
-    ]
-
-
-def _best(correlations: Array, width: int) -> Iterator[tuple[int, int, int, int]]:
-    """The strongest of some correlations (U,): their places, and layer, state and unit, from 0; each unit once."""
-    seen: set[tuple[int, int]] = set()
-    for place in (-np.abs(correlations)).argsort(kind="stable").tolist():
-        layer, state, unit = place // width // len(STATES), place // width % len(STATES), place % width
-        if len(seen) == _TOLD or not correlations[place]:
-            return
-        if (layer, unit) not in seen:
-            seen.add((layer, unit))
-            yield place, layer, state, unit
+    found, measured = (half.found().reshape(1 + _TRIALS, len(FEATURES), -1) for half in halves)
+    best = np.nan_to_num(np.abs(found[1:])).argmax(-1, keepdims=True)
+    chance = np.nan_to_num(np.abs(np.take_along_axis(measured[1:], best, -1))).max((0, 2))
+    config = checkpoint.model.config
+    shape = len(FEATURES), config.layers, len(STATES), config.hidden
+    return Survey(found[0].reshape(shape), measured[0].reshape(shape), places.found().reshape(shape), chance)
 
 
 class _Correlations:
-    """Pearson's correlations of F features with U states over many steps, a few of which are told at a time."""
+    """Pearson's correlations of F features with U states, over many steps or within each of P places.
+
+    Within places, what is correlated is how far both are from their means there. With one place that is the common
+    correlation. A few steps are told at a time.
+    """
 
     def __init__(self) -> None:
         self._sums: list[Array] = []
 
     def add(self, features: Array, states: Array) -> None:
-        """Count in some steps: `features` (T, F), left out where they are nan, and `states` (T, U)."""
+        """Count in some steps: `features` (P, T, F), left out where they are nan, and `states` (P, T, U)."""
         there = ~np.isnan(features)
-        y, here = np.where(there, features, 0.0), there.T.astype(np.float64)
-        sums = [here.sum(1), y.sum(0), (y**2).sum(0), here @ states, here @ states**2, y.T @ states]
-        self._sums = [before + own for before, own in zip(self._sums, sums, strict=True)] if self._sums else sums
+        y, here = np.where(there, features, 0.0), there.astype(np.float64)
+        y_, here_ = (part.transpose(0, 2, 1) for part in (y, here))  # (P, F, T)
+        ones = np.ones((*states.shape[:2], 1))
+        sums = [here_ @ ones, y_ @ ones, y_**2 @ ones, here_ @ states, here_ @ states**2, y_ @ states]
+        self._sums = [_added(*pair) for pair in zip(self._sums, sums, strict=True)] if self._sums else sums
 
     def found(self) -> Array:
-        """The correlations, (F, U); 0 for what does not vary."""
-        count, y, y2, x, x2, xy = self._sums
-        count, y, y2 = (part[:, None] for part in (np.maximum(count, 1), y, y2))
-        spread = np.sqrt(np.maximum((y2 / count - (y / count) ** 2) * (x2 / count - (x / count) ** 2), 0))
-        varies = spread > 1e-9
-        return np.where(varies, (xy / count - y * x / count**2) / np.where(varies, spread, 1), 0.0)
+        """The correlations, (F, U); nan for what does not vary."""
+        count, y, y2, x, x2, xy = self._sums  # (P, F, 1) and (P, F, U)
+        n = np.maximum(count, 1)
+        together, own_y, own_x = (part.sum(0) for part in (xy - x * y / n, y2 - y**2 / n, x2 - x**2 / n))
+        spread = np.sqrt(np.maximum(own_y * own_x, 0))
+        varies = spread > 1e-9 * n.sum(0)
+        return np.where(varies, together / np.where(varies, spread, 1), np.nan)
+
+
+def _added(one: Array, other: Array) -> Array:
+    """Two arrays of sums by place added up, in the longer one: poems may end at different places."""
+    short, long = sorted((one, other), key=len)
+    long[: len(short)] += short
+    return long
 
 
 # The picture -----------------------------------------------------------------------------------------------------
@@ -264,32 +328,35 @@ class _Correlations:
 class Picture:
     """Some units of one layer along a poem: `panels` has their gates and states by name, (units, T) each.
 
-    `follows` names the feature that a unit goes with, or is empty. Layers and units count from 1.
+    `follows` tells what each unit follows, None for nothing that is known. Layers and units count from 1.
     """
 
     poem: Poem
     layer: int
     units: tuple[int, ...]
-    follows: tuple[str, ...]
+    follows: tuple[Follower | None, ...]
     panels: dict[str, NDArray[np.float32]]
 
 
-def picture(poem: Poem, layers: Sequence[Layer], found: Sequence[Follower], layer: int, count: int) -> Picture:
-    """The units of a layer that follow something, then those that vary most, `count` in all.
+def picture(
+    poem: Poem, layers: Sequence[Layer], found: Survey, layer: int, count: int, units: Sequence[int] = ()
+) -> Picture:
+    """Some units of a layer: those named in `units`, or else `count` of those most worth seeing.
 
-    The latter stand in the order of the characters at which their hidden states differ most from their mean.
+    First come the ones that are among the strongest, then those that vary most, in the order of the characters at
+    which their hidden states differ most from their mean.
     """
     own = layers[layer - 1]
     hidden = own["hidden state"].numpy()
-    chosen: dict[int, str] = {}
-    for one in found:
-        if one.layer == layer and abs(one.correlation) > one.chance:
-            chosen.setdefault(one.unit, one.feature)
-    followed = list(chosen.items())[:count]
-    rest = [unit for unit in (-hidden.std(0)).argsort(kind="stable").tolist() if unit + 1 not in chosen]
+    strongest = list(dict.fromkeys(one.unit - 1 for one in found.strongest() if one.layer == layer))[:count]
     apart = np.abs(hidden - hidden.mean(0)).argmax(0)
-    rest = sorted(rest[: count - len(followed)], key=lambda unit: (apart[unit], unit))
-    units = [*followed, *((unit + 1, "") for unit in rest)]
-    columns = [unit - 1 for unit, _ in units]
-    panels = {name: part.numpy()[:, columns].T for name, part in own.items()}
-    return Picture(poem, layer, tuple(unit for unit, _ in units), tuple(name for _, name in units), panels)
+    lively = [unit for unit in (-hidden.std(0)).argsort(kind="stable").tolist() if unit not in strongest]
+    rest = sorted(lively[: count - len(strongest)], key=lambda unit: (apart[unit], unit))
+    columns = [unit - 1 for unit in dict.fromkeys(units)] or [*strongest, *rest]
+    return Picture(
+        poem,
+        layer,
+        tuple(unit + 1 for unit in columns),
+        tuple(found.best(layer, unit + 1) for unit in columns),
+        {name: part.numpy()[:, columns].T for name, part in own.items()},
+    )

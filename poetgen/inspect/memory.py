@@ -7,13 +7,21 @@ before them are a stranger's: the same places of another poem of the same form a
 
 Position, marks and form are thus as in training, and only the content is cut; to feed a bare window from a zero state
 would measure how a network bears an unusual beginning. The header tells the form and no title, for a title would tell
-of the content. That a stranger's rhyme and words mislead is part of what is measured. The question is that of
-Khandelwal et al. 2018, "Sharp Nearby, Fuzzy Far Away: How Neural Language Models Use Context".
+of the content.
+
+One stranger's words and rhyme would mislead: the network expects its poem to go on. So the probability of a character
+is the mean over M strangers, p(x | last k) ≈ 1/M Σ p(x | stranger's, last k), which is what the network expects of x
+when it has not read what came before the last k. By Jensen's inequality few strangers make the cost too great on
+average: a bias that falls as M grows. It is greatest at short reaches, where more of what is read is a stranger's, and
+there a stranger takes the fewest steps; so M is greatest there. It is greatest, too, for the last character, of which
+each stranger leads to expect its own rhyme, one of thirty. The question is that of Khandelwal et al. 2018, "Sharp
+Nearby, Fuzzy Far Away: How Neural Language Models Use Context".
 
 The classic experiment: two digits, then zeros, and at the end the sum of the two is asked for. To carry something over
 a gap is what Hochreiter & Schmidhuber 1997, "Long Short-Term Memory", tell cells apart by.
 
-Shapes: N poems, S tokens of a body, T targets in it, K reaches, L layers, H hidden.
+Shapes: N poems, R of them and their strangers, S tokens of a body, T targets in it, K reaches, B predictions, L layers,
+H hidden.
 """
 
 from __future__ import annotations
@@ -21,9 +29,9 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, product
 
 import numpy as np
 import torch
@@ -40,22 +48,28 @@ from poetgen.prosody.forms import SHAPES
 from poetgen.sequence import Header, Layout, control
 from poetgen.vocab import UNK, Vocab
 
-#: Poems measured at once; it changes speed and memory, not the figures.
-_ROWS = 50
+#: Strangers of a poem at the long reaches, and how many times as many there are where most are needed.
+STRANGERS, _TIMES = 8, 16
+#: Poems that share the reading of their strangers, and predictions that are made at once; they change speed and memory,
+#: not the figures.
+_ROWS, _TOGETHER = 20, 700
 
 # In verse --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Trials:
-    """Bodies of a form and, for each, a stranger's with the same marks: both (N, S) ids.
+    """Bodies of a form, ids (R, S), of which the first N are measured, the others only strangers.
 
-    `left_out` more poems of the form come twice, have marks like no other, or marks within their lines.
+    `strangers` has for each of the N the rows of its strangers, which have the same marks; `least` are asked for at
+    the long reaches. `left_out` more poems of the form come twice, have marks like no other, or marks within their
+    lines.
     """
 
     form: str
     bodies: NDArray[np.int64]
-    strangers: NDArray[np.int64]
+    strangers: tuple[tuple[int, ...], ...]
+    least: int
     left_out: int
 
     @property
@@ -70,35 +84,55 @@ class Trials:
         """How many tokens are the poem's own: 0, the powers of two that every target has before it, and S for all."""
         return 0, *(1 << power for power in range(self.targets[0].bit_length())), self.bodies.shape[1]
 
+    def strangers_at(self, reach: int, target: int) -> int:
+        """How many strangers are asked for at a reach: up to 16 they all take as many steps.
 
-def trials(split: Split, form: str, limit: int, seed: int = 1) -> Trials:
-    """At most `limit` poems of a regulated form, drawn from a split, each with a stranger.
+        The last target has the greatest number at every reach.
+        """
+        return self.least * (_TIMES if target == self.targets[-1] else max(1, _TIMES // max(1, reach)))
 
-    Poems with the same marks stand in a ring, in an order drawn by the seed; the stranger of each is its neighbour.
-    Raises DatasetError where no two have the same.
+
+def trials(
+    split: Split, form: str, limit: int, seed: int = 1, strangers: int = STRANGERS, source: str = "the split"
+) -> Trials:
+    """At most `limit` poems of a regulated form, drawn from a split, with `strangers` at the long reaches.
+
+    Poems with the same marks stand in a ring, in an order drawn by the seed; the strangers of each are those before
+    it, fewer where the ring is small. Raises DatasetError, in which the split is called `source`, where no two have
+    the same.
     """
     vocab = split.layout.vocab
     lines, width = SHAPES[form]
     shape = ([True] * width + [False]) * lines
     han = counted(vocab)
     found = np.flatnonzero(split.poems["form"] == vocab.id(control(form)))
+    if not len(found):
+        raise DatasetError(f"no poem of the form {form} in {source}: give other poems, or another --form")
     drawn = (split.fields(index)["body"].astype(np.int64) for index in np.random.default_rng(seed).permutation(found))
     rings: defaultdict[bytes, list[int]] = defaultdict(list)
     bodies: list[NDArray[np.int64]] = []
     for body in {body.tobytes(): body for body in drawn if han[body].tolist() == shape}.values():
         rings[body[~han[body]].tobytes()].append(len(bodies))
         bodies.append(body)
-    neighbours = {ring[at]: ring[at - 1] for ring in rings.values() if len(ring) > 1 for at in range(len(ring))}
-    if not neighbours:
+    places = {number: (ring, at) for ring in rings.values() if len(ring) > 1 for at, number in enumerate(ring)}
+    if not places:
         raise DatasetError(
-            f"of {len(found):,} poems of the form {form} no two have the same marks: give more poems, or another --form"
+            f"no two of the {len(found):,} poems of the form {form} in {source} have the same punctuation: "
+            "give more poems, or another --form"
         )
-    chosen = sorted(neighbours)[:limit]
-    own, strangers = (
-        np.stack([bodies[number] for number in numbers])
-        for numbers in (chosen, [neighbours[number] for number in chosen])
+    chosen = sorted(places)[:limit]
+    before = [
+        [ring[at - back] for back in range(1, min(_TIMES * strangers, len(ring) - 1) + 1)]
+        for ring, at in map(places.__getitem__, chosen)
+    ]
+    rows = {number: row for row, number in enumerate(dict.fromkeys(chain(chosen, *before)))}
+    return Trials(
+        form,
+        np.stack([bodies[number] for number in rows]),
+        tuple(tuple(rows[number] for number in numbers) for numbers in before),
+        strangers,
+        len(found) - len(places),
     )
-    return Trials(form, own, strangers, len(found) - len(neighbours))
 
 
 @torch.no_grad()
@@ -110,46 +144,68 @@ def costs(
 ) -> NDArray[np.float64]:
     """What each target costs at each reach, in nats: (K, N, T), for trials.reaches and trials.targets.
 
-    `model` is in evaluation mode. Unknown characters are charged as in perplexity.py.
+    The probability of a target is the mean of those that its strangers leave it. `model` is in evaluation mode.
+    Unknown characters are charged as in perplexity.py.
     """
     device = next(model.parameters()).device
     header = torch.tensor(Layout(vocab).encode(Header(form=trials.form)), device=device)
-    targets, reaches = torch.tensor(trials.targets, device=device), trials.reaches
-    found: list[Tensor] = []
-    for at in range(0, len(trials.bodies), _ROWS):
-        own, strange = (
-            torch.from_numpy(side[at : at + _ROWS]).to(device) for side in (trials.bodies, trials.strangers)
-        )
-        rows = len(own)
-        features, start = model.features(header.expand(rows, -1))
-        entrances = [(features[:, -1], start)]  # before each place of the body
-        for place in range(own.shape[1] - 1):
-            features, state = model.features(strange[:, place : place + 1], entrances[-1][1])
-            entrances.append((features[:, -1], state))
-        whole = torch.cat([entrances[0][0][:, None], model.features(own[:, :-1], start)[0]], dim=1)  # (rows, S, H)
-        labels = own[:, targets]  # (rows, T)
-        for reach in reaches:
-            if reach == 0:
-                seen = torch.stack([entrances[place][0] for place in trials.targets], dim=1)
-            elif reach == reaches[-1]:
-                seen = whole[:, targets]
-            else:
-                places = targets[:, None] - torch.arange(reach, 0, -1, device=device)  # (T, reach)
-                state = _side_by_side([entrances[place - reach][1] for place in trials.targets])
-                ids = own[:, places].transpose(0, 1).flatten(0, 1)  # (T × rows, reach)
-                seen = model.features(ids, state)[0][:, -1].view(len(targets), rows, -1).transpose(0, 1)
-            logits = model.logits(seen.flatten(0, 1)).float()
-            found.append(F.cross_entropy(logits, labels.flatten(), reduction="none").view(rows, -1).double().cpu())
-        progress(at + rows, len(trials.bodies))
-    parts = [torch.cat(found[number :: len(reaches)]) for number in range(len(reaches))]
-    nats: NDArray[np.float64] = torch.stack(parts).numpy()
-    nats[:, trials.bodies[:, trials.targets] == UNK] += unknown_nats(vocab)
+    bodies, total = torch.from_numpy(trials.bodies).to(device), len(trials.strangers)
+    found = []
+    for at in range(0, total, _ROWS):
+        rows = range(at, min(at + _ROWS, total))
+        found.append(_costs(model, header, bodies, trials, rows))
+        progress(rows.stop, total)
+    nats: NDArray[np.float64] = torch.cat(found, dim=1).numpy()
+    nats[:, trials.bodies[:total, trials.targets] == UNK] += unknown_nats(vocab)
     return nats
 
 
-def _side_by_side(states: Sequence[State]) -> State:
-    """States of some rows each, (L, B, H), as one of all rows."""
-    return tuple(torch.cat(parts, dim=1) for parts in zip(*states, strict=True))
+def _costs(model: PoetModel, header: Tensor, bodies: Tensor, trials: Trials, rows: Sequence[int]) -> Tensor:
+    """What the targets of some rows of `bodies` cost at each reach, (K, rows, T)."""
+    strange = sorted({number for row in rows for number in trials.strangers[row]})  # each is read once
+    side = {number: at for at, number in enumerate(strange)}
+    features, state = model.features(header.expand(len(strange), -1))
+    read = [(features[:, -1], state)]  # before each place of the body
+    for place in range(bodies.shape[1] - 1):
+        features, state = model.features(bodies[strange, place : place + 1], state)
+        read.append((features[:, -1], state))
+    seen = torch.stack([features for features, _ in read])  # (S, strangers, H)
+    states = tuple(torch.stack(parts, dim=1) for parts in zip(*(state for _, state in read), strict=True))
+    found = []
+    for reach in trials.reaches[:-1]:
+        groups = [
+            [(row, side[number], place) for number in trials.strangers[row][: trials.strangers_at(reach, place)]]
+            for row, place in product(rows, trials.targets)
+        ]
+        each = torch.tensor([one for group in groups for one in group], device=bodies.device)
+        parts = [_predicted(model, bodies, seen, states, reach, some) for some in torch.split(each, _TOGETHER)]
+        nats = torch.split(torch.cat(parts).double(), list(map(len, groups)))
+        # The cost of the mean probability over the strangers of each group.
+        found.append(torch.stack([math.log(len(part)) - torch.logsumexp(-part, 0) for part in nats]))
+    own, targets = bodies[list(rows)], trials.targets
+    whole = model.features(torch.cat([header.expand(len(rows), -1), own[:, :-1]], dim=1))[0][:, len(header) - 1 :]
+    found.append(_nats(model, whole[:, targets].flatten(0, 1), own[:, targets].flatten()).double())
+    return torch.stack(found).view(len(found), len(rows), -1).cpu()
+
+
+def _predicted(model: PoetModel, bodies: Tensor, seen: Tensor, states: State, reach: int, some: Tensor) -> Tensor:
+    """What some targets cost, (B,), where all before the last `reach` tokens is a stranger's.
+
+    `some` has the row of the body, the number of the stranger and the place of each, (B, 3); `seen` (S, …, H) and
+    `states` (L, S, …, H) are the features and states of strangers before each place.
+    """
+    row, stranger, place = some.unbind(1)
+    if reach:
+        ids = bodies[row[:, None], place[:, None] - torch.arange(reach, 0, -1, device=bodies.device)]  # (B, reach)
+        features = model.features(ids, tuple(part[:, place - reach, stranger] for part in states))[0][:, -1]
+    else:
+        features = seen[place, stranger]
+    return _nats(model, features, bodies[row, place])
+
+
+def _nats(model: PoetModel, features: Tensor, labels: Tensor) -> Tensor:
+    """What labels (B,) cost after features (B, H), in nats."""
+    return F.cross_entropy(model.logits(features).float(), labels, reduction="none")
 
 
 @dataclass(frozen=True)
@@ -188,14 +244,29 @@ _SUMS, CHANCE = 19, 0.1
 
 @dataclass(frozen=True)
 class Outcome:
-    """The share of the 100 pairs whose sum a cell gave after `steps` steps of training, in `seconds`."""
+    """The share of the 100 pairs whose sum a cell gave after `steps` steps of training, in `seconds`.
+
+    `forget_bias` is None for cells that have no forget gates.
+    """
 
     cell: str
+    forget_bias: float | None
     length: int
     seed: int
     accuracy: float
     steps: int
     seconds: float
+
+
+def by_kind(outcomes: Iterable[Outcome]) -> dict[str, list[Outcome]]:
+    """Outcomes by the name of their kind of network: its cell and, where there are several, the forget bias."""
+    outcomes = list(outcomes)
+    several = len({outcome.forget_bias for outcome in outcomes} - {None}) > 1
+    kinds: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        bias = f", forget bias {outcome.forget_bias:g}" if several and outcome.forget_bias is not None else ""
+        kinds.setdefault(f"{outcome.cell}{bias}", []).append(outcome)
+    return kinds
 
 
 def digits(
@@ -204,7 +275,7 @@ def digits(
     hidden: int = 32,
     steps: int = 1000,
     rate: float = 0.005,
-    forget_bias: float = 1.0,
+    forget_biases: Sequence[float] = (1.0,),
     seeds: Sequence[int] = (1,),
     progress: Callable[[float, float, str], None] = lambda done, total, what: None,
 ) -> Iterator[Outcome]:
@@ -214,27 +285,28 @@ def digits(
     arithmetic. Training ends after `steps` steps of Adam, or as soon as every sum is right; its rate falls from `rate`
     to 0 in a line, and its gradients are clipped as in training. The network is one layer of the bare cell, of width
     `hidden`, between one-hot digits and an output layer of its own, without norms. The forget gates of an LSTM begin at
-    sigmoid(`forget_bias`), which bounds what it can hold before it has learned to. Raises UsageError for a cell that
-    there is not.
+    sigmoid(bias), which bounds what it can hold before it has learned to; one is trained for each of `forget_biases`.
+    Raises UsageError for a cell that there is not.
     """
-    runs = list(product(seeds, lengths, cells))  # all of a seed before the next, so that the time left can be told
+    kinds = [(cell, bias) for cell in cells for bias in (forget_biases if cell == "lstm" else (None,))]
+    runs = list(product(seeds, lengths, kinds))  # all of a seed before the next, so that the time left can be told
     total, done = sum(length for _, length, _ in runs), 0
-    for seed, length, cell in runs:
+    for seed, length, (cell, bias) in runs:
 
         def told(share: float, before: int = done, cell: str = cell, length: int = length) -> None:
             progress(before + share * length, total, f"{cell}, length {length}")
 
-        yield _add_up(cell, length, hidden, steps, rate, forget_bias, seed, told)
+        yield _add_up(cell, bias, length, hidden, steps, rate, seed, told)
         done += length
 
 
 def _add_up(
     cell: str,
+    forget_bias: float | None,
     length: int,
     hidden: int,
     steps: int,
     rate: float,
-    forget_bias: float,
     seed: int,
     told: Callable[[float], None],
 ) -> Outcome:
@@ -242,7 +314,7 @@ def _add_up(
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed % 2**63)  # not torch.manual_seed, which seeds every device
         model = PoetModel(config)
-    if cell == "lstm":
+    if forget_bias is not None:
         model.get_parameter("cells.0.bias_ih_l0").data[hidden : 2 * hidden] = forget_bias
     pairs = torch.cartesian_prod(torch.arange(10), torch.arange(10))
     ids = F.pad(pairs, (0, length - 2))  # (100, length)
@@ -260,4 +332,4 @@ def _add_up(
         torch.autograd.backward(F.cross_entropy(logits, sums))
         torch.nn.utils.clip_grad_norm_(model.parameters(), TrainConfig.clip)
         optimizer.step()
-    return Outcome(cell, length, seed, accuracy, step, time.monotonic() - began)
+    return Outcome(cell, forget_bias, length, seed, accuracy, step, time.monotonic() - began)

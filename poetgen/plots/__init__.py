@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poetgen.errors import PoetgenError
-from poetgen.files import write_atomic
+from poetgen.files import ensure_writable, write_atomic
+from poetgen.vocab import is_han
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 #: Okabe & Ito's colours, which can be told apart by nearly everyone.
 BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#7F7F7F"
 
+_KINDS = ("png", "svg")
 _STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -44,17 +46,35 @@ def style(**more: Any) -> Iterator[None]:
         yield
 
 
+def paths(stem: Path) -> list[Path]:
+    """The files of a picture: STEM.png and STEM.svg."""
+    return [stem.with_name(f"{stem.name}.{kind}") for kind in _KINDS]
+
+
+def ensure_drawable(stem: Path) -> None:
+    """Raise SaveError, before the work, where its picture could not be written."""
+    ensure_writable(*paths(stem))
+
+
 def save(figure: Figure, stem: Path) -> list[Path]:
     """Write a figure as STEM.png and STEM.svg, each whole or not at all; returns both. Raises SaveError."""
-    paths = []
-    for kind in ("png", "svg"):
+    for kind, path in zip(_KINDS, paths(stem), strict=True):
         buffer = io.BytesIO()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph")  # what a font lacks is drawn as a box, which is seen
             figure.savefig(buffer, format=kind, dpi=130, metadata={"Date": None} if kind == "svg" else None)
-        paths.append(stem.with_name(f"{stem.name}.{kind}"))
-        write_atomic(paths[-1], buffer.getvalue())
-    return paths
+        write_atomic(path, buffer.getvalue())
+    return paths(stem)
+
+
+def font_for(text: str) -> FontProperties:
+    """A font of this system that can draw a text: the usual one, unless there are Chinese characters in it.
+
+    Raises PoetgenError where these have none.
+    """
+    from matplotlib.font_manager import FontProperties
+
+    return chinese_font() if any(map(is_han, text)) else FontProperties()
 
 
 @lru_cache(1)

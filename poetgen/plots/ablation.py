@@ -32,7 +32,7 @@ def draw(runs: Sequence[Run], caption: str, stem: Path, figure: str = "ppl_char"
     for run, value in shown.items():
         field[widths.index(run.hidden)][windows.index(run.seq_len)] = value
     with style(**{"axes.grid": False, "axes.spines.left": False, "axes.spines.bottom": False}):
-        picture = Figure(figsize=(max(5.0, 1.4 + 1.5 * len(windows)), 1.7 + 0.9 * len(widths)), layout="constrained")
+        picture = Figure(figsize=(max(5.0, 1.4 + 1.8 * len(windows)), 1.7 + 0.9 * len(widths)), layout="constrained")
         axes = picture.subplots()
         axes.imshow(field, cmap="Blues_r", norm=LogNorm(low / 1.02, high * 1.1), aspect="auto", origin="lower")
         for run in runs:
@@ -42,7 +42,7 @@ def draw(runs: Sequence[Run], caption: str, stem: Path, figure: str = "ppl_char"
             head = brief(shown[run]) if run in shown else "diverged"
             axes.text(x, y + 0.1, head, ha="center", va="center", color=colour, fontsize=13)
             both = run in shown and figure == "ppl_char"
-            rest = f"all {brief(run.ppl_all)}, {run.steps:,} steps" if both else f"{run.steps:,} steps"
+            rest = f"ppl_all {brief(run.ppl_all)}, {run.steps:,} steps" if both else f"{run.steps:,} steps"
             axes.text(x, y - 0.24, rest, ha="center", va="center", color=colour, fontsize=7.5)
         if best is not None:
             corner = windows.index(best.seq_len) - 0.47, widths.index(best.hidden) - 0.47

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from poetgen.inspect.embedding import GROUPS, Map
-from poetgen.plots import BLUE, GREEN, VERMILION, chinese_font, save, style
+from poetgen.plots import BLUE, GREEN, VERMILION, font_for, save, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,22 +25,21 @@ def figure(placed: Map, caption: str = "") -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    font = chinese_font()
+    font = font_for("".join(placed.chars))
     low, high = placed.points.min(0) - 1, placed.points.max(0) + 1
     inches = np.maximum(_LEAST, _STEP * (high - low))
-    with style(**{"axes.grid": False}):
-        drawn = Figure(figsize=(inches[0], inches[1] + 0.6), layout="constrained")
-        axes = drawn.subplots()
-        for char, (x, y), group in zip(placed.chars, placed.points.tolist(), placed.groups, strict=True):
-            label = axes.text(x, y, char, color=COLOURS[group], ha="center", va="center", fontproperties=font)
-            label.set_fontsize(_SIZE_IN_GROUP if group else _SIZE)
-        axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
-        axes.set_axis_off()
-        axes.set_title(caption, loc="left")
-        shown = [name for name in GROUPS if name in placed.groups]
-        dots = [Line2D([], [], color=COLOURS[name], marker="o", ls="", label=name) for name in shown]
-        if dots:
-            drawn.legend(handles=dots, loc="outside lower left", ncols=len(dots))
+    drawn = Figure(figsize=(inches[0], inches[1] + 0.6), layout="constrained")
+    axes = drawn.subplots()
+    for char, (x, y), group in zip(placed.chars, placed.points.tolist(), placed.groups, strict=True):
+        label = axes.text(x, y, char, color=COLOURS[group], ha="center", va="center", fontproperties=font)
+        label.set_fontsize(_SIZE_IN_GROUP if group else _SIZE)
+    axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
+    axes.set_axis_off()
+    axes.set_title(caption, loc="left")
+    shown = [name for name in GROUPS if name in placed.groups]
+    dots = [Line2D([], [], color=COLOURS[name], marker="o", ls="", label=name) for name in shown]
+    if dots:
+        drawn.legend(handles=dots, loc="outside lower left", ncols=len(dots))
     return drawn
 
 

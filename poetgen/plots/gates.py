@@ -8,21 +8,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from poetgen.corpus.poem import PUNCTUATION
-from poetgen.plots import chinese_font, save, style
+from poetgen.plots import font_for, save, style
 
 if TYPE_CHECKING:
     from poetgen.inspect.gates import Picture
 
-#: Inches that a character is wide and a unit high, and what stands beside and around the panels.
-_WIDE, _HIGH, _BESIDE, _AROUND = 0.27, 0.14, 3.2, 0.75
+#: Inches that a character is wide at least, all characters of a short poem and a unit high; what stands beside and
+#: around the panels.
+_WIDE, _WIDTH, _HIGH, _BESIDE, _AROUND = 0.2, 6.4, 0.17, 2.6, 0.55
 
-#: What the panels show, their colours, and the values at the two ends of these.
+#: What the panels show, the colours of gates and of states, and the values at the two ends of these.
+_GATES, _STATES = ("viridis", 0.0, 1.0), ("RdBu_r", -1.0, 1.0)
 _PANELS = {
-    "forget gate": ("what is kept, from 0 (nothing) to 1 (all)", "viridis", 0.0, 1.0),
-    "input gate": ("what is let in", "viridis", 0.0, 1.0),
-    "output gate": ("what is shown", "viridis", 0.0, 1.0),
-    "cell state": ("what is held, each row by its greatest", "RdBu_r", -1.0, 1.0),
-    "hidden state": ("what the next character hangs on: the cell, as far as it is shown", "RdBu_r", -1.0, 1.0),
+    "forget gate": ("what is kept, from 0 (nothing) to 1 (all)", _GATES),
+    "input gate": ("what is let in", _GATES),
+    "output gate": ("what is shown", _GATES),
+    "cell state": ("what is held (each row scaled to its own maximum)", _STATES),
+    "hidden state": ("what the unit passes on: output gate × tanh(cell state)", _STATES),
 }
 
 
@@ -34,30 +36,34 @@ def draw(picture: Picture, stem: Path) -> list[Path]:
     """
     from matplotlib.figure import Figure
 
-    font = chinese_font()
-    text = picture.poem.body.replace("\n", " ")
+    body = picture.poem.body
+    text = body.replace("\n", " ")
+    heading = f"《{picture.poem.title}》, layer {picture.layer}" if picture.poem.title else f"layer {picture.layer}"
     labels = [
-        f"{name}  {unit}" if name else f"{unit}" for unit, name in zip(picture.units, picture.follows, strict=True)
+        f"{one.feature}  {unit}" if one else f"{unit}" for unit, one in zip(picture.units, picture.follows, strict=True)
     ]
-    breaks = [at + 0.5 for at, char in enumerate(picture.poem.body[:-1]) if char in f"{PUNCTUATION}\n"]
-    size = (_BESIDE + _WIDE * len(text), 0.3 + len(_PANELS) * (_AROUND + _HIGH * len(labels)))
+    breaks = [at + 0.5 for at, char in enumerate(body[:-1]) if char in f"{PUNCTUATION}\n"]
+    width = max(_WIDTH, _WIDE * len(text))
+    size = (_BESIDE + width, 0.4 + len(_PANELS) * (_AROUND + _HIGH * len(labels)))
     with style(**{"axes.grid": False}):
         figure = Figure(figsize=size, layout="constrained")
-        title = f"《{picture.poem.title}》, " if picture.poem.title else ""
-        figure.suptitle(f"{title}layer {picture.layer}", fontproperties=font, fontsize=13)
-        for axes, (name, (meaning, colours, low, high)) in zip(
-            figure.subplots(len(_PANELS)), _PANELS.items(), strict=True
-        ):
+        figure.suptitle(heading, fontproperties=font_for(heading), fontsize=13)
+        panels = figure.subplots(len(_PANELS))
+        images = []
+        for axes, (name, (meaning, (colours, low, high))) in zip(panels, _PANELS.items(), strict=True):
             shown = picture.panels[name]
             if name == "cell state":
                 shown = shown / np.maximum(np.abs(shown).max(1, keepdims=True), 1e-9)
-            image = axes.imshow(shown, aspect="auto", cmap=colours, vmin=low, vmax=high, interpolation="nearest")
-            figure.colorbar(image, ax=axes, pad=0.01, aspect=18, ticks=(low, (low + high) / 2, high))
-            axes.set_title(f"{name}: {meaning}", loc="left", fontsize=10)
-            axes.set_xticks(range(len(text)), text, fontproperties=font, fontsize=11)
-            axes.set_yticks(range(len(labels)), labels, fontsize=7)
+            images.append(axes.imshow(shown, aspect="auto", cmap=colours, vmin=low, vmax=high, interpolation="nearest"))
+            axes.set_title(f"{name}: {meaning}", loc="left", fontsize=10.5)
+            axes.set_xticks(range(len(text)), text, fontproperties=font_for(text), fontsize=11.5)
+            axes.set_yticks(range(len(labels)), labels, fontsize=9.5)
             axes.tick_params(length=0)
             axes.spines[:].set_visible(False)
             for place in breaks:
-                axes.axvline(place, color="white", lw=2)
+                axes.axvline(place, color="#555555", lw=1)
+        gates = sum(kind is _GATES for _, kind in _PANELS.values())
+        for image, beside in ((images[0], panels[:gates]), (images[-1], panels[gates:])):
+            low, high = image.get_clim()
+            figure.colorbar(image, ax=list(beside), pad=0.015, aspect=40, ticks=(low, (low + high) / 2, high))
         return save(figure, stem)
