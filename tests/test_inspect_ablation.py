@@ -86,7 +86,8 @@ def test_it_goes_on_where_it_stopped(
     begun = ablate(dataset, GRID, log, lambda done, note: told.append(done))
     first = [next(begun), next(begun)]
     begun.close()  # as Ctrl-C does
-    assert len(log.read_text().splitlines()) == 3 and max(told) == 2 and told == sorted(told)
+    order = [int(done) for done in told]  # within a run the time that is left is but guessed at
+    assert len(log.read_text().splitlines()) == 3 and max(told) == 2 and order == sorted(order)
     trained = []
     train = ablation._train
     monkeypatch.setattr(ablation, "_train", lambda *args: trained.append(args) or train(*args))
