@@ -38,9 +38,8 @@ from transformer import GPT, SHAPE
 
 from poetgen.check import read_poems
 from poetgen.config import ModelConfig, TrainConfig
-from poetgen.dataset import Dataset, Split
+from poetgen.dataset import Dataset, Split, split_of
 from poetgen.errors import DivergedError
-from poetgen.evaluate import split_of
 from poetgen.model import PoetModel
 from poetgen.perplexity import Scorer, Tally
 from poetgen.train import Trainer, finite

@@ -28,11 +28,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from poetgen.corpus.poem import clauses
-from poetgen.dataset import POEM, Split
+from poetgen.corpus.poem import Poem, clauses
+from poetgen.dataset import Split, split_of
 from poetgen.errors import SourceError, UsageError
 from poetgen.model import LockedDropout
-from poetgen.sequence import Layout
 from poetgen.vocab import PAD, Vocab
 
 #: Different poems that a side must have at the least.
@@ -274,7 +273,7 @@ def judge(
     """
 
     def train(fold: int, texts: Sequence[str], labels: NDArray[np.bool_]) -> _Judge:
-        split = _split(texts, vocab)
+        split = split_of([Poem(text) for text in texts], vocab)
         # Not torch.manual_seed, which seeds every device; the generator of this one is put back.
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed + fold)
@@ -284,15 +283,6 @@ def judge(
         return lambda unseen: _scores(critic, unseen, vocab)
 
     return _cross_validate(human, machine, titles, seed, folds, top, train)
-
-
-def _split(texts: Sequence[str], vocab: Vocab) -> Split:
-    """Bodies alone as a split of a dataset."""
-    ids = [vocab.encode(text) for text in texts]
-    records = np.zeros(len(ids), dtype=POEM)
-    records["body"] = [len(body) for body in ids]
-    records["start"] = np.cumsum(records["body"]) - records["body"]
-    return Split(np.array([id for body in ids for id in body], dtype=np.uint32), records, Layout(vocab))
 
 
 def _batches(
@@ -327,7 +317,7 @@ def _train(critic: Critic, split: Split, machine: NDArray[np.bool_], seed: tuple
 def _scores(critic: Critic, texts: Sequence[str], vocab: Vocab) -> Floats:
     """(N,) the logit of each poem."""
     scores = np.zeros(len(texts))
-    for poems, ids in _batches(_split(texts, vocab), 16 * _BATCH):
+    for poems, ids in _batches(split_of([Poem(text) for text in texts], vocab), 16 * _BATCH):
         scores[poems] = critic(ids).numpy()
     return scores
 

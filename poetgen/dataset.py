@@ -28,11 +28,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from poetgen.corpus.poem import Poem
 from poetgen.errors import CheckpointError, DatasetError, SaveError
 from poetgen.files import atomic, write_atomic
 from poetgen.lines import LineIndex
 from poetgen.prosody import tunes
-from poetgen.sequence import Layout
+from poetgen.sequence import Layout, control
 from poetgen.vocab import LOST, PAD, Vocab
 
 FORMAT = 1
@@ -249,6 +250,41 @@ class Split:
         count = max(1, len(self.stream) // (batch_size * steps))
         offsets = np.random.default_rng(seed).integers(0, len(self.stream) - steps, size=(count, batch_size))
         return Windows(self.stream, list(offsets), [steps] * count, carry=False)
+
+
+def split_of(poems: Sequence[Poem], vocab: Vocab) -> Split:
+    """Poems as a split of a dataset in the ids of `vocab`, with their titles, tunes and forms."""
+    records = np.zeros(len(poems), dtype=POEM)
+    ids: list[int] = []
+    for row, poem in enumerate(poems):
+        parts = {
+            "tune": vocab.encode(poem.tune),
+            "author": vocab.encode(poem.author),
+            "keywords": [],
+            "title": vocab.encode(poem.title),
+            "body": vocab.encode(poem.body),
+        }
+        records[row]["start"] = len(ids)
+        for name, value in (("form", poem.form), ("dynasty", poem.dynasty)):
+            # What a vocabulary has no token for is not mentioned.
+            records[row][name] = vocab.id(control(value)) if value and control(value) in vocab else 0
+        for name in FIELDS:
+            records[row][name] = len(parts[name])
+            ids.extend(parts[name])
+    return Split(np.array(ids, dtype=np.uint32), records, Layout(vocab))
+
+
+def poems_of(split: Split) -> list[Poem]:
+    """The poems of a split as text, which any vocabulary can encode; □ stands for a character that its own lacks."""
+    tokens = split.layout.vocab.tokens
+    texts = [token if len(token) == 1 else LOST for token in tokens]
+    poems = []
+    for number in range(len(split)):
+        parts = {name: "".join([texts[id] for id in ids.tolist()]) for name, ids in split.fields(number).items()}
+        ids = {name: int(split.poems[number][name]) for name in ("form", "dynasty")}
+        del parts["keywords"]
+        poems.append(Poem(**parts, **{name: tokens[id].strip("[]") if id else "" for name, id in ids.items()}))
+    return poems
 
 
 def _in_a_body(poems: NDArray[np.void]) -> NDArray[np.bool_]:

@@ -3,54 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poetgen.checkpoint import Checkpoint
-from poetgen.corpus import Poem
-from poetgen.dataset import FIELDS, POEM, Split
+from poetgen.dataset import Split
 from poetgen.figures import Estimate, counted, ratio
 from poetgen.perplexity import Scorer, Tally, bits, perplexity
-from poetgen.sequence import Layout, control
-from poetgen.vocab import LOST, Vocab
-
-
-def split_of(poems: Sequence[Poem], vocab: Vocab) -> Split:
-    """Poems as a split of a dataset in the ids of `vocab`, with their titles, tunes and forms."""
-    records = np.zeros(len(poems), dtype=POEM)
-    ids: list[int] = []
-    for row, poem in enumerate(poems):
-        parts = {
-            "tune": vocab.encode(poem.tune),
-            "author": vocab.encode(poem.author),
-            "keywords": [],
-            "title": vocab.encode(poem.title),
-            "body": vocab.encode(poem.body),
-        }
-        records[row]["start"] = len(ids)
-        for name, value in (("form", poem.form), ("dynasty", poem.dynasty)):
-            # What a vocabulary has no token for is not mentioned.
-            records[row][name] = vocab.id(control(value)) if value and control(value) in vocab else 0
-        for name in FIELDS:
-            records[row][name] = len(parts[name])
-            ids.extend(parts[name])
-    return Split(np.array(ids, dtype=np.uint32), records, Layout(vocab))
-
-
-def poems_of(split: Split) -> list[Poem]:
-    """The poems of a split as text, which any vocabulary can encode; □ stands for a character that its own lacks."""
-    tokens = split.layout.vocab.tokens
-    texts = [token if len(token) == 1 else LOST for token in tokens]
-    poems = []
-    for number in range(len(split)):
-        parts = {name: "".join([texts[id] for id in ids.tolist()]) for name, ids in split.fields(number).items()}
-        ids = {name: int(split.poems[number][name]) for name in ("form", "dynasty")}
-        del parts["keywords"]
-        poems.append(Poem(**parts, **{name: tokens[id].strip("[]") if id else "" for name, id in ids.items()}))
-    return poems
+from poetgen.vocab import Vocab
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,10 @@ from poetgen.checkpoint import Checkpoint
 from poetgen.config import CANDIDATES, SampleConfig
 from poetgen.corpus import Cleaner, Record, Script, dynasty
 from poetgen.corpus.dynasties import DYNASTIES
+from poetgen.dataset import split_of
 from poetgen.device import pick_device
 from poetgen.errors import SourceError, UsageError
-from poetgen.evaluate import score, split_of
+from poetgen.evaluate import score
 from poetgen.request import Plan, Request, plan
 from poetgen.sample import Job, Sample, Sampler, fit, in_script
 from poetgen.sequence import form_of

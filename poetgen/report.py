@@ -27,9 +27,9 @@ from poetgen.copies import known_lines, longest_runs
 from poetgen.corpus import Poem, clauses
 from poetgen.corpus.likeness import LEAST_SHARED
 from poetgen.critic import Verdict, auc, judge, ngram_judge
-from poetgen.dataset import Dataset
+from poetgen.dataset import Dataset, split_of
 from poetgen.errors import SourceError
-from poetgen.evaluate import Costs, costs, split_of
+from poetgen.evaluate import Costs, costs
 from poetgen.figures import Estimate
 from poetgen.lines import LineIndex
 from poetgen.ngram import NGram

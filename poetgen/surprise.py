@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from poetgen.checkpoint import Checkpoint
 from poetgen.corpus import Poem
-from poetgen.evaluate import split_of
+from poetgen.dataset import split_of
 from poetgen.perplexity import Scorer, Tally
 from poetgen.sequence import END
 from poetgen.vocab import UNK

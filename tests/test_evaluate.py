@@ -10,9 +10,9 @@ import torch
 from poetgen import check
 from poetgen.checkpoint import Checkpoint
 from poetgen.corpus import Counts, Poem
-from poetgen.dataset import SHOWN, Dataset
+from poetgen.dataset import SHOWN, Dataset, poems_of, split_of
 from poetgen.errors import SourceError
-from poetgen.evaluate import poems_of, score, split_of
+from poetgen.evaluate import score
 from poetgen.perplexity import Scorer
 from poetgen.sequence import CONTROL, Header, Layout
 from poetgen.train import validation_batches

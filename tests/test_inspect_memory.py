@@ -18,9 +18,8 @@ from poetgen.check import read_poems
 from poetgen.checkpoint import Checkpoint
 from poetgen.config import ModelConfig
 from poetgen.corpus import Poem
-from poetgen.dataset import Split
+from poetgen.dataset import Split, split_of
 from poetgen.errors import DatasetError, UsageError
-from poetgen.evaluate import split_of
 from poetgen.figures import Estimate, unknown_nats
 from poetgen.inspect.memory import CHANCE, Outcome, Point, Trials, by_kind, costs, curve, digits, trials
 from poetgen.model import PoetModel

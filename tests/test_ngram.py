@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from poetgen import ngram as module
 from poetgen.corpus.poem import Poem
-from poetgen.dataset import Dataset, Split
+from poetgen.dataset import Dataset, Split, split_of
 from poetgen.errors import DatasetError
-from poetgen.evaluate import split_of
 from poetgen.figures import unknown_nats
 from poetgen.ngram import FALLBACK, NGram, discounts
 from poetgen.sequence import BODY, CONTROL, END

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from poetgen.config import ModelConfig
 from poetgen.corpus.poem import Poem
-from poetgen.dataset import Batch, Split
-from poetgen.evaluate import split_of
+from poetgen.dataset import Batch, Split, split_of
 from poetgen.model import PoetModel
 from poetgen.perplexity import Scorer, Tally, to_device
 from poetgen.sequence import CONTROL

@@ -10,8 +10,9 @@ import pytest
 
 import poetgen
 from poetgen.check import read_poems
+from poetgen.dataset import split_of
 from poetgen.errors import CheckpointError, PoetgenError, SourceError, UsageError
-from poetgen.evaluate import score, split_of
+from poetgen.evaluate import score
 from poetgen.poet import Poet, script_of
 from poetgen.vocab import Vocab
 

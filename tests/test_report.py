@@ -15,8 +15,8 @@ from poetgen.checkpoint import Checkpoint
 from poetgen.config import EvaluateConfig
 from poetgen.corpus import Poem
 from poetgen.critic import Line, Verdict
-from poetgen.dataset import Dataset
-from poetgen.evaluate import costs, poems_of, split_of
+from poetgen.dataset import Dataset, poems_of, split_of
+from poetgen.evaluate import costs
 from poetgen.report import HUMAN, NGRAM, UNSHARED, Report, Row, reciprocal_ranks
 
 CONFIG = EvaluateConfig(num=8, forms=("五绝", "七绝"), candidates=1, critic=False)

@@ -11,7 +11,8 @@ import torch
 from poetgen import cli, display, surprise
 from poetgen.checkpoint import Checkpoint
 from poetgen.corpus import Poem
-from poetgen.evaluate import score, split_of
+from poetgen.dataset import split_of
+from poetgen.evaluate import score
 from poetgen.perplexity import Tally
 from poetgen.sequence import Header, Layout
 from poetgen.surprise import Character, Scored, Surprise, surprises

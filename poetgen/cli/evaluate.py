@@ -85,7 +85,7 @@ def evaluate(
     chosen = _forms("--as", held_to) if held_to else _forms("--forms", forms)
     config = EvaluateConfig(written, chosen, top_k, temperature, candidates, rules, held_to.strip(), critic, seed)
     from poetgen import display
-    from poetgen.evaluate import poems_of
+    from poetgen.dataset import poems_of
     from poetgen.poet import load, script_of
     from poetgen.report import Report
 

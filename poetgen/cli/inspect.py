@@ -355,8 +355,7 @@ def memory(
 
 def _human(poet: Poet, poems: Path | None, data: Path) -> Split:
     """Poems of a file, or else of a dataset's validation split, in the vocabulary of a poet."""
-    from poetgen.dataset import Dataset
-    from poetgen.evaluate import poems_of, split_of
+    from poetgen.dataset import Dataset, poems_of, split_of
 
     if poems is not None:
         return split_of(poems_in(poems, poet.vocab), poet.vocab)
