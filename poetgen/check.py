@@ -15,8 +15,9 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,39 +57,42 @@ class _StandardInput(Document):
 def read_poems(path: Path, script: Script = "keep", passages: bool = False) -> tuple[list[Poem], Counts]:
     """The poems of a file in any format that preprocess reads, forms recognised, and what cleaning did to them.
 
-    "-" is standard input. None is dropped for being short, long or a duplicate, but one with holes or without a
-    character that the rhyme book knows has no tones. With `passages` nothing need have tones, and plain text is read
-    as preprocess reads it, as passages without form. Raises SourceError.
+    "-" is standard input. With `passages` plain text is read as preprocess reads it, as passages without form. Raises
+    SourceError where there is no poem that `cleaned` keeps.
     """
     name = "standard input" if path == STDIN else str(path)
-    cleaner = Cleaner(script, min_chars=1, max_chars=10**9)
     passed_over: Counter[str] = Counter()
-    poems = []
     found = [_StandardInput(name, path, 0, asked=True)] if path == STDIN else documents([path])
-    for document in found:
-        records = read(document, passed_over=passed_over)
-        if not passages:
-            records = _verse(records, document.name)
-        for record, poem in cleaner.clean_all(records):
-            if not passages and not _has_tones(poem):
-                cleaner.counts.kept -= 1
-                cleaner.counts.drop("without Chinese verse", record.origin, poem.body)
-                continue
-            poems.append(replace(poem, form=form_of(poem.body, poem.tune) if record.verse else ""))
+    every = ((document.name, read(document, passed_over=passed_over)) for document in found)
+    records = chain.from_iterable(own if passages else _verse(own, of) for of, own in every)
+    poems, counts = cleaned(records, script, passages)
     # What was no poem at all is told like a poem that is left out.
-    cleaner.counts.read += passed_over.total()
-    cleaner.counts.dropped |= {kind: Tally(poems=count) for kind, count in passed_over.items()}
+    counts.read += passed_over.total()
+    counts.dropped |= {kind: Tally(poems=count) for kind, count in passed_over.items()}
     if not poems:
-        reasons = ", ".join(f"{tally.poems:,} {reason}" for reason, tally in cleaner.counts.dropped.items())
+        reasons = ", ".join(f"{tally.poems:,} {reason}" for reason, tally in counts.dropped.items())
         left_out = f" (left out: {reasons})" if reasons else ""
         raise SourceError(
             f"{name}: no poem in it could be read{left_out}; give text, JSON, JSON Lines, CSV or a .zip of them"
         )
+    return poems, counts
+
+
+def cleaned(records: Iterable[Record], script: Script = "keep", passages: bool = False) -> tuple[list[Poem], Counts]:
+    """The poems of some records, forms recognised, and what cleaning did to them.
+
+    None is dropped for being short, long or a duplicate, but one with holes is, and one without a character that the
+    rhyme book knows, unless there may be `passages`: it has no tones.
+    """
+    cleaner = Cleaner(script, min_chars=1, max_chars=10**9)
+    poems = []
+    for record, poem in cleaner.clean_all(records):
+        if not passages and not any(map(tones, poem.body)):
+            cleaner.counts.kept -= 1
+            cleaner.counts.drop("without Chinese verse", record.origin, poem.body)
+            continue
+        poems.append(replace(poem, form=form_of(poem.body, poem.tune) if record.verse else ""))
     return poems, cleaner.counts
-
-
-def _has_tones(poem: Poem) -> bool:
-    return any(map(tones, poem.body))
 
 
 def _verse(records: Iterator[Record], name: str) -> Iterator[Record]:

@@ -3,9 +3,12 @@
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -199,6 +202,23 @@ def test_ctrl_c_keeps_what_is_done(
     assert "diverged" in out and (tmp_path / "ablate.png").exists()
 
 
+def test_a_signal_that_was_not_heard_is_not_lost(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What Python raises in a callback of the garbage collector goes nowhere."""
+
+    def deaf(dataset: Dataset, grid: Grid, log: Path, told: Callable[[float, str], None]) -> Iterator[Run]:
+        yield RUNS[0]
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        told(1.5, "")
+        yield RUNS[1]
+
+    monkeypatch.setattr(ablation, "ablate", deaf)
+    code, _, err = run(["--data", str(prepared), "--out", str(tmp_path)], capsys)
+    assert code == 130 and "1 of 12 runs" in err and "resumes" in err
+
+
 def test_a_killed_grid_leaves_nothing_of_its_run_behind(prepared: Path, tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
@@ -215,7 +235,7 @@ def test_a_killed_grid_leaves_nothing_of_its_run_behind(prepared: Path, tmp_path
         time.sleep(0.05)
     process.terminate()
     _, err = process.communicate(timeout=300)
-    assert process.returncode == 130 and "Traceback" not in err and "resumes" in err
+    assert process.returncode == 143 and "Traceback" not in err and "resumes" in err
     assert not list(temporary.glob("poetgen-ablate-*"))
 
 

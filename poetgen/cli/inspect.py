@@ -222,23 +222,14 @@ def gates(
 
 def _one_poem(given: str, title: str, vocab: Vocab) -> Poem:
     """The poem in a file, or in the text itself."""
-    from poetgen.check import poems_of_text
-    from poetgen.corpus import Cleaner
+    from poetgen.check import cleaned, poems_of_text
     from poetgen.poet import script_of
     from poetgen.sample import fit
-    from poetgen.sequence import form_of
-    from poetgen.vocab import is_han
 
     if given == "-" or os.path.isfile(given):
         poems = poems_in(Path(given), vocab)
     else:
-        cleaner = Cleaner(script_of(vocab), min_chars=1, max_chars=10**9)
-        cleaned = (
-            poem
-            for _, poem in cleaner.clean_all(poems_of_text(given))
-            if not vocab.chinese or any(map(is_han, poem.body))
-        )
-        poems = [replace(poem, form=form_of(poem.body, poem.tune)) for poem in cleaned]
+        poems, _ = cleaned(poems_of_text(given), script_of(vocab), passages=not vocab.chinese)
     if len(poems) != 1:
         what = f"{len(poems)} poems" if poems else "no poem, and no file of this name"
         raise UsageError(f"POEM {given[:20]}: {what}; give the text of one, or a file with one")
@@ -518,6 +509,7 @@ def ablate(
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as in training
     from poetgen import display
+    from poetgen.batch import Stopped, Stops
     from poetgen.dataset import Dataset
     from poetgen.inspect import ablation
     from poetgen.plots import ensure_drawable
@@ -533,21 +525,22 @@ def ablate(
     dataset = Dataset.load(data)
     ensure_drawable(out / "ablate")
     figure = "ppl_char" if dataset.vocab.chinese else "ppl_all"
-    # SIGTERM, too, leaves nothing of a run behind.
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with display.Progress() as progress, enough_memory("give smaller --hidden or --batch-tokens"):
+    stops = Stops()
+
+    def told(done: float, what: str) -> None:
+        if stops.number:  # a signal that came in the middle of something that cannot be broken off
+            raise Stopped(stops.number)
+        progress.update("training", done, total, what)
+
+    with display.Progress() as progress, enough_memory("give smaller --hidden or --batch-tokens"), stops:
         try:
-            for run in ablation.ablate(
-                dataset, grid, log, lambda done, what: progress.update("training", done, total, what)
-            ):
+            for run in ablation.ablate(dataset, grid, log, told):
                 runs.append(run)
                 if as_json:
                     progress.clear()
                     print(json.dumps(finite(asdict(run))), flush=True)
         except KeyboardInterrupt:
             stopped = True
-        finally:
-            signal.signal(signal.SIGTERM, before)
     if runs:
         if not as_json:
             print(display.table(_ablation_rows(runs, figure)), end="", flush=True)
@@ -556,7 +549,7 @@ def ablate(
         note(f"{len(runs)} of {total} runs in {log}; drawn in {' and '.join(map(str, paths))}")
     if stopped:
         note("stopped; the same command resumes")
-        raise typer.Exit(130)
+        raise typer.Exit(128 + (stops.number or signal.SIGINT))
 
 
 def _ablation_rows(runs: Sequence[Run], figure: str) -> Iterator[Sequence[str]]:
