@@ -332,7 +332,7 @@ class Stops:
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         if self.patient and kind is not None:
-            return  # torchrun may be ending all by now, and it has yet to be told why
+            return  # torchrun may be ending all processes by now, and this one has yet to say why
         for number, before in zip(self._SIGNALS, self._before, strict=True):
             signal.signal(number, before)
 

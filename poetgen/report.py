@@ -176,7 +176,7 @@ class Report:
     def _shared(self, poems: Sequence[Poem]) -> NDArray[np.bool_]:
         """(N,) which poems share a line of verse with the training split; without a dataset nobody knows, and none do.
 
-        An index of lines is not asked: it takes one poem in ten for known that is not.
+        An index of lines is not asked: it takes one poem of eight lines in ten for known that is not.
         """
         if self.dataset is None or not self.dataset.vocab.chinese:
             return np.zeros(len(poems), dtype=np.bool_)
@@ -248,7 +248,7 @@ class Report:
         sampler = Sampler(checkpoint.model, checkpoint.vocab, checkpoint.forms, checkpoint.lines, rules=rules)
         config = self.config.sampling()
         if note := sampler.check(Request(form=form), config):
-            self.notes.append(f"{name}: {note}")
+            self._note(f"{name}: {note}")
         jobs = (Job(Request(fit(title, checkpoint.vocab)[0], form), config) for title in titles)
         for number, sample in enumerate(sampler.samples(jobs)):
             self.progress(f"writing {form} by {name}", number + 1, len(titles))
@@ -314,8 +314,8 @@ class Report:
             titles = list(dict.fromkeys(poem.title for poem in titled))
             if len(titles) < AMONG:
                 self._note(
-                    f"relevance of {form}, {column}: not measured; it takes {AMONG} different titles, and there are "
-                    f"{len(titles)}"
+                    f"relevance of {form}, {column}: not measured; it takes {AMONG} different titles, "
+                    f"found {len(titles)}"
                 )
                 continue
             several = column == HUMAN and len(self.checkpoints) > 1
