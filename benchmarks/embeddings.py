@@ -24,8 +24,8 @@ from typing import Any
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as `poetgen train` does
 
 from poetgen.config import TrainConfig
-from poetgen.dataset import Dataset
-from poetgen.train import Trainer
+from poetgen.data.dataset import Dataset
+from poetgen.network.trainer import Trainer
 
 #: Shares of the minutes at which there is a figure, before the end.
 MARKS = (1 / 8, 1 / 4, 1 / 2, 3 / 4)

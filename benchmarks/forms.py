@@ -5,8 +5,8 @@
 
 Each regulated form is written with its rules and without any (the form in the header, as long as the form is; lines,
 tones, rhymes and repetitions are the network's own), with the same titles, temperature and seed. Form, rhyme, meter,
-distinct-2 and repeats are those of poetgen.figures; ppl is the network's own perplexity of what was chosen. Copies are
-lines of five or more characters that stand in the checkpoint's index of its corpus.
+distinct-2 and repeats are those of poetgen.judging.metrics; ppl is the network's own perplexity of what was chosen.
+Copies are lines of five or more characters that stand in the checkpoint's index of its corpus.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from collections.abc import Iterable, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 
-from poetgen import checkpoint, figures
-from poetgen.checkpoint import Checkpoint
 from poetgen.config import SampleConfig
-from poetgen.corpus.poem import clauses
+from poetgen.judging import metrics
+from poetgen.network import checkpoint
+from poetgen.network.checkpoint import Checkpoint
 from poetgen.prosody import SHAPES
-from poetgen.request import Request
-from poetgen.sample import Job, Sample, Sampler, fit
-from poetgen.titles import Line, read_titles
+from poetgen.text import clauses
+from poetgen.writing.request import Request
+from poetgen.writing.sampler import Job, Sample, Sampler, fit
+from poetgen.writing.titles import Line, read_titles
 
 
 def perplexity(samples: Sequence[Sample]) -> float:
@@ -66,10 +67,10 @@ def main() -> None:
             )
             samples = list(sampler.samples(Job(Request(title, form), config) for title in titles))
             poems = [sample.text for sample in samples]
-            held = {name: found.value for name, found in figures.of_form(poems, form).items()}
+            held = {name: found.value for name, found in metrics.of_form(poems, form).items()}
             print(
                 f"| {form} | {name} | {held['form']:.1%} | {held['rhyme']:.1%} | {held['meter']:.1%} "
-                f"| {perplexity(samples):.1f} | {figures.distinct(poems, 2):.3f} | {held['distinct-2 in a poem']:.3f} "
+                f"| {perplexity(samples):.1f} | {metrics.distinct(poems, 2):.3f} | {held['distinct-2 in a poem']:.3f} "
                 f"| {held['repeats']:.1%} | {copies(samples, loaded):.2%} |",
                 flush=True,
             )

@@ -36,14 +36,14 @@ from textbook import Loop, Network
 from torch import Tensor, nn
 from transformer import GPT, SHAPE
 
-from poetgen.check import read_poems
 from poetgen.config import ModelConfig, TrainConfig
-from poetgen.dataset import Dataset, Split, split_of
+from poetgen.corpus.poems import read_poems
+from poetgen.data.dataset import Dataset, Split, split_of
+from poetgen.data.vocab import PAD, Vocab
 from poetgen.errors import DivergedError
-from poetgen.model import PoetModel
-from poetgen.perplexity import Scorer, Tally
-from poetgen.train import Trainer, finite
-from poetgen.vocab import PAD, Vocab
+from poetgen.network.model import PoetModel
+from poetgen.network.perplexity import Scorer, Tally
+from poetgen.network.trainer import Trainer, finite
 
 RESULTS, CURVES = "results.jsonl", "curves.jsonl"
 #: Poems that are scored at the end, and along the way.

@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poetgen import ngram
-from poetgen.dataset import Dataset
-from poetgen.ngram import NGram
+from poetgen.data.dataset import Dataset
+from poetgen.judging import ngram
+from poetgen.judging.ngram import NGram
 
 ORDER = 5
 

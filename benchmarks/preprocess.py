@@ -52,7 +52,7 @@ def floor(archive: Path) -> None:
 def work(archive: Path, limit: int, jobs: int) -> None:
     """Preprocess `limit` poems (0: all) and print the figures."""
     from poetgen.config import PreprocessConfig
-    from poetgen.preprocess import preprocess
+    from poetgen.data.preprocess import preprocess
 
     with tempfile.TemporaryDirectory() as out:
         report = preprocess([archive], Path(out), PreprocessConfig(limit=limit, jobs=jobs))

@@ -34,9 +34,9 @@ def measure(orders: dict[str, Any]) -> None:
     from train import synthetic
 
     from poetgen.config import TrainConfig
-    from poetgen.dataset import Dataset
-    from poetgen.parallel import join
-    from poetgen.train import Trainer
+    from poetgen.data.dataset import Dataset
+    from poetgen.network.distributed import join
+    from poetgen.network.trainer import Trainer
 
     torch.set_num_threads(orders["threads"])
     dataset = Dataset.load(Path(orders["data"])) if orders["data"] else synthetic()

@@ -19,13 +19,13 @@ from pathlib import Path
 import torch
 from train import product_rate
 
-from poetgen import checkpoint
-from poetgen.checkpoint import Checkpoint
 from poetgen.config import SampleConfig
-from poetgen.constraint import Constraint, Free
-from poetgen.request import Plan, Request, plan
-from poetgen.sample import Job, Sampler
-from poetgen.sequence import Layout
+from poetgen.data.sequence import Layout
+from poetgen.network import checkpoint
+from poetgen.network.checkpoint import Checkpoint
+from poetgen.writing.constraint import Constraint, Free
+from poetgen.writing.request import Plan, Request, plan
+from poetgen.writing.sampler import Job, Sampler
 
 TITLES = "春夜喜雨 登楼 江上 秋思 山居 送友人 早梅 夜泊 寄远 晚晴 听琴 落花 暮春 野望 归舟 独坐".split()
 

@@ -38,12 +38,12 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from poetgen.config import ModelConfig, TrainConfig
-from poetgen.dataset import GIVEN, SHOWN, Dataset, Split
-from poetgen.device import pick_device
-from poetgen.loss import cross_entropy
-from poetgen.model import State
-from poetgen.train import Progress, Record, Trainer
-from poetgen.vocab import PAD
+from poetgen.data.dataset import GIVEN, SHOWN, Dataset, Split
+from poetgen.data.vocab import PAD
+from poetgen.network.device import pick_device
+from poetgen.network.loss import cross_entropy
+from poetgen.network.model import State
+from poetgen.network.trainer import Progress, Record, Trainer
 
 LENGTH = 125
 RATE = 0.001

@@ -29,11 +29,11 @@ import numpy as np
 import torch
 
 from poetgen.config import TrainConfig
-from poetgen.dataset import POEM, Batch, Dataset, Split
-from poetgen.device import pick_device
-from poetgen.sequence import CONTROL, Layout
-from poetgen.train import Trainer
-from poetgen.vocab import PAD, Vocab
+from poetgen.data.dataset import POEM, Batch, Dataset, Split
+from poetgen.data.sequence import CONTROL, Layout
+from poetgen.data.vocab import PAD, Vocab
+from poetgen.network.device import pick_device
+from poetgen.network.trainer import Trainer
 
 
 def synthetic(characters: int = 8600, poems: int = 4000) -> Dataset:

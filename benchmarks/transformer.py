@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from poetgen.config import ModelConfig, TrainConfig
-from poetgen.loss import cross_entropy
-from poetgen.model import State
+from poetgen.network.loss import cross_entropy
+from poetgen.network.model import State
 
 #: The shape as options of a TrainConfig.
 SHAPE = {"layers": 4, "hidden": 256, "embed": 256}

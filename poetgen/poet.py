@@ -10,43 +10,24 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Unpack
 
-from poetgen import checkpoint
-from poetgen.checkpoint import Checkpoint
 from poetgen.config import CANDIDATES, SampleConfig
 from poetgen.corpus import Cleaner, Record, Script, dynasty
 from poetgen.corpus.dynasties import DYNASTIES
-from poetgen.dataset import split_of
-from poetgen.device import pick_device
+from poetgen.data.dataset import split_of
+from poetgen.data.vocab import Vocab
 from poetgen.errors import SourceError, UsageError
-from poetgen.evaluate import score
-from poetgen.request import Plan, Request, plan
-from poetgen.sample import Job, Sample, Sampler, fit, in_script
-from poetgen.sequence import form_of
-from poetgen.vocab import Vocab
-
-
-class Options(TypedDict, total=False):
-    """What may be asked of a poem besides its title; what is left out has the default of the command line."""
-
-    form: str
-    dynasty: str
-    author: str
-    keywords: Sequence[str]
-    length: int
-    top_k: int
-    top_p: float
-    temperature: float
-    seed: int | None
-    candidates: int
-    rhyme: str
-    tones: str
-    acrostic: str
-    lines: int
+from poetgen.judging.likelihood import score
+from poetgen.network import checkpoint
+from poetgen.network.checkpoint import Checkpoint
+from poetgen.network.device import pick_device
+from poetgen.prosody.forms import form_of
+from poetgen.writing.request import Options, Plan, Request, plan
+from poetgen.writing.sampler import Job, Sample, Sampler, fit, in_script
 
 
 def load(path: str | Path | None = None, device: str = "cpu") -> Poet:

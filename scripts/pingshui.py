@@ -27,7 +27,7 @@ from pathlib import Path
 
 from poetgen.errors import PoetgenError
 from poetgen.files import write_atomic
-from poetgen.vocab import is_han
+from poetgen.text import is_han
 
 TABLE = Path(__file__).parents[1] / "poetgen" / "prosody" / "pingshui.tsv"
 ADDITIONS = Path(__file__).with_name("pingshui_additions.tsv")

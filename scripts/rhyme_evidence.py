@@ -22,10 +22,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from poetgen.dataset import Dataset
+from poetgen.data.dataset import Dataset
+from poetgen.data.sequence import control
 from poetgen.prosody import CHECKED, LEVEL, OBLIQUE, SHAPES, level_rhymes, patterns, rescued, rhymes, tones
-from poetgen.sequence import control
-from poetgen.vocab import is_han
+from poetgen.text import is_han
 
 BITS = {LEVEL: 1, OBLIQUE: 2}
 Ids = NDArray[np.int64]

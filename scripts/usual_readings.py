@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from pingshui import converter
 from rhyme_evidence import BITS, Ids, bodies
 
-from poetgen.dataset import Dataset
+from poetgen.data.dataset import Dataset
 from poetgen.errors import PoetgenError
 from poetgen.files import write_atomic
 from poetgen.prosody import CHECKED, SHAPES, categories, characters, is_level, level_rhymes, patterns, rhymes, tones

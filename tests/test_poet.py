@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 import poetgen
-from poetgen.check import read_poems
-from poetgen.dataset import split_of
+from poetgen.corpus.poems import read_poems
+from poetgen.data.dataset import split_of
+from poetgen.data.vocab import Vocab
 from poetgen.errors import CheckpointError, PoetgenError, SourceError, UsageError
-from poetgen.evaluate import score
+from poetgen.judging.likelihood import score
 from poetgen.poet import Poet, script_of
-from poetgen.vocab import Vocab
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_every_option_reaches_the_request(poet: Poet) -> None:
         top_p=0.9,
         temperature=0.5,
     )
-    assert poem.request == poetgen.sample.Request("春夜", "五绝", "唐", "李白", ("明月", "酒"))
+    assert poem.request == poetgen.writing.sampler.Request("春夜", "五绝", "唐", "李白", ("明月", "酒"))
     assert (poem.config.top_k, poem.config.top_p, poem.config.temperature) == (3, 0.9, 0.5)
     assert len(poem.text) == 24
 

@@ -1,7 +1,7 @@
-"""The command line, a module a command: parse, call, print.
+"""The command line, a module a command (parse, call, print), and all that knows of a terminal.
 
-stdout carries results only; progress, notes and errors go to stderr. Exit codes: 0 done; 1 a PoetgenError; 2 wrong
-usage; 130 Ctrl-C. Heavy modules are imported inside the commands, so that help is instant.
+Looks into: text, humanize, errors, config, files, signals, prosody, corpus, data, network, writing, judging, inspect,
+plots, poet.
 """
 
 # Commands are listed in help in the order in which they are imported here.

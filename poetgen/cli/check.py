@@ -28,8 +28,9 @@ def check(
     ] = None,
 ) -> None:
     """Explain the rhyme and the tones of poems, and where they break the rules of their form."""
-    from poetgen import display
-    from poetgen.check import NAMES, Summary, explained, read_poems, record
+    from poetgen.cli import display
+    from poetgen.corpus.poems import read_poems
+    from poetgen.judging.checking import NAMES, Summary, explained, record
 
     tunes = _Tunes(checkpoint)
     if form not in NAMES and tunes(form) is None:
@@ -70,12 +71,12 @@ class _Tunes:
         self.missing: Counter[str] = Counter()
 
     def __call__(self, name: str) -> Any:
-        from poetgen.dataset import FORMS
+        from poetgen.data.dataset import FORMS
         from poetgen.prosody import tunes
 
         if self._known is None:
             if self._given is None:
-                from poetgen.checkpoint import find
+                from poetgen.network.checkpoint import find
 
                 self.folder = find()
             if not self.folder.is_dir():

@@ -14,8 +14,8 @@ from poetgen.config import EvaluateConfig
 from poetgen.errors import DatasetError, UsageError
 
 if TYPE_CHECKING:
-    from poetgen.checkpoint import Checkpoint
-    from poetgen.dataset import Dataset
+    from poetgen.data.dataset import Dataset
+    from poetgen.network.checkpoint import Checkpoint
     from poetgen.poet import Poet
 
 
@@ -84,10 +84,10 @@ def evaluate(
     written = (0 if poems else EvaluateConfig.num) if num is None else num
     chosen = _forms("--as", held_to) if held_to else _forms("--forms", forms)
     config = EvaluateConfig(written, chosen, top_k, temperature, candidates, rules, held_to.strip(), critic, seed)
-    from poetgen import display
-    from poetgen.dataset import poems_of
+    from poetgen.cli import display
+    from poetgen.data.dataset import poems_of
+    from poetgen.judging.report import Report
     from poetgen.poet import load, script_of
-    from poetgen.report import Report
 
     poets = _named([load(path, device) for path in (checkpoint or (None,))])
     scripts = {name: script_of(poet.vocab) for name, poet in poets.items()}
@@ -147,7 +147,7 @@ def _forms(flag: str, text: str) -> tuple[str, ...]:
 
 def _dataset(given: Path | None, checkpoints: Mapping[str, Checkpoint]) -> Dataset | None:
     """The dataset that is given, else the one at PREPARED, where a checkpoint was trained on it."""
-    from poetgen.dataset import Dataset
+    from poetgen.data.dataset import Dataset
 
     if given is None and not (PREPARED / "dataset.json").exists():
         return None
@@ -162,7 +162,7 @@ def _strangers(dataset: Dataset, checkpoints: Mapping[str, Checkpoint]) -> list[
 
 def _named(poets: Sequence[Poet]) -> dict[str, Poet]:
     """Checkpoints by the names of their columns: those of their folders, or the whole paths where two are alike."""
-    from poetgen.report import HUMAN, NGRAM
+    from poetgen.judging.report import HUMAN, NGRAM
 
     names = [poet.checkpoint.path.resolve().name for poet in poets]
     if len({poet.checkpoint.path.resolve() for poet in poets}) < len(poets):

@@ -21,12 +21,12 @@ from poetgen.errors import UsageError
 
 if TYPE_CHECKING:
     from poetgen.corpus import Poem
-    from poetgen.dataset import Split
+    from poetgen.data.dataset import Split
+    from poetgen.data.vocab import Vocab
     from poetgen.inspect.ablation import Run
     from poetgen.inspect.gates import Follower, Picture
     from poetgen.inspect.memory import Outcome, Point
     from poetgen.poet import Poet
-    from poetgen.vocab import Vocab
 
 inspect = typer.Typer(
     help="Look at what a network has learned.",
@@ -60,9 +60,9 @@ def neighbours(
     triples = [_triple(text) for text in analogy or ()]
     if not singles and not triples:
         raise UsageError("give some characters, such as 春 月 酒, or --analogy")
-    from poetgen import display
-    from poetgen.checkpoint import Checkpoint, find
+    from poetgen.cli import display
     from poetgen.inspect.embedding import Embedding
+    from poetgen.network.checkpoint import Checkpoint, find
 
     found = Checkpoint.load(find(checkpoint))
     embedding = Embedding.of(found.model, found.vocab)
@@ -82,8 +82,8 @@ def neighbours(
 
 def _in_script(chars: Sequence[str], vocab: Vocab) -> dict[str, str]:
     """Each character in the script of the vocabulary; those of the other one are told."""
-    from poetgen.sample import in_script
-    from poetgen.vocab import is_han
+    from poetgen.text import is_han
+    from poetgen.writing.sampler import in_script
 
     own = {char: in_script(char, vocab) if is_han(char) else char for char in chars}
     if changed := [f"{given} as {read}" for given, read in own.items() if given != read]:
@@ -111,9 +111,9 @@ def chart(
     Numbers, directions and seasons have colours. A table shows how often a member's nearest neighbour is in its own
     group.
     """
-    from poetgen import display
-    from poetgen.checkpoint import Checkpoint, find
+    from poetgen.cli import display
     from poetgen.inspect.embedding import GROUPS, Embedding, groups, place
+    from poetgen.network.checkpoint import Checkpoint, find
     from poetgen.plots import ensure_drawable
     from poetgen.plots.embedding import draw
 
@@ -168,12 +168,12 @@ def gates(
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines, one object per row.")] = False,
 ) -> None:
     """Draw the gates and states of an LSTM along a poem, and find units that keep track of the form."""
-    from poetgen import display
+    from poetgen.cli import display
     from poetgen.inspect.gates import FEATURES, LONGEST, along, chosen, picture, survey, write
+    from poetgen.network.trainer import finite
     from poetgen.plots import ensure_drawable
     from poetgen.plots.gates import draw
     from poetgen.poet import load
-    from poetgen.train import finite
 
     poet = load(checkpoint, device)
     own = _one_poem(poem, title, poet.vocab)
@@ -222,9 +222,9 @@ def gates(
 
 def _one_poem(given: str, title: str, vocab: Vocab) -> Poem:
     """The poem in a file, or in the text itself."""
-    from poetgen.check import cleaned, poems_of_text
+    from poetgen.corpus.poems import cleaned, poems_of_text
     from poetgen.poet import script_of
-    from poetgen.sample import fit
+    from poetgen.writing.sampler import fit
 
     if given == "-" or os.path.isfile(given):
         poems = poems_in(Path(given), vocab)
@@ -299,7 +299,7 @@ def memory(
     It predicts characters where only the last 1, 2, 4, ... before them are the poem's own. Those further back are
     other poems', and the mean is taken over these.
     """
-    from poetgen import display
+    from poetgen.cli import display
     from poetgen.inspect.memory import costs, curve, trials
     from poetgen.plots import ensure_drawable
     from poetgen.plots.memory import draw
@@ -346,7 +346,7 @@ def memory(
 
 def _human(poet: Poet, poems: Path | None, data: Path) -> Split:
     """Poems of a file, or else of a dataset's validation split, in the vocabulary of a poet."""
-    from poetgen.dataset import Dataset, poems_of, split_of
+    from poetgen.data.dataset import Dataset, poems_of, split_of
 
     if poems is not None:
         return split_of(poems_in(poems, poet.vocab), poet.vocab)
@@ -414,7 +414,7 @@ def digits(
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines, one object per network.")] = False,
 ) -> None:
     """Test how long a bare RNN, GRU or LSTM can remember: the sum of two digits, after a gap of zeros."""
-    from poetgen import display
+    from poetgen.cli import display
     from poetgen.inspect.memory import CHANCE, by_kind
     from poetgen.inspect.memory import digits as train
     from poetgen.plots import ensure_drawable
@@ -508,13 +508,13 @@ def ablate(
     Ctrl-C, or SIGTERM, ends it; the same command resumes where it was.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as in training
-    from poetgen import display
-    from poetgen.batch import Stopped, Stops
-    from poetgen.dataset import Dataset
+    from poetgen.cli import display
+    from poetgen.data.dataset import Dataset
     from poetgen.inspect import ablation
+    from poetgen.network.trainer import finite
     from poetgen.plots import ensure_drawable
     from poetgen.plots.ablation import draw
-    from poetgen.train import finite
+    from poetgen.writing.batch import Stopped, Stops
 
     windows, widths = lists.sizes("--seq-len", seq_len), lists.sizes("--hidden", hidden)
     grid = ablation.Grid(tuple(windows), tuple(widths), minutes, sampling, batch_tokens, device, seed)

@@ -43,9 +43,10 @@ def preprocess(
     Reads the chinese-poetry archive, JSON, JSON Lines, CSV, and text with one poem a line (title:body); UTF-8, UTF-16,
     GB18030 and Big5 are told apart.
     """
-    from poetgen import display
+    from poetgen.cli import display
     from poetgen.corpus import FORMATS
-    from poetgen.preprocess import preprocess as run
+    from poetgen.data.preprocess import preprocess as run
+    from poetgen.humanize import megabytes
 
     config = PreprocessConfig(
         script=script,  # type: ignore[arg-type]  # it checks that itself
@@ -60,7 +61,7 @@ def preprocess(
     with display.Progress() as progress:
 
         def show(stage: str, done: int, total: int) -> None:
-            counted = display.megabytes(done, total) if stage in ("reading", "downloading") else f"{total:,} poems"
+            counted = megabytes(done, total) if stage in ("reading", "downloading") else f"{total:,} poems"
             progress.update(stage, done, total, counted)
 
         report = run(sources or ["corpora"], out, config, show)

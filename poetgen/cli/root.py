@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from poetgen import __version__, parallel
+from poetgen import __version__
 from poetgen.errors import PoetgenError, UsageError
+from poetgen.network import distributed
 
 if TYPE_CHECKING:
     from poetgen.corpus import Counts, Poem
-    from poetgen.vocab import Vocab
+    from poetgen.data.vocab import Vocab
 
 PREPARED = Path("corpora/prepared")
 CHECKPOINTS = Path("checkpoints")
@@ -61,7 +62,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
             where = f"{error.filename}: " if error.filename else ""
             _fail(f"{where}{error.strerror or error}", 1)
     except SystemExit as end:
-        parallel.end(end.code)
+        distributed.end(end.code)
         raise
     sys.exit(0)
 
@@ -108,7 +109,7 @@ def _root(
 
 
 @contextmanager
-def told_once(world: parallel.World) -> Iterator[None]:
+def told_once(world: distributed.World) -> Iterator[None]:
     """Of the processes of a run, the first that fails says so; the others end because of it, and silently."""
     try:
         yield
@@ -131,7 +132,7 @@ def enough_memory(way_out: str) -> Iterator[None]:
 
 def poems_in(path: Path, vocab: Vocab) -> list[Poem]:
     """The poems of a file as a checkpoint with this vocabulary reads them; what cleaning leaves out is told."""
-    from poetgen.check import read_poems
+    from poetgen.corpus.poems import read_poems
     from poetgen.poet import script_of
 
     poems, counts = read_poems(path, script_of(vocab), passages=not vocab.chinese)

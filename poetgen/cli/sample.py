@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from poetgen import parallel
 from poetgen.cli.root import CheckpointFolder, app, note, told_once
 from poetgen.config import CANDIDATES, SampleConfig
 from poetgen.errors import CheckpointError, SourceError, UsageError
+from poetgen.network import distributed
 
 if TYPE_CHECKING:
-    from poetgen.poet import Options, Poet
-    from poetgen.sample import Job
+    from poetgen.poet import Poet
+    from poetgen.writing.request import Options
+    from poetgen.writing.sampler import Job
 
 
 @app.command(epilog='Example: poetgen sample "春夜喜雨" --form 七律 --seed 7')
@@ -105,10 +106,10 @@ def sample(
     resumable = input is not None and output is not None and as_json
     if resume and not resumable:
         raise UsageError("--resume goes on with a file of titles into JSON Lines: give --input and --output FILE.jsonl")
-    from poetgen import batch
-    from poetgen.titles import STDIN, given, read_titles, split_keywords
+    from poetgen.writing import batch
+    from poetgen.writing.titles import STDIN, given, read_titles, split_keywords
 
-    world = parallel.join()
+    world = distributed.join()
     with told_once(world), world:
         if world.size > 1 and (not resumable or input == STDIN):
             raise UsageError("several processes read --input FILE and write --output FILE.jsonl: give both")
@@ -157,9 +158,9 @@ def sample(
 
 def _list_forms(checkpoint: Path | None, as_json: bool) -> None:
     """Show the forms that a checkpoint can hold, tunes with their templates."""
-    from poetgen import display
-    from poetgen.checkpoint import find
-    from poetgen.dataset import FORMS
+    from poetgen.cli import display
+    from poetgen.data.dataset import FORMS
+    from poetgen.network.checkpoint import find
     from poetgen.prosody import tunes
 
     folder = find(checkpoint)
@@ -170,7 +171,7 @@ def _list_forms(checkpoint: Path | None, as_json: bool) -> None:
 
 
 def _stream(poet: Poet, jobs: Iterable[Job], file: TextIO) -> None:
-    from poetgen import display
+    from poetgen.cli import display
 
     terminal = display.is_terminal(file)
     for number, job in enumerate(jobs):

@@ -21,9 +21,9 @@ def score(
     device: Device = "auto",
 ) -> None:
     """Show which characters of a poem surprise a checkpoint, and what it expected in their place."""
-    from poetgen import display
+    from poetgen.cli import display
+    from poetgen.judging.surprisal import surprises
     from poetgen.poet import load
-    from poetgen.surprise import surprises
 
     poet = load(checkpoint, device)
     poems = poems_in(file, poet.vocab)

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from poetgen import parallel
 from poetgen.cli.lists import numbers
 from poetgen.cli.root import CHECKPOINTS, PREPARED, Device, app, enough_memory, note, told_once
 from poetgen.config import CELLS, PRECISIONS, SAMPLINGS, SampleConfig, TrainConfig
 from poetgen.errors import CheckpointError, SaveError, UsageError
+from poetgen.network import distributed
 
 if TYPE_CHECKING:
-    from poetgen.board import Board
-    from poetgen.train import Trainer
+    from poetgen.network.tensorboard import Board
+    from poetgen.network.trainer import Trainer
 
 
 @app.command(epilog="Example: poetgen train --hidden 256 --embed 256 --epochs 1")
@@ -95,11 +95,11 @@ def train(
     # glibc then backs large blocks with huge pages: on a CPU a training step takes a quarter less time. Read when torch
     # is loaded, and harmless elsewhere.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    world = parallel.join()
+    world = distributed.join()
     with told_once(world):
         config, out = world.first(lambda: _settled(context))
-        from poetgen.dataset import Dataset
-        from poetgen.train import Trainer
+        from poetgen.data.dataset import Dataset
+        from poetgen.network.trainer import Trainer
 
         dataset = Dataset.load(data)
         with _Stops(patient=world.size > 1) as stops, world, enough_memory(_LESS):
@@ -128,9 +128,9 @@ def _settled(context: typer.Context) -> tuple[TrainConfig, Path]:
         goes_on = "--resume goes on with it, " if (out / "train.state").exists() else ""
         raise UsageError(f"{out} holds a run already: {goes_on}--out DIR trains elsewhere, --overwrite starts anew")
     if given["tensorboard"]:
-        from poetgen import board
+        from poetgen.network.tensorboard import writer
 
-        board.writer()  # where the package is missing, say so before anything else is done
+        writer()  # where the package is missing, say so before anything else is done
     if resume:
         anew = {name: value for name, value in values.items() if _is_given(context, name)}
         config = TrainConfig(**_saved_options(out) | anew)
@@ -139,13 +139,14 @@ def _settled(context: typer.Context) -> tuple[TrainConfig, Path]:
 
 def _lead(trainer: Trainer, data: Path, tensorboard: bool) -> str:
     """Train, and say what there is to say, as one process of a run does for all; returns why the run ended."""
-    from poetgen import board, display
+    from poetgen.cli import display
+    from poetgen.network.tensorboard import Board
 
     out = trainer.out
     with display.Progress(delay=0.0) as progress:
         note(_opening(trainer, data))
         place = out, trainer.progress.step, trainer.progress.seconds
-        with board.Board(*place) if tensorboard else nullcontext() as events:
+        with Board(*place) if tensorboard else nullcontext() as events:
             reason = _follow(trainer, progress, display, events)
     if reason == "interrupted" and not trainer.progress.step:
         note("stopped before the first step: nothing is saved, and the same command begins again")
@@ -204,8 +205,8 @@ def _follow(trainer: Trainer, progress: Any, display: Any, events: Board | None)
 
 def _specimen(trainer: Trainer) -> list[str]:
     """A few lines by the model as it stands; draws nothing from the run's own random numbers."""
-    from poetgen.request import Request
-    from poetgen.sample import Job, Sampler
+    from poetgen.writing.request import Request
+    from poetgen.writing.sampler import Job, Sampler
 
     vocab, training = trainer.dataset.vocab, trainer.model.training
     title = "春夜" if "春" in vocab and "夜" in vocab else ""
@@ -239,7 +240,7 @@ def _is_given(context: typer.Context, name: str) -> bool:
 
 def _saved_options(out: Path) -> dict[str, Any]:
     """The training options of the run in `out`; raises CheckpointError."""
-    from poetgen import checkpoint
+    from poetgen.network import checkpoint
 
     path = out / checkpoint.STATE
     if not path.exists():
@@ -256,16 +257,16 @@ def _saved_options(out: Path) -> dict[str, Any]:
 
 def _remove_run(out: Path) -> None:
     """Remove what an earlier run left, but for the vocabulary, which is the new one's already."""
-    from poetgen import board
+    from poetgen.network.tensorboard import FILES, FOLDER
 
     files = [out / name for name in _RUN_FILES if name != "vocab.json"]
-    for path in [*files, *(out / board.FOLDER).glob(board.FILES)]:
+    for path in [*files, *(out / FOLDER).glob(FILES)]:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
             raise SaveError(f"{path}: cannot be removed ({error.strerror})") from error
     with suppress(OSError):  # what else may lie in there is not the run's
-        (out / board.FOLDER).rmdir()
+        (out / FOLDER).rmdir()
 
 
 class _Stops:

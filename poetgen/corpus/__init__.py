@@ -1,11 +1,15 @@
-"""From sources to cleaned poems: documents, the records in them, and the rules of cleaning."""
+"""What others wrote becomes poems: sources, encodings, readers, cleaning, near duplicates, words.
+
+Looks into: text, errors, config, files, prosody.
+"""
 
 from poetgen.corpus.clean import Cleaner, Counts, Example, Script, Tally
 from poetgen.corpus.download import fetch
 from poetgen.corpus.dynasties import DYNASTIES, dynasty
-from poetgen.corpus.poem import PUNCTUATION, Poem, Record, clauses
+from poetgen.corpus.poem import Poem, Record
 from poetgen.corpus.readers import FORMATS, read
 from poetgen.corpus.sources import Document, documents
+from poetgen.text import PUNCTUATION, clauses
 
 __all__ = [
     "DYNASTIES",

@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from poetgen.corpus.poem import PUNCTUATION, Poem, Record
+from poetgen.corpus.poem import Poem, Record
+from poetgen.text import PUNCTUATION
 
 Script = Literal["simplified", "traditional", "keep"]
 

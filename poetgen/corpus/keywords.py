@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from poetgen.vocab import is_han
+from poetgen.text import is_han
 
 KEYWORDS = 4
 

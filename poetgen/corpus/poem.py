@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-
-#: The one set of punctuation marks that a cleaned body may hold.
-PUNCTUATION = "，。？！；：、"
-
-#: Marks that end a clause (句); the pause 、 stands inside one.
-_CLAUSE_END = re.compile("[，。？！；：\n]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +32,3 @@ class Poem:
     dynasty: str = ""
     tune: str = ""
     form: str = ""
-
-
-def clauses(body: str) -> list[str]:
-    """Cut a body into its clauses (句), without punctuation.
-
-    >>> clauses("白日依山尽，黄河入海流。欲穷千里目，更上一层楼。")
-    ['白日依山尽', '黄河入海流', '欲穷千里目', '更上一层楼']
-    """
-    return [clause.replace("、", "") for clause in _CLAUSE_END.split(body) if clause]

@@ -19,8 +19,8 @@ from poetgen.corpus.dynasties import dynasty, dynasty_of_place
 from poetgen.corpus.encoding import decode
 from poetgen.corpus.poem import Record
 from poetgen.corpus.sources import Document
-from poetgen.corpus.tunes import TUNES
 from poetgen.errors import SourceError
+from poetgen.prosody.tune_names import TUNES
 
 FORMATS: Final = ("auto", "json", "jsonl", "csv", "lines", "text")
 

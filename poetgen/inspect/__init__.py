@@ -1,4 +1,5 @@
 """What a network has learned: its embedding, its gates, its memory, and what its window and width are worth.
 
-Each module computes data and draws nothing: pictures are in plots/, and the command line makes the tables.
+Looks into: text, humanize, errors, config, files, signals, prosody, corpus, data, network, writing, judging.
+Loads torch.
 """

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from poetgen.errors import UsageError
 
 if TYPE_CHECKING:
-    from poetgen.model import PoetModel
-    from poetgen.vocab import Vocab
+    from poetgen.data.vocab import Vocab
+    from poetgen.network.model import PoetModel
 
 #: Characters of one kind, in both scripts, to see whether an embedding puts them together.
 GROUPS = {

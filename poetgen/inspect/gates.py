@@ -27,19 +27,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from poetgen.check import explained
-from poetgen.checkpoint import Checkpoint
 from poetgen.config import SampleConfig
 from poetgen.corpus import Poem
-from poetgen.corpus.poem import PUNCTUATION
+from poetgen.data.sequence import Header, Layout
+from poetgen.data.vocab import PAD
 from poetgen.errors import UsageError
-from poetgen.model import PoetModel
+from poetgen.judging.checking import explained
+from poetgen.network.checkpoint import Checkpoint
+from poetgen.network.model import PoetModel
 from poetgen.prosody import LEVEL, tones
 from poetgen.prosody.tunes import listed
-from poetgen.request import Request
-from poetgen.sample import Job, Sampler
-from poetgen.sequence import Header, Layout
-from poetgen.vocab import PAD
+from poetgen.text import PUNCTUATION
+from poetgen.writing.request import Request
+from poetgen.writing.sampler import Job, Sampler
 
 #: What there is to see of a unit: gates go from 0 to 1, a hidden state from -1 to 1, a cell state has no bounds.
 GATES: Final = ("forget gate", "input gate", "output gate")

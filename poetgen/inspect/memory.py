@@ -40,13 +40,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from poetgen.config import ModelConfig, TrainConfig
-from poetgen.dataset import Split
+from poetgen.data.dataset import Split
+from poetgen.data.sequence import Header, Layout, control
+from poetgen.data.vocab import UNK, Vocab, counted, unknown_nats
 from poetgen.errors import DatasetError
-from poetgen.figures import Estimate, counted, interval, resamples, unknown_nats
-from poetgen.model import PoetModel, State
+from poetgen.judging.metrics import Estimate, interval, resamples
+from poetgen.network.model import PoetModel, State
 from poetgen.prosody.forms import SHAPES
-from poetgen.sequence import Header, Layout, control
-from poetgen.vocab import UNK, Vocab
 
 #: Strangers of a poem at the long reaches, and how many times as many there are where most are needed.
 STRANGERS, _TIMES = 8, 16

@@ -2,6 +2,8 @@
 
 matplotlib is imported when a picture is drawn and not before. What the pictures share is here: their style, their
 colours, a font with Chinese characters, and how they are saved.
+
+Looks into: text, humanize, errors, files, judging, inspect.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from poetgen.errors import PoetgenError
 from poetgen.files import ensure_writable, write_atomic
-from poetgen.vocab import is_han
+from poetgen.text import is_han
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

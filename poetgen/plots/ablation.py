@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from poetgen.display import brief
+from poetgen.humanize import brief
 from poetgen.plots import ORANGE, save, style
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from poetgen.corpus.poem import PUNCTUATION
 from poetgen.plots import font_for, save, style
+from poetgen.text import PUNCTUATION
 
 if TYPE_CHECKING:
     from poetgen.inspect.gates import Picture

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from poetgen.display import brief
+from poetgen.humanize import brief
 from poetgen.plots import BLUE, GREEN, GREY, ORANGE, VERMILION, save, style
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from poetgen.display import brief, duration
+from poetgen.humanize import brief, duration
 from poetgen.plots import BLUE, GREEN, GREY, ORANGE, VERMILION, save, style
 
 if TYPE_CHECKING:

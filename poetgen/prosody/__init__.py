@@ -1,4 +1,7 @@
-"""Prosody of classical Chinese verse: rhymes and tones (平水韵), forms, and checking a poem against a form."""
+"""The rules of classical Chinese verse: tones and rhymes (平水韵, 词林正韵), forms, tunes, and how poems break them.
+
+Looks into: text, errors, files.
+"""
 
 from poetgen.prosody.cilin import groups
 from poetgen.prosody.feet import feet

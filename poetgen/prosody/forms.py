@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
+from poetgen.text import clauses
+
 FORMS: Final = ("五绝", "七绝", "五律", "七律", "古体", "词", "杂言", "散文")
 
 SHAPES: Final[Mapping[str, tuple[int, int]]] = MappingProxyType(
@@ -54,3 +56,21 @@ def recognise(lines: Sequence[str]) -> str:
     if max(lengths) > _LONGEST_MIXED or sum(lengths) > _LONGEST_MIXED_MEAN * count:
         return "散文"
     return "杂言"
+
+
+def form_of(body: str, tune: str = "") -> str:
+    """The form of a poem, one of FORMS: 词 where its tune is known, else what the lengths of its lines say.
+
+    >>> form_of("白日依山尽，黄河入海流。欲穷千里目，更上一层楼。")
+    '五绝'
+    """
+    return "词" if tune else recognise(clauses(body))
+
+
+def form_of_shape(lengths: Sequence[int]) -> str:
+    """The form of a poem whose lines have these lengths.
+
+    >>> form_of_shape([7] * 4), form_of_shape([7] * 12)
+    ('七绝', '古体')
+    """
+    return recognise(["字" * length for length in lengths])

@@ -1,0 +1,126 @@
+"""Characters ↔ ids: [PAD] = 0, [UNK] = 1, then control tokens, then characters by falling frequency."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poetgen.errors import CheckpointError
+from poetgen.text import is_han
+
+PAD, UNK = 0, 1
+PAD_TOKEN, UNK_TOKEN = "[PAD]", "[UNK]"
+
+FORMAT = 1
+
+#: CJK Unified Ideographs, the block U+4E00–U+9FFF.
+_BLOCK: Final = 20992
+
+
+class Vocab:
+    """A two-way table of tokens and ids; a token is one character, or a control token such as ``[END]``.
+
+    >>> vocab = Vocab.build({"月": 3, "明": 3, "夜": 1}, control=["[END]"], min_count=2)
+    >>> vocab.tokens
+    ('[PAD]', '[UNK]', '[END]', '明', '月')
+    >>> vocab.encode("明夜")
+    [3, 1]
+    """
+
+    def __init__(self, tokens: Sequence[str]) -> None:
+        self.tokens = tuple(tokens)
+        self._ids = {token: index for index, token in enumerate(self.tokens)}
+        if self.tokens[:2] != (PAD_TOKEN, UNK_TOKEN):
+            raise ValueError(f"a vocabulary starts with {PAD_TOKEN} and {UNK_TOKEN}, not {self.tokens[:2]}")
+        if len(self._ids) != len(self.tokens):
+            raise ValueError("a token comes twice")
+
+    @classmethod
+    def build(cls, counts: Mapping[str, int], control: Iterable[str] = (), min_count: int = 1) -> Vocab:
+        """Take characters seen at least `min_count` times, by falling count, ties in code-point order."""
+        kept = sorted((-count, char) for char, count in counts.items() if count >= min_count)
+        return cls([PAD_TOKEN, UNK_TOKEN, *control, *(char for _, char in kept)])
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __contains__(self, token: str) -> bool:
+        return token in self._ids
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocab) and self.tokens == other.tokens
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def id(self, token: str) -> int:
+        """The id of one token; [UNK]'s where it is unknown."""
+        return self._ids.get(token, UNK)
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of the characters of `text`, [UNK] for those unknown. Control tokens are never parsed from text."""
+        return [self._ids.get(char, UNK) for char in text]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of `ids`, control tokens spelled out in brackets."""
+        return "".join(self.tokens[index] for index in ids)
+
+    @property
+    def special(self) -> list[int]:
+        """The ids of [PAD], [UNK] and the control tokens: never emitted as text."""
+        return [index for index, token in enumerate(self.tokens) if len(token) > 1]
+
+    @property
+    def han(self) -> int:
+        """How many Chinese characters the vocabulary holds."""
+        return sum(len(token) == 1 and is_han(token) for token in self.tokens)
+
+    @property
+    def chinese(self) -> bool:
+        """Whether this is a vocabulary of Chinese: most of it Han characters."""
+        return 2 * self.han > len(self.tokens)
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the table, by which weights know the vocabulary they were trained with."""
+        return hashlib.sha256(self.to_json().encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+    def to_json(self) -> str:
+        """One line per token, so that two vocabularies can be compared with any diff tool."""
+        return json.dumps({"format": FORMAT, "tokens": self.tokens}, ensure_ascii=False, indent=0) + "\n"
+
+    @classmethod
+    def load(cls, path: Path) -> Vocab:
+        """Read `vocab.json`; raises CheckpointError where it is missing, broken or of another version."""
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            if data["format"] != FORMAT:
+                raise CheckpointError(f"{path}: vocabulary format {data['format']}; this poetgen reads format {FORMAT}")
+            tokens = data["tokens"]
+            if not (isinstance(tokens, list) and all(isinstance(token, str) and token for token in tokens)):
+                raise ValueError("tokens must be a list of strings")
+            return cls(tokens)
+        except FileNotFoundError:
+            raise CheckpointError(f"{path}: missing; copy the whole folder, or make it again") from None
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise CheckpointError(f"{path}: not a vocabulary of poetgen ({error}); make the folder again") from error
+
+
+def counted(vocab: Vocab) -> NDArray[np.bool_]:
+    """(V,) which tokens ppl_char counts: Han characters, and [UNK], for what verse leaves out is a rare one."""
+    return np.array([id == UNK or (len(token) == 1 and is_han(token)) for id, token in enumerate(vocab.tokens)])
+
+
+def unknown_nats(vocab: Vocab) -> float:
+    """What a character outside the vocabulary costs besides its [UNK], in nats.
+
+    It is the price of choosing it among the characters of the Unicode block that the vocabulary leaves out, so that a
+    small vocabulary gains nothing.
+    """
+    return math.log(max(1, _BLOCK - vocab.han))

@@ -1,0 +1,32 @@
+"""Numbers as people read them: a clock, a size, a figure in few characters."""
+
+from __future__ import annotations
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a clock shows them.
+
+    >>> duration(75), duration(3675)
+    ('1:15', '1:01:15')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def megabytes(done: int, total: int) -> str:
+    """How much of a file or a corpus has been read.
+
+    >>> megabytes(1_500_000, 3_000_000)
+    '1.5 of 3.0 MB'
+    """
+    return f"{done / 1e6:.1f} of {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB"
+
+
+def brief(value: float, digits: int = 1) -> str:
+    """A figure in few characters, whatever its size.
+
+    >>> brief(12.345), brief(1e30)
+    ('12.3', '1.0e+30')
+    """
+    return f"{value:.{digits}f}" if value < 1e5 else f"{value:.1e}"

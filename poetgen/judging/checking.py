@@ -1,0 +1,119 @@
+"""Poems explained by the rules of their form, and counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from poetgen.corpus import Poem
+from poetgen.prosody.explain import Explanation, explain
+from poetgen.prosody.forms import SHAPES, form_of
+from poetgen.prosody.template import LONG, Template, old_style
+from poetgen.prosody.tune_names import TUNES
+from poetgen.text import clauses
+
+#: The forms that may be asked for by name, besides those of tunes.
+NAMES: Final = ("auto", *SHAPES, *LONG, "古体", "五古", "七古")
+
+#: Gives the template of a tune by any of its names, None for one that is not known.
+Tunes = Callable[[str], Template | None]
+
+_LONG_BY_LENGTH: Final = {length: form for form, length in LONG.items()}
+
+
+# Explaining ------------------------------------------------------------------------------------------------------
+
+
+def explained(poem: Poem, form: str = "auto", tunes: Tunes = lambda name: None) -> Explanation:
+    """A poem against the rules of a form: one of NAMES, or a tune that `tunes` knows; auto takes what fits.
+
+    Among poems of one line length 排律 is told from 古体 by its tones: at most one line in ten may break them.
+    """
+    lines = clauses(poem.body)
+    if form in ("五古", "七古"):
+        return explain(lines, "古体", old_style(5 if form == "五古" else 7, len(lines)))
+    if form in NAMES and form != "auto":
+        return explain(lines, form)
+    if form != "auto":
+        return explain(lines, "词", tunes(form))
+    shape = poem.form or form_of(poem.body, poem.tune)
+    template = _tune(poem, lines, shape, tunes)
+    if template is not None:
+        return explain(lines, "词", template)
+    if shape == "古体" and len(lines[0]) in _LONG_BY_LENGTH and len(lines) % 2 == 0 and len(lines) > 4:
+        told = explain(lines, _LONG_BY_LENGTH[len(lines[0])])
+        if told.rhyme_holds and 10 * sum(note.name != "重韵" for note in told.faults) <= len(lines):
+            return told
+    return explain(lines, shape)
+
+
+def _tune(poem: Poem, lines: Sequence[str], shape: str, tunes: Tunes) -> Template | None:
+    """The template of a poem's tune: the one its source names, or one in its title whose shape the lines have."""
+    if shape == "词":
+        return tunes(poem.tune)
+    name, point, _ = poem.title.partition("·")
+    name = name.split(" ")[0]
+    template = tunes(name) if name in TUNES and shape not in SHAPES else None
+    return template if template and (point or template.lengths == tuple(map(len, lines))) else None
+
+
+def record(poem: Poem, told: Explanation) -> dict[str, Any]:
+    """What there is to say of a poem, as JSON values; docs/checking.md describes the keys."""
+    return {
+        "title": poem.title,
+        "author": poem.author,
+        "form": told.form,
+        "tune": told.tune or poem.tune,
+        "pattern": told.pattern,
+        "book": told.book,
+        "rhyme": {str(group): name for group, name in told.category},
+        "holds": {"form": told.form_holds, "rhyme": told.rhyme_holds, "meter": told.meter_holds},
+        "figures": {"form": told.verdict.form, "rhyme": told.verdict.rhyme, "meter": told.verdict.meter}
+        if told.verdict
+        else None,
+        "lines": [
+            {
+                "text": line.text,
+                "tones": line.tones,
+                "asked": line.asked,
+                "breaks": list(line.breaks),
+                "feet": list(line.feet),
+                "group": line.group,
+                "rhymes": line.rhymes,
+            }
+            for line in told.lines
+        ],
+        "notes": [
+            {"kind": note.kind, "name": note.name, "line": note.line, "places": list(note.places), "text": note.text}
+            for note in told.notes
+        ],
+    }
+
+
+# Counting --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Summary:
+    """How many poems of each form hold what; `figures` counts regulated poems by the definitions of evaluate."""
+
+    forms: dict[str, Counter[str]] = field(default_factory=dict)
+    faults: Counter[str] = field(default_factory=Counter)
+    figures: Counter[str] = field(default_factory=Counter)
+
+    def add(self, told: Explanation) -> None:
+        """Count one poem. Of form, rhyme and meter those are asked that the form has rules for."""
+        row = self.forms.setdefault(told.form, Counter())
+        row["poems"] += 1
+        held = {"form": told.form_holds, "rhyme": told.rhyme_holds, "meter": told.meter_holds}
+        if told.ruled:
+            held["faultless"] = not told.faults
+        for name, holds in held.items():
+            if holds is not None:
+                row[f"{name} asked"] += 1
+                row[name] += holds
+        self.faults.update({note.name for note in told.faults})
+        if told.verdict:
+            self.figures.update(poems=1, form=told.verdict.form, rhyme=told.verdict.rhyme, meter=told.verdict.meter)

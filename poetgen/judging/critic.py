@@ -1,0 +1,355 @@
+"""Can a reader tell? Judges that learn to tell poems by people from generated ones, and how well they can.
+
+    poems of both sides, as many of each, marks evened out
+      └─▶ five folds ─▶ for each: a judge trained on the other four scores the poems of this one
+            └─▶ AUC, the mean over the folds (0.5: cannot tell, 1: always can), and the most machine-like lines
+
+Two judges. The critic is a recurrent network over the embeddings of a trained model:
+
+    ids ─▶ embedding ─▶ dropout ─▶ bidirectional LSTM ─▶ dropout ─▶ mean over time ─▶ linear ─▶ logit
+
+The n-gram judge is a logistic regression on the character n-grams of a poem: what can be told from near by.
+
+Shapes: B rows, T time steps, V vocabulary, N poems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from math import ceil
+from statistics import fmean
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from poetgen.corpus.poem import Poem
+from poetgen.data.dataset import Split, split_of
+from poetgen.data.vocab import PAD, Vocab
+from poetgen.errors import SourceError, UsageError
+from poetgen.network.model import LockedDropout
+from poetgen.text import clauses
+
+#: Different poems that a side must have at the least.
+LEAST: Final = 20
+#: Time steps after which a poem is cut off.
+SEQ_LEN: Final = 128
+
+# Chosen on a thousand quatrains of each side (docs/figures.md). The number of epochs is fixed: poems held out to stop
+# by would be too few to trust.
+_HIDDEN, _DROPOUT = 64, 0.3
+_RATE, _DECAY, _CLIP = 3e-3, 0.01, 1.0
+#: Tokens of a batch: sixteen seven-character quatrains.
+_BATCH = 16 * 40
+#: Epochs, and updates that few poems are gone through more often to make.
+_EPOCHS, _UPDATES = 10, 200
+#: Standard deviation that embeddings are brought to.
+_EMBED_STD = 0.3
+#: A character that comes less often than this in training is marked as rare.
+_RARE = 4
+
+Floats = NDArray[np.float64]
+#: The titles of the poems of either side.
+Titles = tuple[Sequence[str], Sequence[str]]
+Progress = Callable[[float, float], None]
+
+
+# The verdict -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Line:
+    """A generated line: its score as a poem of its own, and the number of its poem among those given.
+
+    Within a poem no line can be blamed: the state of a network at any step knows of all the others.
+    """
+
+    text: str
+    score: float
+    poem: int
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """What a judge made of N poems, half of them by people, none of which it had seen in training.
+
+    `scores` are higher the more machine-like: logits in standard deviations from the mean of their fold, for judges
+    of different folds have no scale in common. `machine` says who wrote a poem, `poems` its number among those given
+    of its side, `fold` in which fold it was judged; all (N,). `lines` are the most machine-like ones, worst first.
+    """
+
+    scores: Floats
+    machine: NDArray[np.bool_]
+    poems: NDArray[np.int64]
+    fold: NDArray[np.int64]
+    lines: tuple[Line, ...]
+
+    @property
+    def side(self) -> int:
+        """How many poems of each side were judged; those that the larger side had more were left out."""
+        return len(self.scores) // 2
+
+    @property
+    def aucs(self) -> tuple[float, ...]:
+        """The AUC within each fold."""
+        folds = [self.fold == fold for fold in range(int(self.fold.max()) + 1)]
+        return tuple(auc(self.scores[own & ~self.machine], self.scores[own & self.machine]) for own in folds)
+
+    @property
+    def auc(self) -> float:
+        """The mean of the AUCs within the folds: 0.5 where the judge cannot tell, 1 where it always can."""
+        return fmean(self.aucs)
+
+
+def auc(human: Floats, machine: Floats) -> float:
+    """Area under the ROC curve: how often a machine's score is above a human's, of all pairs, ties counting half.
+
+    It is the Mann–Whitney U divided by the number of pairs (Hanley & McNeil 1982, "The Meaning and Use of the Area
+    under a Receiver Operating Characteristic (ROC) Curve"). Raises ValueError where a side has no score.
+
+    >>> auc(np.array([0.0, 1.0]), np.array([1.0, 2.0]))
+    0.875
+    """
+    if not len(human) or not len(machine):
+        raise ValueError("no pairs to compare: a side has no score")
+    below = np.sort(human)
+    wins = np.searchsorted(below, machine, "left").sum() + np.searchsorted(below, machine, "right").sum()
+    return float(wins) / (2 * len(human) * len(machine))
+
+
+# What judges read, and when ----------------------------------------------------------------------------------------
+
+
+def even_marks(body: str) -> str:
+    """A body with ， after its odd lines, and 。 after its even ones and the last: habits of marking are no verse.
+
+    >>> even_marks("君自故乡来，应知故乡事！来日绮窗前；寒梅著花未？")
+    '君自故乡来，应知故乡事。来日绮窗前，寒梅著花未。'
+    """
+    lines = clauses(body)
+    return "".join(
+        line + ("。" if number % 2 == 0 or number == len(lines) else "，") for number, line in enumerate(lines, start=1)
+    )
+
+
+#: A trained judge: the scores it gives some poems.
+_Judge = Callable[[Sequence[str]], Floats]
+#: Trains a judge for a fold on poems and who wrote them (N,).
+_Training = Callable[[int, Sequence[str], NDArray[np.bool_]], _Judge]
+
+
+def _cross_validate(
+    human: Sequence[str],
+    machine: Sequence[str],
+    titles: Titles | None,
+    seed: int,
+    folds: int,
+    top: int,
+    train: _Training,
+) -> Verdict:
+    """Judge the poems of every fold by a judge trained on those of the others."""
+    if folds < 2:
+        raise ValueError(f"{folds} folds: a judge is not tried on what it was trained on")
+    sides = [[even_marks(body) for body in side] for side in (human, machine)]
+    rng = np.random.default_rng(seed)
+    kept = min(map(len, sides))
+    chosen = [np.sort(rng.permutation(len(side))[:kept]) for side in sides]
+    texts = [side[row] for side, rows in zip(sides, chosen, strict=True) for row in rows.tolist()]
+    poems = np.concatenate(chosen)
+    is_machine = np.repeat([False, True], kept)
+    few = min(len(set(texts[:kept])), len(set(texts[kept:]))) < max(LEAST, folds)
+    named = [side[row] for side, rows in zip(titles, chosen, strict=True) for row in rows.tolist()] if titles else texts
+    fold = _folds(_together(texts, named), is_machine, folds, rng)
+    if few or len(set(zip(fold.tolist(), is_machine.tolist(), strict=True))) < 2 * folds:
+        raise SourceError(
+            f"{len(human):,} poems by people and {len(machine):,} generated ones are too few or too alike: it takes "
+            f"{max(LEAST, folds)} different ones of each, better a thousand"
+        )
+    scores = np.zeros(len(texts))
+    lines: list[Line] = []
+    for number in range(folds):
+        seen, own = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+        trained = train(number, [texts[row] for row in seen], is_machine[seen])
+        raw = trained([texts[row] for row in own])
+        mean, deviation = raw.mean(), raw.std() or 1.0
+        scores[own] = (raw - mean) / deviation
+        parts = [(line, int(poems[row])) for row in own[is_machine[own]] for line in clauses(texts[row])]
+        alone = (trained([even_marks(line) for line, _ in parts]) - mean) / deviation
+        lines += [Line(line, score, poem) for (line, poem), score in zip(parts, alone.tolist(), strict=True)]
+    worst = {line.text: line for line in sorted(lines, key=lambda line: line.score)}  # each text once, the last stays
+    return Verdict(scores, is_machine, poems, fold, tuple(sorted(worst.values(), key=lambda line: -line.score)[:top]))
+
+
+def _together(*keys: Sequence[str]) -> NDArray[np.int64]:
+    """(N,) a number for each poem, the same for those that share a key, if only by way of others; "" is no key."""
+    parent = list(range(len(keys[0])))
+
+    def root(row: int) -> int:
+        while parent[row] != row:
+            parent[row] = row = parent[parent[row]]
+        return row
+
+    for key in keys:
+        first: dict[str, int] = {}
+        for row, value in enumerate(key):
+            if value:
+                parent[root(row)] = root(first.setdefault(value, row))
+    return np.array([root(row) for row in range(len(parent))], dtype=np.int64)
+
+
+def _folds(
+    together: NDArray[np.int64], machine: NDArray[np.bool_], folds: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """(N,) a fold for each poem: as many of both sides in each as can be, and one for those of one number."""
+    numbers, which = np.unique(together, return_inverse=True)
+    members = np.stack([np.bincount(which[machine == side], minlength=len(numbers)) for side in (False, True)], axis=1)
+    order = rng.permutation(len(members))
+    load = np.zeros((folds, 2), dtype=np.int64)
+    place = np.zeros(len(members), dtype=np.int64)
+    for number in order[np.argsort(-members[order].sum(1), kind="stable")].tolist():  # the largest first
+        place[number] = np.argmin(load @ members[number])
+        load[place[number]] += members[number]
+    return place[which]
+
+
+# The critic ------------------------------------------------------------------------------------------------------
+
+
+class Critic(nn.Module):
+    """A bidirectional LSTM over the characters of a poem, mean-pooled over time.
+
+    `table` (V, E) holds embeddings, such as a trained model's, which stay as they are: a thousand poems are too few to
+    learn which characters go together. `counts` (V,) says how often each token came in training; to all that came
+    less than four times one and the same vector is added, which is learned, for most that are rare are met once.
+    """
+
+    def __init__(self, counts: Tensor, table: Tensor) -> None:
+        super().__init__()
+        table = table.detach().float().cpu()
+        table = table - table.mean(0)
+        self.register_buffer("table", table / table.std() * _EMBED_STD)
+        self.register_buffer("is_rare", (counts < _RARE).float())
+        self.rare = nn.Parameter(torch.zeros(table.shape[1]))
+        self.cell = nn.LSTM(table.shape[1], _HIDDEN, bidirectional=True)
+        self.dropout = LockedDropout(_DROPOUT)
+        self.output = nn.Linear(2 * _HIDDEN, 1)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """`ids` (B, T), [PAD] after the end → logits (B,) that the machine wrote it."""
+        lengths = (ids != PAD).sum(1)
+        x = F.embedding(ids.t(), self.get_buffer("table"))  # (T, B, E)
+        x = self.dropout(x + self.get_buffer("is_rare")[ids.t(), None] * self.rare)
+        # Packed, so that the backward direction starts at a poem's own end; what comes back is 0 at [PAD].
+        packed = pack_padded_sequence(x, lengths.cpu(), enforce_sorted=False)
+        states, _ = pad_packed_sequence(self.cell(packed)[0])  # (T, B, 2H)
+        logits: Tensor = self.output(self.dropout(states).sum(0) / lengths[:, None]).squeeze(1)
+        return logits
+
+
+def judge(
+    human: Sequence[str],
+    machine: Sequence[str],
+    vocab: Vocab,
+    table: Tensor,
+    seed: int = 0,
+    folds: int = 5,
+    top: int = 10,
+    progress: Progress = lambda done, total: None,
+    titles: Titles | None = None,
+) -> Verdict:
+    """How well the critic tells generated bodies from human ones, and the `top` lines it finds most machine-like.
+
+    `table` (V, E) are embeddings of the tokens of `vocab`, such as the weights of a trained model's output layer. The
+    marks are evened out (see even_marks); characters that `vocab` lacks are [UNK]. Of the larger side as many poems
+    are drawn as the smaller has. Equal poems, and those of one title where `titles` are given, are in one fold: what a
+    poem is about would else tell on which side its like was in training. The same arguments give the same verdict.
+
+    Poems are preferably all of one form. Raises SourceError where there are too few of them, ValueError for fewer than
+    two folds.
+    """
+
+    def train(fold: int, texts: Sequence[str], labels: NDArray[np.bool_]) -> _Judge:
+        split = split_of([Poem(text) for text in texts], vocab)
+        # Not torch.manual_seed, which seeds every device; the generator of this one is put back.
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seed + fold)
+            critic = Critic(torch.from_numpy(split.frequencies()), table)
+            for share in _train(critic, split, labels, (seed, fold)):
+                progress(fold + share, folds)
+        return lambda unseen: _scores(critic, unseen, vocab)
+
+    return _cross_validate(human, machine, titles, seed, folds, top, train)
+
+
+def _batches(
+    split: Split, tokens: int, seed: tuple[int, ...] | None = None
+) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
+    """The numbers of some poems (B,), and the ids of their bodies and ends (B, T), cut off after SEQ_LEN."""
+    for group in split.groups(tokens, SEQ_LEN, seed):
+        yield group.poems, torch.from_numpy(next(split.windows(group, SEQ_LEN)).labels)
+
+
+def _train(critic: Critic, split: Split, machine: NDArray[np.bool_], seed: tuple[int, ...]) -> Iterator[float]:
+    """Train a critic, and yield after each epoch the share that is done."""
+    labels = torch.from_numpy(machine.astype(np.float32))
+    optimizer = torch.optim.AdamW(critic.parameters(), lr=_RATE, weight_decay=_DECAY)
+    updates = len(split.groups(_BATCH, SEQ_LEN))
+    epochs = max(_EPOCHS, ceil(_UPDATES / updates))
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, epochs * updates)
+    critic.train()
+    for epoch in range(epochs):
+        for poems, ids in _batches(split, _BATCH, (*seed, epoch)):
+            loss = F.binary_cross_entropy_with_logits(critic(ids), labels[poems])
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(critic.parameters(), _CLIP)
+            optimizer.step()
+            schedule.step()
+        yield (epoch + 1) / epochs
+    critic.eval()
+
+
+@torch.no_grad()
+def _scores(critic: Critic, texts: Sequence[str], vocab: Vocab) -> Floats:
+    """(N,) the logit of each poem."""
+    scores = np.zeros(len(texts))
+    for poems, ids in _batches(split_of([Poem(text) for text in texts], vocab), 16 * _BATCH):
+        scores[poems] = critic(ids).numpy()
+    return scores
+
+
+# The second judge ------------------------------------------------------------------------------------------------
+
+
+def ngram_judge(
+    human: Sequence[str],
+    machine: Sequence[str],
+    seed: int = 0,
+    folds: int = 5,
+    top: int = 10,
+    progress: Progress = lambda done, total: None,
+    titles: Titles | None = None,
+) -> Verdict:
+    """The same as `judge` and in the same folds, by a logistic regression on tf-idf of character n-grams up to three.
+
+    Raises UsageError where scikit-learn is not installed as well.
+    """
+    try:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.linear_model import LogisticRegression
+    except ImportError:
+        raise UsageError('the n-gram judge needs scikit-learn: pip install "poetgen[sklearn]"') from None
+
+    def train(fold: int, texts: Sequence[str], labels: NDArray[np.bool_]) -> _Judge:
+        grams = TfidfVectorizer(analyzer="char", ngram_range=(1, 3), sublinear_tf=True, lowercase=False)
+        regression = LogisticRegression(C=10.0, max_iter=1000).fit(grams.fit_transform(texts), labels)
+
+        progress(fold + 1, folds)
+        return lambda unseen: regression.decision_function(grams.transform(unseen))
+
+    return _cross_validate(human, machine, titles, seed, folds, top, train)

@@ -1,0 +1,5 @@
+"""The one recurrent model: how it is trained, on one process or many, and how it is kept.
+
+Looks into: text, errors, config, files, signals, prosody, data.
+Loads torch.
+"""

@@ -1,0 +1,272 @@
+"""A model, its config and its vocabulary in one folder that stands alone.
+
+    model.safetensors   weights of the best evaluation; metadata with format version and step
+    config.json         model and training options, dataset fingerprint, figures
+    vocab.json
+    forms.json          templates of tunes, if the dataset taught any
+    lines.safetensors   which lines stand in the dataset, to know a borrowed line by; not in older checkpoints
+    README.md           model card: model, data, training, figures
+    train.state         everything --resume needs, weights included (safetensors); not needed to sample
+
+Nothing is ever unpickled. Every file is written beside itself and renamed, and neither weights file relies on the
+other, so a kill at any instant leaves a checkpoint that samples and one that resumes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from poetgen.config import ModelConfig
+from poetgen.data.dataset import FORMS, LINES
+from poetgen.data.line_index import LineIndex
+from poetgen.data.vocab import Vocab
+from poetgen.errors import CheckpointError, PoetgenError, SaveError
+from poetgen.files import write_atomic
+from poetgen.network.model import PoetModel
+from poetgen.prosody import tunes
+from poetgen.prosody.template import Template
+
+FORMAT = 1
+WEIGHTS, CONFIG, VOCAB, STATE, CARD = "model.safetensors", "config.json", "vocab.json", "train.state", "README.md"
+
+#: Stands at the head of the cards that training writes, and may write again.
+_CARD_MARK = "<!-- written by poetgen train -->"
+
+
+@dataclass
+class Checkpoint:
+    """What a folder holds: the model in evaluation mode, its vocabulary, the rest of config.json, and an id.
+
+    `forms` are the templates of the tunes that its corpus taught, by their listed names (see prosody/tunes.py);
+    `lines` are the lines of the corpus, None in checkpoints without that index.
+    """
+
+    path: Path
+    model: PoetModel
+    vocab: Vocab
+    config: dict[str, Any]
+    id: str
+    forms: dict[str, Template] = field(default_factory=dict)
+    lines: LineIndex | None = None
+
+    @classmethod
+    def load(cls, path: Path, device: torch.device | str = "cpu") -> Checkpoint:
+        """Open a checkpoint; raises CheckpointError that names the file which is missing, cut or foreign."""
+        if not path.is_dir():
+            raise CheckpointError(f"{path}: no such checkpoint folder; give --checkpoint one that poetgen train wrote")
+        config = _read_config(path / CONFIG)
+        model_config = _model_config(config.get("model"), path / CONFIG)
+        vocab = Vocab.load(path / VOCAB)
+        if len(vocab) != model_config.vocab_size:
+            raise CheckpointError(
+                f"{path / VOCAB}: {len(vocab)} tokens where {CONFIG} says {model_config.vocab_size}; "
+                "the files are of different checkpoints: copy the whole folder again"
+            )
+        tensors, metadata = read_tensors(path / WEIGHTS)
+        if metadata.get("vocab", vocab.fingerprint) != vocab.fingerprint:
+            raise CheckpointError(
+                f"{path / VOCAB}: not the vocabulary that {WEIGHTS} was trained with; "
+                "the files are of different checkpoints: copy the whole folder again"
+            )
+        try:
+            with torch.device("meta"), _Unfilled():
+                model = PoetModel(model_config)
+        except (TypeError, RuntimeError) as error:
+            raise CheckpointError(f"{path / CONFIG}: does not describe a model ({error}); copy it again") from error
+        load_weights(model, tensors, path / WEIGHTS)
+        forms = {name: tune.template for name, tune in tunes.load(path / FORMS).items()}
+        lines = LineIndex.load(path / LINES)
+        return cls(path, model.to(device).eval(), vocab, config, metadata.get("id", ""), forms, lines)
+
+
+class _Unfilled(TorchFunctionMode):
+    """Leaves new weights as they are: random numbers on "meta" load torch._dynamo and sympy, which takes a second."""
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(function, "__module__", "") == "torch.nn.init" or function in (Tensor.normal_, Tensor.uniform_):
+            return args[0] if args else kwargs["tensor"]
+        return function(*args, **(kwargs or {}))
+
+
+def newest(folder: Path) -> Path | None:
+    """The checkpoint in `folder` that was written last, or None."""
+    found = [path for path in folder.glob(f"*/{WEIGHTS}") if (path.parent / CONFIG).exists()]
+    return max(found, key=lambda path: path.stat().st_mtime).parent if found else None
+
+
+def boxed() -> Path:
+    """The checkpoint that comes with the package: poetgen/box where installed, checkpoints/tang-song in a checkout."""
+    package = Path(__file__).parents[1]
+    installed = package / "box"
+    return installed if installed.is_dir() else package.parent / "checkpoints" / "tang-song"
+
+
+def find(given: Path | None = None, folder: Path = Path("checkpoints")) -> Path:
+    """The checkpoint to use: the one given, else the newest in `folder`, else the one in the box."""
+    return given or newest(folder) or boxed()
+
+
+def save_weights(
+    path: Path, model: PoetModel, vocab: Vocab, dtype: torch.dtype | None = None, **metadata: object
+) -> str:
+    """Write weights, shared ones once, as `dtype` (default: as they are); returns the id, a hash of them."""
+    tensors = {
+        name: tensor.detach().to("cpu", dtype or tensor.dtype).contiguous() for name, tensor in _own_tensors(model)
+    }
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(name.encode())
+        digest.update(tensor.view(torch.uint8).numpy().tobytes())
+    id = digest.hexdigest()[:12]
+    write_tensors(
+        path, tensors, {"id": id, "vocab": vocab.fingerprint, **{key: str(value) for key, value in metadata.items()}}
+    )
+    return id
+
+
+def load_weights(model: PoetModel, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Fill `model` with the tensors read from `path`, in fp32; raises CheckpointError where they do not fit it."""
+    check_fit(model, tensors, path)
+    weights = {name: tensor.float() for name, tensor in tensors.items()}
+    model.load_state_dict(weights, strict=False, assign=True)
+    if model.config.tie and model.embedding is not None:
+        model.output.weight = model.embedding.weight
+
+
+def check_fit(model: PoetModel, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Raise CheckpointError unless `tensors`, read from `path`, have the names and shapes of the model's."""
+    expected = {name: tensor.shape for name, tensor in _own_tensors(model)}
+    wrong = sorted(expected.keys() ^ tensors.keys()) or [
+        name for name, shape in expected.items() if tensors[name].shape != shape
+    ]
+    if wrong:
+        raise CheckpointError(
+            f"{path}: {', '.join(wrong[:3])} does not fit the model that {CONFIG} describes; "
+            "the files are of different checkpoints: copy the whole folder again"
+        )
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """A safetensors file with poetgen's format version in its metadata; raises SaveError."""
+    write_atomic(path, save(dict(tensors), {"format": f"poetgen {FORMAT}", **metadata}))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors and the metadata of a file that write_tensors wrote; raises CheckpointError."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != f"poetgen {FORMAT}":
+                raise CheckpointError(
+                    f"{path}: format {metadata.get('format', 'unknown')}; this poetgen reads format poetgen {FORMAT}"
+                )
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: missing; copy the whole folder, or train again") from None
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: cut short or not a weights file ({error}); copy it again") from error
+
+
+def write_config(path: Path, model: ModelConfig, **rest: object) -> dict[str, Any]:
+    """Write config.json and return what is in it; raises SaveError."""
+    config = {"format": FORMAT, "model": asdict(model), **rest}
+    write_atomic(path / CONFIG, json.dumps(config, ensure_ascii=False, indent=2) + "\n")
+    return config
+
+
+def write_card(path: Path, config: Mapping[str, Any]) -> None:
+    """Write the model card that a config.json tells of, unless a person wrote a README there; raises SaveError."""
+    card = path / CARD
+    if card.exists() and not card.read_bytes().startswith(_CARD_MARK.encode()):
+        return
+    model, train, figures = config["model"], config["train"], config["figures"]
+    measured = [f"{key} {figures[key]:.1f}" for key in ("ppl_char", "ppl_all") if figures[key] is not None]
+    scored = "validation split" if figures["valid_poems"] else "training split, for there is no other"
+    lines = [
+        _CARD_MARK,
+        f"# {path.name}",
+        "",
+        "A character-level poetry model, trained and to be sampled with poetgen:",
+        f"`poetgen sample TITLE --checkpoint {path}`.",
+        "",
+        "| | |",
+        "| --- | --- |",
+        f"| model | {model['cell']}, {model['layers']} layers of {model['hidden']}, embedding {model['embed']}"
+        f"{', tied' if model['tie'] else ''}, {model['vocab_size']:,} tokens |",
+        f"| data | prepared dataset {config['dataset']}: {figures['train_poems']:,} poems to train on, "
+        f"{figures['valid_poems']:,} to validate with |",
+        f"| training | {figures['step']:,} steps, {figures['epoch']:.2f} epochs, {figures['tokens']:,} scored tokens, "
+        f"{figures['seconds'] / 60:.1f} minutes, learning rates {', '.join(map(str, train['lr_steps']))} |",
+        f"| figures | {', '.join(measured)} on {figures['valid_tokens']:,} tokens of the {scored}, in the precision of "
+        "training |",
+        "",
+        "Sampling holds the rules of a form; sense is what the model has picked up from its examples. It has the",
+        "taste and the blind spots of its corpus. The figures are those of the best evaluation, as are the weights.",
+        "",
+    ]
+    write_atomic(card, "\n".join(lines))
+
+
+def copy_learned(source: Path, target: Path) -> None:
+    """Copy the tunes and the lines of a dataset or a checkpoint into `target`, and delete there what `source` lacks.
+
+    Raises SaveError.
+    """
+    for name in (FORMS, LINES):
+        try:
+            found = (source / name).read_bytes() if (source / name).exists() else None
+            if found is None:
+                (target / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise SaveError(f"{target / name}: cannot be copied from {source} ({error.strerror})") from error
+        if found is not None:
+            write_atomic(target / name, found)
+
+
+def export(source: Path, target: Path) -> str:
+    """Copy what sampling needs into `target`, the weights in half precision and half the size; returns the new id.
+
+    Raises CheckpointError or SaveError.
+    """
+    loaded = Checkpoint.load(source)
+    for name in (CONFIG, VOCAB, CARD):
+        if (source / name).exists():
+            write_atomic(target / name, (source / name).read_bytes())
+    copy_learned(source, target)
+    return save_weights(target / WEIGHTS, loaded.model, loaded.vocab, torch.float16, source=loaded.id)
+
+
+def _own_tensors(model: PoetModel) -> list[tuple[str, Tensor]]:
+    """Each parameter once: a tied output layer is the embedding."""
+    return list(model.named_parameters(remove_duplicate=True))
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        version = config["format"]
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: missing; copy the whole folder, or train again") from None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise CheckpointError(f"{path}: not a config of poetgen ({error}); copy the whole folder again") from error
+    if version != FORMAT:
+        raise CheckpointError(f"{path}: checkpoint format {version}; this poetgen reads format {FORMAT}")
+    return dict(config)
+
+
+def _model_config(data: Any, path: Path) -> ModelConfig:
+    try:
+        return ModelConfig(**{field.name: data[field.name] for field in fields(ModelConfig)})
+    except (PoetgenError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path}: does not describe a model ({error}); copy the whole folder again") from error

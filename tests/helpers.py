@@ -1,0 +1,55 @@
+"""What the tests of several rooms share, besides the fixtures of conftest.py: poems, a tiny model, a port."""
+
+from __future__ import annotations
+
+import random
+import socket
+from contextlib import suppress
+
+from poetgen.config import TrainConfig
+
+
+def free_port() -> int:
+    """A port that nothing listens on, below those that the system hands out to whoever asks for any."""
+    for port in random.SystemRandom().sample(range(10_000, 30_000), 100):
+        with socket.socket() as found, suppress(OSError):
+            found.bind(("127.0.0.1", port))
+            return port
+    raise OSError("no free port")
+
+
+#: What the poems are made of: enough characters for verse, few enough to be learned in a few steps.
+CHARACTERS = (
+    "春夏秋冬风花雪月山水云雨江河湖海天地日夜星光明白青红黄绿人心情意思归来去行坐看听松竹梅兰"
+    "鸟虫鱼鹤高低远近长短新旧清寒孤独客舟灯书剑酒茶梦诗歌琴"
+)
+SHAPES = ((4, 5), (4, 7), (8, 5), (8, 7))
+
+
+def make_poem(number: int) -> dict[str, str]:
+    """A poem of no meaning and good shape; the same number gives the same poem."""
+    draw = random.Random(number)
+    lines, chars = SHAPES[number % len(SHAPES)]
+    clauses = ["".join(draw.choices(CHARACTERS, k=chars)) for _ in range(lines)]
+    content = "|".join(f"{first}，{second}。" for first, second in zip(clauses[::2], clauses[1::2], strict=True))
+    return {
+        "title": "".join(draw.sample(CHARACTERS, draw.choice((1, 2, 2, 3, 4)))),
+        "author": draw.choice(("李白", "杜甫", "苏轼")),
+        "dynasty": draw.choice(("唐", "宋")),
+        "content": content,
+    }
+
+
+#: A model that trains in a second.
+TINY = TrainConfig(
+    hidden=16,
+    embed=16,
+    batch_size=8,
+    seq_len=32,
+    lr_steps=(0.01, 0.003),
+    warmup=0,
+    epochs=2,
+    eval_every=10,
+    device="cpu",
+    precision="fp32",
+)

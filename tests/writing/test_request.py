@@ -1,0 +1,322 @@
+"""What is asked of a poem, and what follows from it."""
+
+import doctest
+import re
+
+import pytest
+
+from poetgen.errors import UsageError
+from poetgen.prosody import FORMS, SHAPES, categories, is_level
+from poetgen.prosody.template import CILIN, LONG, PINGSHUI, Line, Template, old_style, regulated
+from poetgen.prosody.tune_names import TUNES
+from poetgen.prosody.tunes import ALIASES
+from poetgen.writing import request as module
+from poetgen.writing.request import LONGEST, NAMES, OLD, Plan, Request, plan, without_rules
+
+
+def test_examples_in_docstrings() -> None:
+    assert doctest.testmod(module).failed == 0
+
+
+LEVEL_TUNE = (Line(("中仄中平仄",), None, "，"), Line(("中平仄仄平",), 0, "。"))
+OBLIQUE_TUNE = (Line(("中仄平平仄",), 0, "，"), Line(("中平平仄仄",), 0, "。"))
+LEARNED = {
+    "浣溪沙": Template("浣溪沙", (LEVEL_TUNE,), CILIN),
+    "菩萨蛮": Template("菩萨蛮", (OBLIQUE_TUNE,), CILIN),
+    "满江红": Template("满江红", (OBLIQUE_TUNE, LEVEL_TUNE), CILIN),
+    "念奴娇": Template("念奴娇", (OBLIQUE_TUNE,), CILIN),
+    "自度腔": Template("自度腔", (LEVEL_TUNE,), CILIN),
+}
+
+
+def planned(length: int = 64, **asked: object) -> Plan:
+    return plan(Request(**asked), length, LEARNED)  # type: ignore[arg-type]
+
+
+def template(length: int = 64, **asked: object) -> Template:
+    found = planned(length, **asked).template
+    assert found is not None
+    return found
+
+
+def refusal(length: int = 64, **asked: object) -> str:
+    with pytest.raises(UsageError) as caught:
+        planned(length, **asked)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+# Forms and lengths -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", SHAPES)
+@pytest.mark.parametrize("length", [1, 64, 200])
+def test_regulated_forms_have_a_length_of_their_own(form: str, length: int) -> None:
+    lines, chars = SHAPES[form]
+    found = planned(length, form=form)
+    assert (found.length, found.may_end, found.form, found.header.form) == (lines * (chars + 1), False, form, form)
+    assert found.template == regulated(form) and found.rhyme == frozenset() and found.heads == ""
+
+
+@pytest.mark.parametrize(("form", "chars"), LONG.items())
+@pytest.mark.parametrize(("lines", "count"), [(0, 12), (2, 2), (16, 16), (LONGEST, LONGEST)])
+def test_long_regulated_verse_has_as_many_lines_as_were_asked(form: str, chars: int, lines: int, count: int) -> None:
+    found = planned(form=form, lines=lines)
+    assert found.length == count * (chars + 1) and not found.may_end
+    assert (found.form, found.header.form) == (form, "古体"), "as poems of that shape are called in the corpus"
+    assert template(form=form, lines=lines).lengths == (chars,) * count
+
+
+def test_the_model_is_told_what_a_shape_is_called() -> None:
+    assert planned(form="五排", lines=8).header.form == "五律"
+    assert planned(form="七古", lines=4).header.form == "七绝"
+    assert planned(form="七古").header.form == "古体"
+
+
+@pytest.mark.parametrize(("form", "chars"), OLD.items())
+def test_old_style_verse_ends_where_the_model_ends_it_or_where_lines_say(form: str, chars: int) -> None:
+    free = planned(form=form)
+    assert free.may_end and free.length == 40 * (chars + 1) and free.form == form
+    found = planned(form=form, lines=14)
+    assert not found.may_end and found.length == 14 * (chars + 1)
+    assert found.template == old_style(chars, 14)
+
+
+@pytest.mark.parametrize(("length", "form"), [(64, "七律"), (48, "五律"), (32, "七绝"), (24, "五绝")])
+def test_auto_takes_the_form_that_has_the_length(length: int, form: str) -> None:
+    found = planned(length)
+    assert (found.form, found.length, found.may_end) == (form, length, False)
+    assert found.header.form == form
+
+
+@pytest.mark.parametrize("length", [1, 23, 63, 65, 500])
+def test_auto_takes_no_form_where_none_has_the_length(length: int) -> None:
+    found = planned(length)
+    assert (found.form, found.header.form, found.template) == ("", "", None)
+    assert (found.length, found.may_end) == (length, False), "exactly as long as was asked"
+
+
+@pytest.mark.parametrize("form", ["free", *(form for form in FORMS if form not in SHAPES)])
+def test_other_forms_end_where_the_model_ends_them(form: str) -> None:
+    found = planned(40, form=form)
+    assert (found.length, found.may_end, found.template) == (40, True, None)
+    assert found.header.form == ("" if form == "free" else form)
+    assert planned(form=form, tones="off", rhyme="off").template is None
+
+
+def test_lines_choose_the_form_of_auto() -> None:
+    forms = {2: "七排", 4: "七绝", 6: "七排", 8: "七律", 12: "七排", 20: "七排"}
+    for lines, form in forms.items():
+        assert planned(lines=lines).form == form
+        assert len(template(lines=lines).lengths) == lines
+
+
+@pytest.mark.parametrize("lines", [-2, 1, 3, LONGEST + 1, LONGEST + 2])
+def test_lines_out_of_range(lines: int) -> None:
+    assert refusal(form="五排", lines=lines) == f"--lines {lines}: give an even number from 2 to 100"
+
+
+@pytest.mark.parametrize("form", ["七绝", "free", "浣溪沙", "古体", "水调歌头"])
+def test_lines_of_a_form_that_has_its_own(form: str) -> None:
+    said = refusal(form=form, lines=8)
+    assert said == f"--lines 8: {form} has its own length; --lines goes with 五排, 七排, 五古, 七古"
+
+
+def test_forms_that_there_are_not() -> None:
+    said = refusal(form="十四行诗")
+    assert said.startswith("--form 十四行诗: no such form; choose auto, free, 五绝") and "--list-forms" in said
+    assert refusal(form="七 绝").startswith("--form 七 绝: no such form")
+    for form in NAMES:
+        planned(form=form)
+
+
+def test_the_header_holds_what_is_known() -> None:
+    header = planned(title="春夜", form="五绝", dynasty="唐", author="李白", keywords=("明月", "酒")).header
+    assert (header.form, header.dynasty, header.tune) == ("五绝", "唐", "")
+    assert (header.author, header.keywords, header.title) == ("李白", ("明月", "酒"), "春夜")
+
+
+# Tunes -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_tune_is_told_to_the_model_and_keeps_its_template() -> None:
+    found = planned(form="浣溪沙")
+    assert (found.header.form, found.header.tune, found.form) == ("词", "浣溪沙", "浣溪沙")
+    assert found.template == LEARNED["浣溪沙"] and found.length == 12 and not found.may_end
+    assert planned(form="自度腔").header.tune == "自度腔", "tunes of the checkpoint may be in no list"
+
+
+def test_a_tune_has_other_names() -> None:
+    assert ALIASES["酹江月"] == "念奴娇"
+    found = planned(form="酹江月")
+    assert found.form == found.header.tune == "酹江月", "the poem bears the name that was asked for"
+    assert found.template is not None and found.template.variants == LEARNED["念奴娇"].variants
+
+
+def test_a_tune_without_a_template_is_written_by_the_model_alone() -> None:
+    found = planned(50, form="水调歌头")
+    assert "水调歌头" in TUNES
+    assert (found.header.form, found.header.tune, found.form) == ("词", "水调歌头", "水调歌头")
+    assert (found.template, found.may_end, found.length) == (None, True, 50)
+    bare = plan(Request(form="浣溪沙"), 50)
+    assert bare.template is None and bare.header.tune == "浣溪沙"
+
+
+def test_a_template_of_the_book_of_regulated_verse_is_no_tune() -> None:
+    tunes = {"回文": Template("回文", (LEVEL_TUNE,), PINGSHUI)}
+    found = plan(Request(form="回文"), 64, tunes)
+    assert (found.header.form, found.header.tune, found.form) == ("古体", "", "回文") or found.header.form == "杂言"
+
+
+# Rhymes ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rhyme", categories())
+def test_every_rhyme_of_the_book_goes_where_its_tone_does(rhyme: str) -> None:
+    assert planned(form="五古", rhyme=rhyme).rhyme == {rhyme}, "old style takes either tone"
+    if is_level(rhyme):
+        assert planned(form="七绝", rhyme=rhyme).rhyme == {rhyme}
+    else:
+        said = refusal(form="七绝", rhyme=rhyme)
+        assert said == f"--rhyme {rhyme}: not of the level (平) tone, on which 七绝 rhymes"
+
+
+@pytest.mark.parametrize(
+    ("form", "rhyme", "found"),
+    [
+        ("七绝", "东", {"一东"}),  # the name of a rhyme without its number
+        ("七绝", "侵", {"十二侵"}),
+        ("七绝", "流", {"十一尤"}),  # any character stands for its rhymes
+        ("七绝", "看", {"十四寒"}),  # for those of the form's tone
+        ("七古", "看", {"十四寒", "十五翰"}),
+        ("七古", "月", {"六月"}),
+        ("七绝", "auto", set()),
+        ("七绝", "off", set()),
+        ("浣溪沙", "第一部", {"第一部"}),
+        ("浣溪沙", "一东", {"第一部"}),
+        ("浣溪沙", "东", {"第一部"}),
+        ("浣溪沙", "十灰", {"第三部", "第五部"}),  # divides
+        ("浣溪沙", "灰", {"第三部"}),
+        ("浣溪沙", "来", {"第五部"}),
+        ("菩萨蛮", "月", {"第十八部"}),
+        ("菩萨蛮", "六月", {"第十八部"}),
+    ],
+)
+def test_a_rhyme_by_any_of_its_names(form: str, rhyme: str, found: set[str]) -> None:
+    assert planned(form=form, rhyme=rhyme).rhyme == found
+
+
+@pytest.mark.parametrize(
+    ("form", "rhyme", "said"),
+    [
+        ("七绝", "月", "not of the level (平) tone, on which 七绝 rhymes"),
+        ("七律", "一董", "not of the level (平) tone, on which 七律 rhymes"),
+        ("浣溪沙", "月", "not of the level (平) tone, on which 浣溪沙 rhymes"),
+        ("菩萨蛮", "东", "not of the oblique (仄) tone, on which 菩萨蛮 rhymes"),
+        ("菩萨蛮", "一东", "not of the oblique (仄) tone, on which 菩萨蛮 rhymes"),
+        ("七绝", "第一部", "no such rhyme; give a character of it, or one of 一东, 二冬"),
+        ("七绝", "a", "no such rhyme"),
+        ("七绝", "东风", "no such rhyme"),
+        ("七绝", "", "no such rhyme"),
+        ("浣溪沙", "第二十部", "no such rhyme"),
+    ],
+)
+def test_rhymes_that_cannot_be_had(form: str, rhyme: str, said: str) -> None:
+    assert refusal(form=form, rhyme=rhyme).startswith(f"--rhyme {rhyme}: {said}")
+
+
+def test_a_tune_of_two_kinds_takes_rhymes_of_either() -> None:
+    assert planned(form="满江红", rhyme="月").rhyme == {"第十八部"}
+    assert planned(form="满江红", rhyme="东").rhyme == {"第一部"}
+
+
+@pytest.mark.parametrize("rhyme", ["东", "一东", "第一部", "月"])
+@pytest.mark.parametrize("form", ["free", "古体", "水调歌头"])
+def test_a_rhyme_needs_rules(form: str, rhyme: str) -> None:
+    what = "no form is asked for" if form == "free" else f"{form} has no template here"
+    assert refusal(form=form, rhyme=rhyme).startswith(f"--rhyme {rhyme}: {what}; give --form 七绝 or another of")
+    assert refusal(63, rhyme=rhyme).startswith(f"--rhyme {rhyme}: no form is asked for; give --form 七绝")
+
+
+# What may be left off --------------------------------------------------------------------------------------------
+
+
+def test_tones_off_and_rhyme_off_relax_the_template() -> None:
+    whole = regulated("七绝")
+    assert template(form="七绝", tones="off") == whole.relaxed(tones=False)
+    assert template(form="七绝", rhyme="off") == whole.relaxed(rhyme=False)
+    assert template(form="七绝", tones="off", rhyme="off") == whole.relaxed(False, False)
+    assert {tone for line in template(form="七绝", tones="off").variants[0] for tone in line.tones[0][:-1]} == {"中"}
+    assert all(line.rhyme is None for variant in template(form="浣溪沙", rhyme="off").variants for line in variant)
+    assert planned(form="七绝", tones="off", rhyme="东").rhyme == {"一东"}
+
+
+@pytest.mark.parametrize("tones", ["", "on", "auto", "STRICT"])
+def test_tones_are_strict_or_off(tones: str) -> None:
+    assert refusal(form="七绝", tones=tones) == f"--tones {tones}: choose strict or off"
+
+
+def test_rules_are_taken_from_a_plan() -> None:
+    found = planned(form="七绝", acrostic="春夏", title="春")
+    less = without_rules(found, tones=True, rhyme=False)
+    assert less.template == regulated("七绝").relaxed(rhyme=False)
+    assert (less.header, less.length, less.heads) == (found.header, found.length, found.heads)
+    free = planned(form="free")
+    assert without_rules(free, tones=False, rhyme=False) == free
+
+
+# Acrostics -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("count", "form", "lines"),
+    [
+        (1, "七绝", 4),
+        (4, "七绝", 4),
+        (5, "七律", 8),
+        (8, "七律", 8),
+        (9, "七排", 12),
+        (13, "七排", 14),
+        (100, "七排", 100),
+    ],
+)
+def test_auto_has_lines_enough_for_an_acrostic(count: int, form: str, lines: int) -> None:
+    for length in (24, 63):
+        found = planned(length, acrostic="春" * count)
+        assert (found.form, found.heads) == (form, "春" * count)
+        assert found.template is not None and len(found.template.lengths) == lines
+
+
+@pytest.mark.parametrize(
+    ("asked", "count", "lines", "way_out"),
+    [
+        ({"form": "七绝"}, 5, 4, "give --form 七律, or leave --form out"),
+        ({"form": "五绝"}, 8, 4, "give --form 七律, or leave --form out"),
+        ({"form": "七律"}, 9, 8, "give --form 七排 --lines 10, or leave --form out"),
+        ({"form": "浣溪沙"}, 3, 2, "give --form 七律, or leave --form out"),
+        ({"form": "五排", "lines": 12}, 13, 12, "give --form 七排 --lines 14, or leave --form out"),
+        ({"lines": 4}, 5, 4, "give --form 七律, or leave --form out"),
+        ({}, 101, 12, "give fewer"),
+        ({"form": "五古"}, 41, 40, "give --form 七排 --lines 42, or leave --form out"),
+    ],
+)
+def test_an_acrostic_too_long_for_its_form(asked: dict[str, object], count: int, lines: int, way_out: str) -> None:
+    said = refusal(acrostic="春" * count, **asked)
+    assert re.match(f"--acrostic 春+: {count} characters, but .+ has {lines} lines; ", said)
+    assert said.endswith("; " + way_out)
+    if way_out != "give fewer":
+        # The way out is one.
+        if found := re.search("--form (..)(?: --lines ([0-9]+))?", way_out):
+            planned(acrostic="春" * count, form=found[1], lines=int(found[2] or 0))
+        planned(acrostic="春" * count)
+
+
+def test_an_acrostic_may_stop_before_the_poem_does() -> None:
+    for form in (*SHAPES, *LONG, *OLD, "浣溪沙"):
+        assert planned(form=form, acrostic="春").heads == "春"
+
+
+@pytest.mark.parametrize("form", ["free", "古体", "水调歌头"])
+def test_an_acrostic_needs_lines(form: str) -> None:
+    what = "no form is asked for" if form == "free" else f"{form} has no template here"
+    assert refusal(form=form, acrostic="春夏").startswith(f"--acrostic 春夏: {what}; give --form 七绝 or another of")
