@@ -1,15 +1,51 @@
-"""Files that are either the old one or the new one, whole, whatever happens in between."""
+"""Files: written whole or not at all, whatever happens in between, and JSON that is read within bounds."""
 
 from __future__ import annotations
 
 import errno
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, Final
 
 from poetgen.errors import SaveError
+
+#: Stands for standard input where a file is asked for.
+STDIN: Final = Path("-")
+#: Levels of lists and objects within each other that JSON may have; no file of poems or of poetgen has a tenth of them.
+_DEEPEST_JSON: Final = 64
+
+
+def parse_json(text: str | bytes) -> Any:
+    """A JSON value; raises ValueError (json.JSONDecodeError where it is broken) and nothing else.
+
+    Values nested deeper than 64 levels are refused, so that whoever walks through a value may do so recursively: how
+    deep json.loads itself goes before it gives up differs from one version of Python to another.
+
+    >>> parse_json('{"title": "静夜思"}')
+    {'title': '静夜思'}
+    >>> parse_json("[" * 1000 + "]" * 1000)
+    Traceback (most recent call last):
+    ValueError: nested too deeply
+    """
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    level = [value]
+    for _ in range(_DEEPEST_JSON):
+        level = [
+            child
+            for parent in level
+            if isinstance(parent, (list, dict))
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, (list, dict))
+        ]
+        if not level:
+            return value
+    raise ValueError("nested too deeply")
 
 
 @contextmanager
