@@ -72,7 +72,8 @@ class _Tunes:
 
     def __call__(self, name: str) -> Any:
         from poetgen.data.dataset import FORMS
-        from poetgen.prosody import tunes
+        from poetgen.prosody.tune_names import listed
+        from poetgen.prosody.tunes import load_tunes
 
         if self._known is None:
             if self._given is None:
@@ -81,8 +82,8 @@ class _Tunes:
                 self.folder = find()
             if not self.folder.is_dir():
                 raise CheckpointError(f"{self.folder}: no such checkpoint folder; give --checkpoint another")
-            self._known = tunes.load(self.folder / FORMS)
-        learned = self._known.get(tunes.listed(name))
+            self._known = load_tunes(self.folder / FORMS)
+        learned = self._known.get(listed(name))
         if learned is None:
             self.missing[name] += 1
             return None

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from poetgen.judging.checking import Summary
     from poetgen.judging.report import Row
     from poetgen.judging.surprisal import Character, Scored, Surprise
-    from poetgen.prosody.explain import Explanation
-    from poetgen.prosody.tunes import Learned
+    from poetgen.prosody.explanation import Explanation
+    from poetgen.prosody.tunes import LearnedTune
 
 Record = Mapping[str, Any]
 
@@ -201,7 +201,7 @@ def _cell(figure: str, estimate: Estimate | None) -> str:
     return f"{value}{unit} ({low}–{high})" if math.isfinite(estimate.low + estimate.high) else f"{value}{unit}"
 
 
-def forms_table(tunes: Mapping[str, Learned]) -> str:
+def forms_table(tunes: Mapping[str, LearnedTune]) -> str:
     """The forms that sampling can hold: the regulated ones, old-style verse, and the tunes of a checkpoint."""
     rows: list[Sequence[str]] = [("form", "lines, by their characters", "rhymes on", "learned from")]
     rows += [(form, f"{count} of {chars}", "平", "") for form, (count, chars) in SHAPES.items()]

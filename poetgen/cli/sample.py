@@ -161,13 +161,13 @@ def _list_forms(checkpoint: Path | None, as_json: bool) -> None:
     from poetgen.cli import display
     from poetgen.data.dataset import FORMS
     from poetgen.network.checkpoint import find
-    from poetgen.prosody import tunes
+    from poetgen.prosody.tunes import load_tunes, tunes_json
 
     folder = find(checkpoint)
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such checkpoint folder; give --checkpoint another")
-    learned = tunes.load(folder / FORMS)
-    print(tunes.to_json(learned) if as_json else display.forms_table(learned), end="", flush=True)
+    learned = load_tunes(folder / FORMS)
+    print(tunes_json(learned) if as_json else display.forms_table(learned), end="", flush=True)
 
 
 def _stream(poet: Poet, jobs: Iterable[Job], file: TextIO) -> None:

@@ -20,7 +20,7 @@ from poetgen.corpus.encoding import decode
 from poetgen.corpus.poem import Record
 from poetgen.corpus.sources import Document
 from poetgen.errors import SourceError
-from poetgen.prosody.tune_names import TUNES
+from poetgen.prosody.tune_names import tune_names
 
 FORMATS: Final = ("auto", "json", "jsonl", "csv", "lines", "text")
 
@@ -272,7 +272,7 @@ def _tune_of_title(title: str) -> str:
     """
     name, point, _ = title.replace("・", "·").replace("•", "·").partition("·")
     name = name.strip()
-    return name if point and name in TUNES else ""
+    return name if point and name in tune_names() else ""
 
 
 # ---- tables and lines

@@ -34,7 +34,8 @@ from poetgen.data.sequence import Layout, control
 from poetgen.data.vocab import PAD, Vocab
 from poetgen.errors import CheckpointError, DatasetError, SaveError
 from poetgen.files import atomic, write_atomic
-from poetgen.prosody import tunes
+from poetgen.prosody.tune_learning import learn_tunes
+from poetgen.prosody.tunes import tunes_json
 from poetgen.text import LOST
 
 FORMAT = 1
@@ -418,9 +419,9 @@ def finish(folder: Path) -> dict[str, int]:
     where `folder` holds no dataset, SaveError where it cannot be written.
     """
     dataset = Dataset.load(folder)
-    learned = tunes.learn(dataset.train.sung())
+    learned = learn_tunes(dataset.train.sung())
     if learned:
-        write_atomic(folder / FORMS, tunes.to_json(learned))
+        write_atomic(folder / FORMS, tunes_json(learned))
     else:
         (folder / FORMS).unlink(missing_ok=True)
     index = LineIndex.build(chain(dataset.train.bodies(), dataset.valid.bodies()))

@@ -36,7 +36,7 @@ from poetgen.judging.checking import explained
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.model import PoetModel
 from poetgen.prosody import LEVEL, tones
-from poetgen.prosody.tunes import listed
+from poetgen.prosody.tune_names import listed
 from poetgen.text import PUNCTUATION
 from poetgen.writing.request import Request
 from poetgen.writing.sampler import Job, Sampler

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from poetgen.corpus import Poem
-from poetgen.prosody.explain import Explanation, explain
+from poetgen.prosody.explain import explain
+from poetgen.prosody.explanation import Explanation
 from poetgen.prosody.forms import SHAPES, form_of
 from poetgen.prosody.template import LONG, Template, old_style
-from poetgen.prosody.tune_names import TUNES
+from poetgen.prosody.tune_names import tune_names
 from poetgen.text import clauses
 
 #: The forms that may be asked for by name, besides those of tunes.
@@ -55,7 +56,7 @@ def _tune(poem: Poem, lines: Sequence[str], shape: str, tunes: Tunes) -> Templat
         return tunes(poem.tune)
     name, point, _ = poem.title.partition("·")
     name = name.split(" ")[0]
-    template = tunes(name) if name in TUNES and shape not in SHAPES else None
+    template = tunes(name) if name in tune_names() and shape not in SHAPES else None
     return template if template and (point or template.lengths == tuple(map(len, lines))) else None
 
 

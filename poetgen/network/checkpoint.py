@@ -34,8 +34,8 @@ from poetgen.data.vocab import Vocab
 from poetgen.errors import CheckpointError, PoetgenError, SaveError
 from poetgen.files import write_atomic
 from poetgen.network.model import PoetModel
-from poetgen.prosody import tunes
 from poetgen.prosody.template import Template
+from poetgen.prosody.tunes import load_tunes
 
 FORMAT = 1
 WEIGHTS, CONFIG, VOCAB, STATE, CARD = "model.safetensors", "config.json", "vocab.json", "train.state", "README.md"
@@ -85,7 +85,7 @@ class Checkpoint:
         except (TypeError, RuntimeError) as error:
             raise CheckpointError(f"{path / CONFIG}: does not describe a model ({error}); copy it again") from error
         load_weights(model, tensors, path / WEIGHTS)
-        forms = {name: tune.template for name, tune in tunes.load(path / FORMS).items()}
+        forms = {name: tune.template for name, tune in load_tunes(path / FORMS).items()}
         lines = LineIndex.load(path / LINES)
         return cls(path, model.to(device).eval(), vocab, config, metadata.get("id", ""), forms, lines)
 

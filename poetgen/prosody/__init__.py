@@ -3,7 +3,6 @@
 Looks into: text, errors, files.
 """
 
-from poetgen.prosody.cilin import groups
 from poetgen.prosody.feet import feet
 from poetgen.prosody.forms import FORMS, SHAPES, recognise
 from poetgen.prosody.meter import CHECKED, LineVerdict, Verdict, check, line_pattern, patterns, rescued, shared_rhyme
@@ -38,7 +37,6 @@ __all__ = [
     "characters",
     "check",
     "feet",
-    "groups",
     "is_level",
     "level_rhymes",
     "line_pattern",

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from poetgen.prosody import cilin
+from poetgen.prosody.cilin import groups_of
 from poetgen.prosody.rhymes import ANY, CILIN, LEVEL, OBLIQUE, PINGSHUI, is_level, rare, rhymes
 
 
@@ -31,4 +31,4 @@ def feet(char: str, tone: str, book: str = PINGSHUI, usual: bool = False) -> fro
     readings = [name for name in names if tone == ANY or is_level(name) == (tone == LEVEL)]
     if book == PINGSHUI:
         return frozenset(readings)
-    return frozenset(group for name in readings for group in cilin.group(char, name))
+    return frozenset(group for name in readings for group in groups_of(char, name))

@@ -5,22 +5,25 @@ oblique tones (仄): 29 rising (上), 30 departing (去), 17 entering (入). A c
 several rhymes, and in verse any of them counts. Traditional and simplified characters are both found.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib.resources import files
 from types import MappingProxyType
 from typing import Final
+
+from poetgen.prosody.table import read_table
 
 LEVEL: Final = "平"
 OBLIQUE: Final = "仄"
 #: Stands in a line's tones for a place where either tone does.
 ANY: Final = "中"
+#: The tones as messages name them.
+TONE_NAMES: Final = MappingProxyType({LEVEL: "level (平)", OBLIQUE: "oblique (仄)"})
 
 #: The rhyme books: the one of regulated verse (here), and the one of 词 (cilin.py).
 PINGSHUI, CILIN = "平水韵", "词林正韵"
 
-_LEVEL_BOOKS: Final = frozenset({"上平", "下平"})
-_NONE: Final[frozenset[str]] = frozenset()
+_LEVEL_PARTS: Final = frozenset({"上平", "下平"})
+_NOTHING: Final[frozenset[str]] = frozenset()
 
 
 def rhymes(char: str) -> frozenset[str]:
@@ -35,7 +38,7 @@ def rhymes(char: str) -> frozenset[str]:
     >>> rhymes("x")
     frozenset()
     """
-    return _rhymes_by_char().get(char, _NONE)
+    return _rhymes_by_char().get(char, _NOTHING)
 
 
 def level_rhymes(char: str) -> frozenset[str]:
@@ -46,7 +49,7 @@ def level_rhymes(char: str) -> frozenset[str]:
     >>> level_rhymes("月")
     frozenset()
     """
-    return _level_rhymes_by_char().get(char, _NONE)
+    return _level_rhymes_by_char().get(char, _NOTHING)
 
 
 def tones(char: str) -> frozenset[str]:
@@ -57,7 +60,7 @@ def tones(char: str) -> frozenset[str]:
     >>> tones("看") == {"平", "仄"}
     True
     """
-    return _tones_by_char().get(char, _NONE)
+    return _tones_by_char().get(char, _NOTHING)
 
 
 def rare(char: str) -> frozenset[str]:
@@ -70,7 +73,7 @@ def rare(char: str) -> frozenset[str]:
     >>> sorted(rhymes("蛇") - rare("蛇"))
     ['六麻']
     """
-    return _rare_by_char().get(char, _NONE)
+    return _rare_by_char().get(char, _NOTHING)
 
 
 def usual_tones(char: str) -> frozenset[str]:
@@ -108,24 +111,22 @@ def is_level(category: str) -> bool:
     >>> is_level("一东"), is_level("一董")
     (True, False)
     """
-    return _book()[category][0] in _LEVEL_BOOKS
+    return _book()[category][0] in _LEVEL_PARTS
 
 
 @cache
 def _book() -> dict[str, tuple[str, str]]:
-    """Rhyme -> (part of the book, its characters), from the table in the package."""
-    text = files(__package__).joinpath("pingshui.tsv").read_text(encoding="utf-8")
-    rows = (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
-    return {name: (part, chars) for name, part, chars in rows}
+    """Rhyme -> (part of the book, its characters)."""
+    return {name: (part, chars) for name, part, chars in read_table("pingshui.tsv", 3)}
 
 
 @cache
 def _rhymes_by_char() -> dict[str, frozenset[str]]:
-    found: dict[str, set[str]] = {}
+    by_char: dict[str, set[str]] = {}
     for name, (_, chars) in _book().items():
         for char in chars:
-            found.setdefault(char, set()).add(name)
-    return {char: frozenset(names) for char, names in found.items()}
+            by_char.setdefault(char, set()).add(name)
+    return {char: frozenset(names) for char, names in by_char.items()}
 
 
 @cache
@@ -135,24 +136,20 @@ def _level_rhymes_by_char() -> dict[str, frozenset[str]]:
 
 @cache
 def _tones_by_char() -> dict[str, frozenset[str]]:
-    return {
-        char: frozenset(LEVEL if is_level(name) else OBLIQUE for name in names)
-        for char, names in _rhymes_by_char().items()
-    }
+    return {char: _tones_of(names) for char, names in _rhymes_by_char().items()}
 
 
 @cache
 def _rare_by_char() -> dict[str, frozenset[str]]:
-    """Character -> its rare rhymes, from the table in the package; a row tells of all shapes of its character."""
-    text = files(__package__).joinpath("usual.tsv").read_text(encoding="utf-8")
-    rows = (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
-    return {shape: frozenset(names.split()) for shapes, names, *_ in rows for shape in shapes}
+    """Character -> its rare rhymes; a row of the table tells of all shapes of its character."""
+    return {shape: frozenset(names.split()) for shapes, names in read_table("usual.tsv", 2) for shape in shapes}
 
 
 @cache
 def _usual_tones_by_char() -> dict[str, frozenset[str]]:
     """The characters that have rare readings -> the tones of the others."""
-    return {
-        char: frozenset(LEVEL if is_level(name) else OBLIQUE for name in rhymes(char) - names)
-        for char, names in _rare_by_char().items()
-    }
+    return {char: _tones_of(rhymes(char) - names) for char, names in _rare_by_char().items()}
+
+
+def _tones_of(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(LEVEL if is_level(name) else OBLIQUE for name in names)

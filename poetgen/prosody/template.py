@@ -20,10 +20,7 @@ from typing import Final
 
 from poetgen.prosody.forms import SHAPES
 from poetgen.prosody.meter import pattern_of
-from poetgen.prosody.rhymes import ANY as ANY
-from poetgen.prosody.rhymes import CILIN as CILIN
-from poetgen.prosody.rhymes import LEVEL
-from poetgen.prosody.rhymes import PINGSHUI as PINGSHUI
+from poetgen.prosody.rhymes import ANY, LEVEL, PINGSHUI
 
 _TAILS: Final = {
     "仄仄平平仄": ("中仄中平仄",),
@@ -34,7 +31,7 @@ _TAILS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TemplateLine:
     """One line (句): the tones that may stand in it, alternatives over 平, 仄 and 中, all of its length.
 
     `rhyme` numbers the rhyme that the line's last character takes part in, None where it takes part in none; `mark` is
@@ -58,7 +55,7 @@ class Template:
     """
 
     form: str
-    variants: tuple[tuple[Line, ...], ...]
+    variants: tuple[tuple[TemplateLine, ...], ...]
     book: str = PINGSHUI
     stanzas: tuple[int, ...] = ()
     open: bool = False
@@ -99,7 +96,7 @@ class Template:
         2
         """
 
-        def line(old: Line) -> Line:
+        def line(old: TemplateLine) -> TemplateLine:
             foot = old.tones[0][-1] if rhyme and old.rhyme is not None else ANY
             free = (ANY * (len(old) - 1) + foot,)
             return replace(old, tones=old.tones if tones else free, rhyme=old.rhyme if rhyme else None)
@@ -129,7 +126,7 @@ def regulated(form: str, lines: int = 0) -> Template:
     for base in pattern_of(count, length):
         variants.append(
             tuple(
-                Line(strict(tones), 0 if tones[-1] == LEVEL else None, "。" if number % 2 else "，")
+                TemplateLine(strict(tones), 0 if tones[-1] == LEVEL else None, "。" if number % 2 else "，")
                 for number, tones in enumerate(base)
             )
         )
@@ -157,10 +154,10 @@ def old_style(length: int, lines: int = 0) -> Template:
     Of `lines` lines (even), or open.
 
     >>> old_style(5, 4).variants[0][1]
-    Line(tones=('中中中中中',), rhyme=0, mark='。', pause=0)
+    TemplateLine(tones=('中中中中中',), rhyme=0, mark='。', pause=0)
     """
     poem = tuple(
-        Line((ANY * length,), 0 if number % 2 else None, "。" if number % 2 else "，")
+        TemplateLine((ANY * length,), 0 if number % 2 else None, "。" if number % 2 else "，")
         for number in range(lines or _OPEN)
     )
     return Template("五古" if length == 5 else "七古", (poem,), open=not lines)

@@ -1,36 +1,33 @@
-"""Names of tunes (词牌), for poems whose source gives the tune only as the first half of the title."""
+"""Names of tunes (词牌): which there are, and which of them mean the same tune.
 
-from __future__ import annotations
+The tables are tune_names.tsv and tune_aliases.tsv; they name their sources.
+"""
 
-from typing import Final
+from collections.abc import Mapping
+from functools import cache
 
-#: Every name that stands at eight or more poems of 宋词 in the chinese-poetry archive, most used first.
-TUNES: Final = frozenset(
+from poetgen.prosody.table import read_table
+
+
+@cache
+def tune_names() -> frozenset[str]:
+    """The names that poets and anthologies use most, for poems whose source gives the tune only within the title.
+
+    >>> "浣溪沙" in tune_names(), "静夜思" in tune_names()
+    (True, False)
     """
-    浣溪沙 水调歌头 鹧鸪天 菩萨蛮 念奴娇 满江红 西江月 蝶恋花 临江仙 贺新郎 减字木兰花 沁园春 点绛唇
-    清平乐 满庭芳 玉楼春 水龙吟 虞美人 好事近 渔家傲 南歌子 朝中措 卜算子 谒金门 踏莎行 南乡子
-    忆江南 如梦令 江城子 蓦山溪 柳梢青 采桑子 生查子 望江南 鹊桥仙 浪淘沙 阮郎归 洞仙歌 木兰花慢
-    诉衷情 忆秦娥 青玉案 一斛珠 摸鱼儿 醉落魄 八声甘州 瑞鹤仙 齐天乐 长相思 小重山 喜迁莺 感皇恩
-    醉蓬莱 木兰花 酹江月 霜天晓角 导引 定风波 眼儿媚 声声慢 少年游 祝英台近 渔父 永遇乐 汉宫春
-    调笑令 夜行船 江神子 千秋岁 风入松 瑞鹧鸪 更漏子 一翦梅 行香子 渔父词 乌夜啼 桃源忆故人 丑奴儿
-    忆王孙 唐多令 南柯子 凤栖梧 烛影摇红 高阳台 风流子 武陵春 杏花天 最高楼 一落索 调笑 秦楼月
-    忆少年 望海潮 醉桃源 解连环 画堂春 醉花阴 兰陵王 多丽 御街行 惜分飞 思佳客 花心动 昭君怨 恋绣衾
-    品令 桂枝香 捣练子 壶中天 雨中花 十二时 苏幕遮 玉蝴蝶 天仙子 夜游宫 金缕曲 渔歌子 促拍满路花
-    六州歌头 春光好 万年欢 惜奴娇 山花子 六州 燕归梁 贺新凉 二郎神 宴清都 应天长 疏影 忆旧游 天香
-    水调歌 探春令 酒泉子 相见欢 人娇 一丛花 扫地游 迎春乐 扫花游 乐语 九张机 法曲献仙音 木兰花令
-    破阵子 绛都春 真珠帘 太常引 宝鼎现 步蟾宫 隔浦莲近拍 渡江云 六么令 河传 秋蕊香 清商怨 江城梅花引
-    玉漏迟 宴桃源 庆清朝 糖多令 婆罗门引 一萼红 甘州 台城路 倾杯乐 贺圣朝 哨遍 新荷叶 金人捧露盘
-    相思引 法驾导引 凤凰台上忆吹箫 西河 莺啼序 东风第一枝 选冠子 减字浣溪沙 归朝欢 水调 摊破浣溪沙
-    玲珑四犯 乳燕飞 绮罗香 花犯 忆仙姿 花舞 满路花 雨中花慢 倦寻芳 胜胜慢 绿头鸭 七娘子 暗香 三姝媚
-    梅花引 荔枝香 菊花新 于飞乐 雨中花令 好女儿 留春令 醉太平 意难忘 一剪梅 百字令 琐窗寒 解语花
-    过秦楼 石州慢 南楼令 豆叶黄 滴滴金 两同心 法曲 河满子 一落萦 祝英台 霜叶飞 人月圆 极相思 夜合花
-    垂丝钓 传言玉女 隔浦莲 瑞龙吟 百字谣 塞翁吟 新雁过妆楼 调笑转踏 渔家傲引 尾犯 早梅芳 采莲令
-    锦堂春 锦堂春慢 安公子 安阳好 东坡引 霓裳中序第一 秋霁 秋夜雨 薄媚 剔银灯 看花回 尉迟杯 八六子
-    青门饮 添声杨柳枝 解佩令 南浦 燕山亭 探春慢 徵招 夜飞鹊慢 杨柳枝 庆春宫 潇湘神 满庭霜 南徐好
-    渔歌 减兰十梅 夏云峰 倾杯 系裙腰 鼓笛慢 朝天子 扑蝴蝶 三登乐 洞庭春色 海棠春 自度曲 长亭怨慢
-    金盏子 探芳信 玉烛新 昼锦堂 浣沙溪 夜飞鹊 解蹀躞 六丑 摸鱼子 华胥引 红林擒近 琐寒窗 鹤冲天
-    女冠子 金蕉叶 西平乐 一寸金 浪淘沙令 望远行 鹊踏枝 连理枝 千秋岁引 归田乐 卖花声 谢池春 梦玉人引
-    薄幸 愁倚阑 鱼游春水 粉蝶儿 添字浣溪沙 侧犯 月上海棠 荔枝香近 氐州第一 绮寮怨 锁窗寒 采莲舞
-    渔夫舞
-    """.split()
-)
+    return frozenset(name for (name,) in read_table("tune_names.tsv", 1))
+
+
+def listed(name: str) -> str:
+    """The name that a tune is listed under, which is the name itself where it is no other tune's second one.
+
+    >>> listed("酹江月"), listed("念奴娇"), listed("自度曲")
+    ('念奴娇', '念奴娇', '自度曲')
+    """
+    return _listed_by_alias().get(name, name)
+
+
+@cache
+def _listed_by_alias() -> Mapping[str, str]:
+    return {alias: name for name, aliases in read_table("tune_aliases.tsv", 2) for alias in aliases.split()}

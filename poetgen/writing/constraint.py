@@ -29,8 +29,8 @@ from poetgen.data.sequence import Layout
 from poetgen.data.vocab import Vocab
 from poetgen.errors import UsageError
 from poetgen.prosody.feet import feet
-from poetgen.prosody.rhymes import tones, usual_tones
-from poetgen.prosody.template import ANY, Line, Template
+from poetgen.prosody.rhymes import ANY, tones, usual_tones
+from poetgen.prosody.template import Template, TemplateLine
 from poetgen.text import PUNCTUATION, is_han
 from poetgen.writing.request import Plan, without_rules
 
@@ -220,7 +220,7 @@ class Verse:
 
     # Before the first character --------------------------------------------------------------------------------------
 
-    def _all_rhymes(self, variant: Sequence[Line], first: frozenset[str]) -> tuple[frozenset[str], ...]:
+    def _all_rhymes(self, variant: Sequence[TemplateLine], first: frozenset[str]) -> tuple[frozenset[str], ...]:
         count = max((line.rhyme for line in variant if line.rhyme is not None), default=-1) + 1
         known = frozenset(name for tone in ("平", "仄", ANY) for name in self.masks.members(tone, self.template.book))
         return tuple(first if first and number == 0 else known for number in range(count))
@@ -378,7 +378,7 @@ class Verse:
         return copy(self)  # what it holds is never changed, only replaced
 
 
-def _demands(line: Line, pattern: str) -> tuple[_Demand, ...]:
+def _demands(line: TemplateLine, pattern: str) -> tuple[_Demand, ...]:
     """What the places of a line ask for, one after the other, its marks too."""
     places: list[_Demand] = list(pattern)
     if line.rhyme is not None:
@@ -388,7 +388,7 @@ def _demands(line: Line, pattern: str) -> tuple[_Demand, ...]:
     return (*places, line.mark)
 
 
-def _needs(variant: Sequence[Line]) -> list[tuple[list[frozenset[str]], int]]:
+def _needs(variant: Sequence[TemplateLine]) -> list[tuple[list[frozenset[str]], int]]:
     """By line: the tones in which each rhyme is still to come, and how many feet of any rhyme are."""
     count = max((line.rhyme for line in variant if line.rhyme is not None), default=-1) + 1
     needs = []

@@ -11,13 +11,12 @@ from typing import Final, TypedDict
 
 from poetgen.data.sequence import Header
 from poetgen.errors import UsageError
-from poetgen.prosody import cilin
+from poetgen.prosody.cilin import group_names, groups_of
 from poetgen.prosody.feet import feet
 from poetgen.prosody.forms import FORMS, SHAPES, form_of_shape
-from poetgen.prosody.rhymes import LEVEL, OBLIQUE, categories, characters, is_level
-from poetgen.prosody.template import ANY, CILIN, LONG, Template, old_style, regulated
-from poetgen.prosody.tune_names import TUNES
-from poetgen.prosody.tunes import listed
+from poetgen.prosody.rhymes import ANY, CILIN, LEVEL, OBLIQUE, categories, characters, is_level
+from poetgen.prosody.template import LONG, Template, old_style, regulated
+from poetgen.prosody.tune_names import listed, tune_names
 
 #: Old-style verse of one line length, as long as the model or --lines makes it.
 OLD: Final = {"五古": 5, "七古": 7}
@@ -153,7 +152,7 @@ def _template(form: str, request: Request, tunes: Mapping[str, Template]) -> Tem
         return old_style(OLD[form], lines)
     if (name := listed(form)) in tunes:
         return replace(tunes[name], form=form)
-    if {form, listed(form)} & TUNES or form in ("", "free", *FORMS):
+    if {form, listed(form)} & tune_names() or form in ("", "free", *FORMS):
         return None
     raise UsageError(
         f"--form {form}: no such form; choose {', '.join(NAMES)} or a tune, as poetgen sample --list-forms shows"
@@ -161,7 +160,7 @@ def _template(form: str, request: Request, tunes: Mapping[str, Template]) -> Tem
 
 
 def _header(form: str, template: Template | None, request: Request) -> Header:
-    tune = form if {form, listed(form)} & TUNES or (template is not None and template.book == CILIN) else ""
+    tune = form if {form, listed(form)} & tune_names() or (template is not None and template.book == CILIN) else ""
     if tune:
         name = "词"
     elif template is not None:
@@ -191,7 +190,7 @@ def _rhyme(text: str, template: Template) -> frozenset[str]:
     possible = [name for name in categories() if tone in (ANY, LEVEL if is_level(name) else OBLIQUE)]
     named = [name for name in categories() if name == text or (len(text) == 1 and name.endswith(text))]
     fitting = [name for name in named if name in possible]
-    if template.book == CILIN and text in cilin.names():
+    if template.book == CILIN and text in group_names():
         found = frozenset({text})
     elif template.book == CILIN and fitting:
         found = frozenset(group for name in fitting for group in _groups_of(name, text))
@@ -202,13 +201,13 @@ def _rhyme(text: str, template: Template) -> frozenset[str]:
         return found
     if named or feet(text, ANY, template.book):
         raise UsageError(f"--rhyme {text}: not of the {_TONE_NAMES[tone]} tone, on which {template.form} rhymes")
-    choices = cilin.names() if template.book == CILIN else possible
+    choices = group_names() if template.book == CILIN else possible
     raise UsageError(f"--rhyme {text}: no such rhyme; give a character of it, or one of {', '.join(choices)}")
 
 
 def _groups_of(rhyme: str, text: str) -> frozenset[str]:
     """The groups of the 词林正韵 that a rhyme of the 平水韵 belongs to, or of it the character that names it."""
-    return frozenset().union(*(cilin.group(char, rhyme) for char in (text if len(text) == 1 else characters(rhyme))))
+    return frozenset().union(*(groups_of(char, rhyme) for char in (text if len(text) == 1 else characters(rhyme))))
 
 
 _TONE_NAMES: Final = {LEVEL: "level (平)", OBLIQUE: "oblique (仄)"}

@@ -182,7 +182,7 @@ def make_song(number: int) -> Poem:
 def test_tunes_are_learned_and_lines_remembered(tmp_path: Path) -> None:
     poems = [make_poem(number) for number in range(20)]
     dataset, report = prepare(tmp_path, poems + [make_song(number) for number in range(60)])
-    learned = tunes.load(tmp_path / "out" / FORMS)
+    learned = tunes.load_tunes(tmp_path / "out" / FORMS)
     assert report["tunes"] == len(learned) == 1
     assert learned["望春"].template.lengths == (5, 4, 5)
     assert [line.rhyme for line in learned["望春"].template.variants[0]] == [0, None, 0]

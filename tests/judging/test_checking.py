@@ -21,8 +21,10 @@ from poetgen.errors import SourceError
 from poetgen.judging import checking
 from poetgen.judging.checking import Summary, explained, record
 from poetgen.prosody import CHECKED, SHAPES, check
-from poetgen.prosody.explain import FAULT, LICENCE, REMARK, Explanation, explain
-from poetgen.prosody.template import CILIN, Line, Template
+from poetgen.prosody.explain import explain
+from poetgen.prosody.explanation import FAULT, LICENCE, REMARK, Explanation
+from poetgen.prosody.rhymes import CILIN
+from poetgen.prosody.template import Template, TemplateLine
 from poetgen.text import clauses
 
 ROOT = Path(__file__).parents[2]
@@ -268,7 +270,14 @@ def test_old_style_verse_may_turn_and_mix_its_rhymes() -> None:
 #: Two lines that rhyme level, then two that rhyme oblique, in the manner of 菩萨蛮.
 TUNE = Template(
     "四句令",
-    ((Line(("中仄仄平平",), 0), Line(("中平中仄平",), 0), Line(("中仄仄",), 1), Line(("平平仄",), 1)),),
+    (
+        (
+            TemplateLine(("中仄仄平平",), 0),
+            TemplateLine(("中平中仄平",), 0),
+            TemplateLine(("中仄仄",), 1),
+            TemplateLine(("平平仄",), 1),
+        ),
+    ),
     CILIN,
 )
 
@@ -300,7 +309,7 @@ def test_a_tune_that_nobody_knows_is_shown_without_rules() -> None:
 
 
 def test_a_title_names_a_tune_whose_shape_the_lines_have(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checking, "TUNES", {"四句令"})
+    monkeypatch.setattr(checking, "tune_names", lambda: {"四句令"})
     fits = explained(poem_of("更上一层楼 黄河入海流 白日目 千山木", title="四句令"), tunes=tunes)
     assert fits.tune == "四句令"
     differs = explained(poem_of("更上一层楼 黄河入海流 白日目", title="四句令"), tunes=tunes)
@@ -390,7 +399,8 @@ def test_the_example_of_the_guide_prints_what_it_shows(tmp_path: Path, capsys: p
 
 def test_every_name_of_a_note_is_in_the_guide() -> None:
     page = (ROOT / "docs" / "checking.md").read_text(encoding="utf-8")
-    source = (ROOT / "poetgen" / "prosody" / "explain.py").read_text(encoding="utf-8")
+    modules = (ROOT / "poetgen" / "prosody").glob("explain*.py")
+    source = "".join(path.read_text(encoding="utf-8") for path in modules)
     used = set(re.findall(r'(?:FAULT|LICENCE|REMARK|same_foot),\s+"(\w+)"', source))
     assert len(used) >= 13
     assert set(re.findall(r"^\| (\w+) \| (?:fault|licence|remark)", page, re.MULTILINE)) == used
@@ -475,8 +485,8 @@ def test_a_form_that_does_not_exist_is_wrong_usage(
 def test_tunes_come_from_the_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from poetgen.prosody import tunes
 
-    found = {"四句令": tunes.Learned(TUNE, 20, 1.0)}
-    (tmp_path / "forms.json").write_text(tunes.to_json(found), encoding="utf-8")
+    found = {"四句令": tunes.LearnedTune(TUNE, 20, 1.0)}
+    (tmp_path / "forms.json").write_text(tunes.tunes_json(found), encoding="utf-8")
     path = tmp_path / "poems.jsonl"
     body = "更上一层楼，黄河入海流。白日目，千山木。"
     poems = [{"rhythmic": tune, "content": body} for tune in ("四句令", "自度曲")]

@@ -35,7 +35,8 @@ from poetgen.network.checkpoint import (
 from poetgen.network.model import PoetModel
 from poetgen.network.trainer import Trainer
 from poetgen.prosody import tunes
-from poetgen.prosody.template import CILIN, Line, Template
+from poetgen.prosody.rhymes import CILIN
+from poetgen.prosody.template import Template, TemplateLine
 from poetgen.text import clauses
 
 from helpers import TINY
@@ -130,12 +131,12 @@ def test_export_halves_the_weights_and_keeps_the_rest(tiny: Path, tmp_path: Path
 
 # What the corpus taught besides ----------------------------------------------------------------------------------
 
-TUNE = Template("望春", ((Line(("平平仄",), 0, "。"), Line(("仄平仄",), 0, "。")),), CILIN, (2,))
+TUNE = Template("望春", ((TemplateLine(("平平仄",), 0, "。"), TemplateLine(("仄平仄",), 0, "。")),), CILIN, (2,))
 
 
 def teach(folder: Path) -> None:
     """Put a tune beside a dataset or a checkpoint."""
-    (folder / FORMS).write_text(tunes.to_json({"望春": tunes.Learned(TUNE, 20, 1.0)}), encoding="utf-8")
+    (folder / FORMS).write_text(tunes.tunes_json({"望春": tunes.LearnedTune(TUNE, 20, 1.0)}), encoding="utf-8")
 
 
 def test_tunes_and_lines_come_along_from_dataset_to_checkpoint_to_export(prepared: Path, tmp_path: Path) -> None:

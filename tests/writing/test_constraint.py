@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from poetgen.data.sequence import CONTROL
 from poetgen.data.vocab import Vocab
 from poetgen.errors import UsageError
-from poetgen.prosody import SHAPES, categories, check, is_level, rhymes, tones
+from poetgen.prosody import ANY, CILIN, PINGSHUI, SHAPES, categories, check, is_level, rhymes, tones
 from poetgen.prosody.feet import feet
-from poetgen.prosody.template import ANY, CILIN, PINGSHUI, Line, Template
+from poetgen.prosody.template import Template, TemplateLine
 from poetgen.text import clauses, is_han
 from poetgen.writing import constraint as module
 from poetgen.writing.constraint import Constraint, Free, Masks, Verse, constrain, is_verse
@@ -40,12 +40,12 @@ def tune(name: str, *variants: str, stanzas: tuple[int, ...] = ()) -> Template:
     return Template(name, tuple(tuple(map(line, variant.split())) for variant in variants), CILIN, stanzas)
 
 
-def line(text: str) -> Line:
+def line(text: str) -> TemplateLine:
     found = re.fullmatch("([平仄中、/]+)([0-9]?)([，。])", text)
     assert found
     alternatives, rhyme, mark = found.groups()
     pause = max(0, alternatives.split("/")[0].find("、"))
-    return Line(tuple(alternatives.replace("、", "").split("/")), int(rhyme) if rhyme else None, mark, pause)
+    return TemplateLine(tuple(alternatives.replace("、", "").split("/")), int(rhyme) if rhyme else None, mark, pause)
 
 
 # Source: Wang Li (王力), 诗词格律; the one of two ways and the one of free feet are made up.
@@ -89,7 +89,7 @@ def fits(template: Template, text: str) -> bool:
     return any(_fits_variant(template, variant, text) for variant in template.variants)
 
 
-def _fits_variant(template: Template, variant: Sequence[Line], text: str) -> bool:
+def _fits_variant(template: Template, variant: Sequence[TemplateLine], text: str) -> bool:
     shape = "".join(
         "字" * line.pause + "、" * bool(line.pause) + "字" * (len(line) - line.pause) + line.mark for line in variant
     )

@@ -6,10 +6,9 @@ import re
 import pytest
 
 from poetgen.errors import UsageError
-from poetgen.prosody import FORMS, SHAPES, categories, is_level
-from poetgen.prosody.template import CILIN, LONG, PINGSHUI, Line, Template, old_style, regulated
-from poetgen.prosody.tune_names import TUNES
-from poetgen.prosody.tunes import ALIASES
+from poetgen.prosody import CILIN, FORMS, PINGSHUI, SHAPES, categories, is_level
+from poetgen.prosody.template import LONG, Template, TemplateLine, old_style, regulated
+from poetgen.prosody.tune_names import listed, tune_names
 from poetgen.writing import request as module
 from poetgen.writing.request import LONGEST, NAMES, OLD, Plan, Request, plan, without_rules
 
@@ -18,8 +17,8 @@ def test_examples_in_docstrings() -> None:
     assert doctest.testmod(module).failed == 0
 
 
-LEVEL_TUNE = (Line(("中仄中平仄",), None, "，"), Line(("中平仄仄平",), 0, "。"))
-OBLIQUE_TUNE = (Line(("中仄平平仄",), 0, "，"), Line(("中平平仄仄",), 0, "。"))
+LEVEL_TUNE = (TemplateLine(("中仄中平仄",), None, "，"), TemplateLine(("中平仄仄平",), 0, "。"))
+OBLIQUE_TUNE = (TemplateLine(("中仄平平仄",), 0, "，"), TemplateLine(("中平平仄仄",), 0, "。"))
 LEARNED = {
     "浣溪沙": Template("浣溪沙", (LEVEL_TUNE,), CILIN),
     "菩萨蛮": Template("菩萨蛮", (OBLIQUE_TUNE,), CILIN),
@@ -147,7 +146,7 @@ def test_a_tune_is_told_to_the_model_and_keeps_its_template() -> None:
 
 
 def test_a_tune_has_other_names() -> None:
-    assert ALIASES["酹江月"] == "念奴娇"
+    assert listed("酹江月") == "念奴娇"
     found = planned(form="酹江月")
     assert found.form == found.header.tune == "酹江月", "the poem bears the name that was asked for"
     assert found.template is not None and found.template.variants == LEARNED["念奴娇"].variants
@@ -155,7 +154,7 @@ def test_a_tune_has_other_names() -> None:
 
 def test_a_tune_without_a_template_is_written_by_the_model_alone() -> None:
     found = planned(50, form="水调歌头")
-    assert "水调歌头" in TUNES
+    assert "水调歌头" in tune_names()
     assert (found.header.form, found.header.tune, found.form) == ("词", "水调歌头", "水调歌头")
     assert (found.template, found.may_end, found.length) == (None, True, 50)
     bare = plan(Request(form="浣溪沙"), 50)

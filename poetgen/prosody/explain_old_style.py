@@ -1,0 +1,71 @@
+"""Old-style verse (古体) against its rules: the even lines rhyme, may turn to another rhyme, and tones are free."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from poetgen.prosody.explainer import Explainer, commonest_rhyme
+from poetgen.prosody.explanation import REMARK
+from poetgen.prosody.feet import feet
+from poetgen.prosody.rhymes import ANY, CILIN, PINGSHUI
+
+
+class OldStyleExplainer(Explainer):
+    """古体: only the feet of even lines count; they may turn to another rhyme, and neighbouring rhymes may mix."""
+
+    of_shape = ""
+
+    def _explain_rhymes(self) -> None:
+        places = [place for place, line in enumerate(self.explained) if line.group is not None]
+        chars = [self.explained[place].text[-1] for place in places]
+        names = [feet(char, ANY, PINGSHUI) for char in chars]
+        runs = _runs([feet(char, ANY, CILIN) for char in chars])
+        if not places or frozenset.intersection(*names) or any(len(run) < 2 for run in runs):
+            super()._explain_rhymes()
+            return
+        for run in runs:
+            number = places[run[0]]
+            category = commonest_rhyme([names[foot] for foot in run])
+            assert category is not None  # feet without a rhyme run alone
+            self.category[number] = category
+            for foot in run:
+                line = self.explained[places[foot]]
+                self.explained[places[foot]] = replace(line, group=number, rhymes=True)
+                if category not in names[foot]:
+                    rhymes = "/".join(line.feet)
+                    text = f"{chars[foot]} is of {rhymes}, a neighbour of {category}: old-style verse lets them rhyme"
+                    self._note(REMARK, "通押", text, places[foot] + 1, (len(line.text),))
+            if run[0]:
+                self._note(REMARK, "换韵", f"the rhyme turns to {category} here", number + 1)
+
+    def _rhyme_without_shape(self) -> None:
+        """Whatever the lengths of the lines, the even ones rhyme."""
+        self.explained = [
+            replace(line, group=0) if place % 2 and line.text else line for place, line in enumerate(self.explained)
+        ]
+        members = [feet(line.text[-1], ANY, PINGSHUI) for line in self.explained if line.group is not None]
+        category = commonest_rhyme(members)
+        if category:
+            self.category = {0: category}
+        for place, line in enumerate(self.explained):
+            if line.group is not None:
+                self._explain_rhyme(place, category or "")
+
+
+def _runs(members: Sequence[frozenset[str]]) -> list[list[int]]:
+    """Feet one after the other, by number, for as long as they share a rhyme.
+
+    >>> _runs([frozenset("ab"), frozenset("b"), frozenset("c")])
+    [[0, 1], [2]]
+    """
+    runs: list[list[int]] = []
+    common: frozenset[str] = frozenset()
+    for number, names in enumerate(members):
+        if common & names:
+            common &= names
+            runs[-1].append(number)
+        else:
+            common = names
+            runs.append([number])
+    return runs

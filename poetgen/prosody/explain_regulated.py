@@ -1,0 +1,226 @@
+"""Regulated verse (近体诗) against its rules, with the names of faults and licences after Wang Li (王力), 诗词格律:
+
+    出律     the tone is wrong at a place where it counts
+    失对     the second line of a couplet runs in the tones of the first, where it should oppose them
+    失粘     a couplet opens against the line before it, where it should follow it
+    孤平     仄平仄仄平: one level tone alone beside the rhyme
+    三平尾   three level tones at the end
+    出韵     a foot that is not of the poem's rhyme
+    重韵     one character as foot of two lines
+
+拗救, the licences that poets took, are told as such: 平平仄平仄 for 平平平仄仄, 仄平平仄平 for 平平仄仄平, and an
+oblique fourth character (the sixth of seven) in 仄仄平平仄 that the next line makes good with a level third (fifth).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from poetgen.prosody.explainer import CHECKED_BREAK, NO_RHYME, Explainer, LineFit, commonest_rhyme, in_order
+from poetgen.prosody.explanation import BOTH, FAULT, LICENCE, OF_METER, REMARK
+from poetgen.prosody.feet import feet
+from poetgen.prosody.meter import CHECKED, shared_rhyme
+from poetgen.prosody.rhymes import ANY, CILIN, LEVEL, OBLIQUE, PINGSHUI
+from poetgen.prosody.template import Template
+
+#: Costs of a reading beside CHECKED_BREAK and NO_RHYME. A line that turns against its neighbour costs less than one
+#: wrong place more, or the poem would be said to break everywhere behind one 失粘.
+_TURN, _FREE_BREAK, _RHYME_UNUSED = 900, 10, 1
+
+#: Ends of the lines of regulated verse as the template has them, by what may be said of them.
+_LONE, _RISING, _LEVEL_END, _CLASHING = "平平中仄平", "中平中仄仄", "中仄仄平平", "中仄中平仄"
+
+
+class RegulatedExplainer(Explainer):
+    """近体诗: the even lines say what the rhyme is, the first may join them, and faults have names."""
+
+    same_foot = FAULT
+    of_shape = ""
+
+    def __init__(self, lines: Sequence[str], template: Template) -> None:
+        super().__init__(lines, template)
+        self.rhyme = self._rhyme_of_even_lines()
+
+    def explain(self) -> None:
+        super().explain()
+        first = self.explained[0].asked if self.explained else ""
+        if first:
+            opening = "平起" if first[1] == LEVEL else "仄起"
+            self.pattern = opening + ("首句入韵" if first[-1] == LEVEL else "首句不入韵")
+
+    # Reading
+
+    def _cost_of_breaks(self, length: int, breaks: tuple[int, ...]) -> int:
+        checked = sum(place in CHECKED[length] for place in breaks)
+        return CHECKED_BREAK * checked + _FREE_BREAK * (len(breaks) - checked)
+
+    def _best_reading(self) -> list[LineFit]:
+        """The kindest reading, in which a line may turn to the pattern that opens the other way.
+
+        In the order of pattern_of, variants two apart differ in the opening alone, and neighbours in the first line
+        alone. Of all ways to go from line to line between the two openings the cheapest is found as shortest paths are.
+        """
+        variants = self.template.variants
+        rest = [list(map(self._fit, self.lines[1:], variants[opening][1:])) for opening in (0, 2)]
+        best: tuple[int, list[LineFit]] | None = None
+        for rhyming in (0, 1):
+            start = self._cost_of_first(bool(rhyming))
+            firsts = [self._fit(self.lines[0], variants[opening + rhyming][0]) for opening in (0, 2)]
+            paths = [(start + first.cost, [first]) for first in firsts]
+            for fits in zip(*rest, strict=True):
+                ways = []
+                for opening, fit in enumerate(fits):
+                    (cost, path), (other, detour) = paths[opening], paths[1 - opening]
+                    if other + _TURN < cost:
+                        cost, path = other + _TURN, detour
+                    ways.append((cost + fit.cost, [*path, fit]))
+                paths = ways
+            cheapest = min(paths, key=lambda path: path[0])
+            if best is None or cheapest[0] < best[0]:
+                best = cheapest
+        assert best is not None
+        return best[1]
+
+    def _rhyme_of_even_lines(self) -> str:
+        """The rhyme of the poem, "" where none is level.
+
+        What all even lines share is the rhyme that the figures name, whatever the first line has; else it is the one
+        that most of them have, and of equals that of the first line.
+        """
+        level = [feet(line[-1:], LEVEL, PINGSHUI) for line in self.lines]
+        return shared_rhyme(self.lines) or commonest_rhyme(level[1::2], hint=frozenset().union(*level[:1])) or ""
+
+    def _cost_of_first(self, rhyming: bool) -> int:
+        """A first line that could rhyme is read as one that does, and the other way round."""
+        fits = self.rhyme in feet(self.lines[0][-1], LEVEL, PINGSHUI)
+        if rhyming:
+            return 0 if fits else NO_RHYME
+        return _RHYME_UNUSED if fits else 0
+
+    # Rhymes
+
+    def _rhyme_without_shape(self) -> None:
+        if self.rhyme:
+            self.category = {0: self.rhyme}
+        for place, line in enumerate(self.explained):
+            if place % 2 and line.text:
+                self.explained[place] = replace(line, group=0)
+                self._explain_level_rhyme(place)
+
+    def _explain_rhymes(self) -> None:
+        if self.rhyme:
+            self.category = {0: self.rhyme}
+        for place, line in enumerate(self.explained):
+            if line.group is not None:
+                self._explain_level_rhyme(place)
+
+    def _explain_level_rhyme(self, place: int) -> None:
+        line = self.explained[place]
+        foot = line.text[-1]
+        if not line.asked:  # lines of a wrong length still rhyme on the level tone
+            line = replace(line, feet=in_order(feet(foot, LEVEL, PINGSHUI)) or line.feet)
+        holds = bool(self.rhyme) and self.rhyme in feet(foot, LEVEL, PINGSHUI)
+        near = not holds and self._is_neighbour(foot)
+        may_borrow = near and place == 0
+        self.explained[place] = replace(line, rhymes=holds or may_borrow)
+        if may_borrow:
+            does = f"as {foot} of {'/'.join(line.feet)} does with {self.rhyme}"
+            text = f"the first line may rhyme on a neighbouring rhyme, {does}"
+            self._note(REMARK, "孤雁出群", text, 1, (len(line.text),))
+        elif not holds:
+            why = self._why_not(line, LEVEL, self.rhyme)
+            self._note(FAULT, "出韵", why + (", its neighbour (邻韵)" if near else ""), place + 1, (len(line.text),))
+
+    def _is_neighbour(self, foot: str) -> bool:
+        """Whether a foot shares a group of the 词林正韵, which joins rhymes that sound alike, with the rhyming feet."""
+        groups = feet(foot, LEVEL, CILIN)
+        rhyming = (line[-1] for line in self.lines[1::2] if line and self.rhyme in feet(line[-1], LEVEL, PINGSHUI))
+        return any(groups & feet(char, LEVEL, CILIN) for char in rhyming)
+
+    # Tones
+
+    def _explain_tones(self, fits: Sequence[LineFit]) -> None:
+        for place, fit in enumerate(fits):
+            if place and _turns(fits[place - 1].asked, fit.asked, place):
+                self._explain_turn(place)
+        for place, fit in enumerate(fits):
+            self._explain_tail(place, fit, fits[place + 1] if place + 1 < len(fits) else None)
+        meter = {note.line for note in self.notes if note.name in OF_METER}
+        if 2 * len(meter) >= len(self.lines):
+            text = "half the lines break the pattern: more likely old-style verse, whose tones are free, than regulated"
+            common = frozenset.intersection(*(feet(line[-1], ANY, PINGSHUI) for line in self.lines[1::2]))
+            self._note(REMARK, "古体", text + (f"; its even lines rhyme on {in_order(common)[0]}" if common else ""))
+
+    def _explain_turn(self, place: int) -> None:
+        before, line = self.explained[place - 1], self.explained[place]
+        above, here = before.tones[1], line.tones[1]
+        seen = f" ({before.text[1]} {above}, {line.text[1]} {here})" if {above, here} <= {LEVEL, OBLIQUE} else ""
+        if place % 2:
+            text = f"the even places run as in line {place}, where they should oppose it{seen}"
+            self._note(FAULT, "失对", text, place + 1, (2,))
+        else:
+            text = f"the even places run against line {place}, where they should follow it{seen}"
+            self._note(FAULT, "失粘", text, place + 1, (2,))
+
+    def _explain_tail(self, place: int, fit: LineFit, after: LineFit | None) -> None:
+        """Faults and licences that the last five characters of a line show.
+
+        Those that have a name are not told as 出律 too. `after` is the next line, None behind the last.
+        """
+        line, number = self.explained[place], place + 1
+        head, base = len(line.text) - 5, fit.line.tones[0][-5:]
+        left = list(fit.breaks)
+
+        def is_clear(tail_place: int, tone: str) -> bool:
+            return line.tones[head + tail_place - 1] == tone
+
+        def is_level(*tail_places: int) -> bool:
+            return all(line.tones[head + at - 1] in (LEVEL, BOTH) for at in tail_places)
+
+        first, third, fourth = head + 1, head + 3, head + 4
+        if base == _LONE and is_clear(1, OBLIQUE) and is_clear(3, OBLIQUE) and is_level(2, 5) and is_clear(4, OBLIQUE):
+            left = [at for at in left if at not in (first, third)]
+            text = f"but for the rhyme, {line.text[first]} is the one level tone, between oblique ones"
+            self._note(FAULT, "孤平", text, number, (first,))
+        elif base == _LONE and fit.alternative == 1 and not left:
+            text = f"oblique {line.text[first - 1]} is made good by level {line.text[third - 1]}: 仄平平仄平"
+            self._note(LICENCE, "拗救", text, number, (first, third))
+        elif base == _RISING and fit.alternative == 1 and not left:
+            text = (
+                f"{line.text[third - 1]} and {line.text[fourth - 1]} change places in tone: 平平仄平仄 for 平平平仄仄"
+            )
+            self._note(LICENCE, "拗救", text, number, (third, fourth))
+        elif base == _LEVEL_END and third in left and is_level(4, 5):
+            left.remove(third)
+            self._note(FAULT, "三平尾", f"{line.text[-3:]} are three level tones at the end", number, (third,))
+        elif base == _CLASHING and left == [fourth] and place % 2 == 0 and after is not None:
+            below = self.explained[place + 1]
+            if after.line.tones[0][-5:] == _LONE and below.tones[third - 1] in (LEVEL, BOTH):
+                left.remove(fourth)
+                self.explained[place] = replace(line, breaks=())
+                wrong, right = line.text[fourth - 1], below.text[third - 1]
+                text = f"oblique {wrong} is made good by level {right} in line {number + 1}"
+                self._note(LICENCE, "拗救", text, number, (fourth,))
+        self._note_breaks(number, tuple(left))
+
+    # What comes twice
+
+    def _explain_repetitions(self) -> None:
+        super()._explain_repetitions()
+        if len(self.lines) > 8:  # a long poem may well come back to a character
+            return
+        lines_of: dict[str, list[int]] = {}
+        for number, line in enumerate(self.lines, start=1):
+            for char in dict.fromkeys(line):
+                lines_of.setdefault(char, []).append(number)
+        twice = {char: numbers for char, numbers in lines_of.items() if len(numbers) > 1}
+        if twice:
+            each = (f"{char} (lines {', '.join(map(str, numbers))})" for char, numbers in twice.items())
+            self._note(REMARK, "重字", "comes more than once: " + ", ".join(each))
+
+
+def _turns(before: str, asked: str, place: int) -> bool:
+    """Whether line `place` (from 0) is read in the pattern that does not follow from the line before."""
+    opposed = before[1] != asked[1]
+    return opposed != (place % 2 == 1)
