@@ -16,8 +16,8 @@ from poetgen.prosody.feet import feet
 from poetgen.prosody.rhymes import ANY, PINGSHUI, TONE_NAMES, categories, tones
 from poetgen.prosody.template import Template, TemplateLine
 
-#: What a wrong tone costs a reading of a poem at a place that counts, and a foot that does not rhyme: the reading that
-#: costs least is told.
+#: A poem is read in the way that costs least: what a wrong tone costs at a place that counts, and a foot that does not
+#: rhyme.
 CHECKED_BREAK, NO_RHYME = 1000, 3
 
 

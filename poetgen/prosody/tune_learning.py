@@ -26,6 +26,7 @@ from poetgen.prosody.rhymes import ANY, CILIN, LEVEL, OBLIQUE, tones
 from poetgen.prosody.template import Template, TemplateLine
 from poetgen.prosody.tune_names import listed
 from poetgen.prosody.tunes import MAX_LINE_LENGTH, MAX_LINES, MAX_NAME, LearnedTune
+from poetgen.text import CLAUSE_ENDS, PAUSE, SENTENCE_ENDS
 
 #: A tune is learned from so many poems at least, of which so many have the commonest line lengths.
 LEAST_POEMS, LEAST_ALIKE = 20, 12
@@ -42,8 +43,8 @@ RARER, LEAST_SIDE = 0.08, 25
 TWO_STANZAS, SURELY_TWO = 36, 40
 
 #: A line and the marks after it.
-_LINE: Final = re.compile("([^，。？！；：\n]+)([，。？！；：\n]*)")
-_FULL_STOPS: Final = frozenset("。？！\n")
+_LINE: Final = re.compile(f"([^{CLAUSE_ENDS}\n]+)([{CLAUSE_ENDS}\n]*)")
+_FULL_STOPS: Final = frozenset(SENTENCE_ENDS + "\n")
 
 #: Whole numbers that stand for sets, a bit for each member.
 _BitSets = NDArray[np.int64]
@@ -116,7 +117,7 @@ def _cut(body: str) -> list[tuple[str, str]]:
 
 
 def _lengths(lines: Sequence[tuple[str, str]]) -> tuple[int, ...]:
-    return tuple(len(text) - text.count("、") for text, _ in lines)
+    return tuple(len(text) - text.count(PAUSE) for text, _ in lines)
 
 
 def _learn_shape(cuts: Sequence[Sequence[tuple[str, str]]], lengths: tuple[int, ...]) -> tuple[_Variant, ...]:
@@ -138,7 +139,7 @@ def _learn_shape(cuts: Sequence[Sequence[tuple[str, str]]], lengths: tuple[int, 
 
 def _align(cuts: Sequence[Sequence[tuple[str, str]]], lengths: tuple[int, ...]) -> _AlignedPoems:
     """Look up every character's tones and every line end's rhymes, each character once."""
-    texts = "".join(text.replace("、", "") for lines in cuts for text, _ in lines)
+    texts = "".join(text.replace(PAUSE, "") for lines in cuts for text, _ in lines)
     points = np.frombuffer(texts.encode("utf-32-le"), dtype="<u4").reshape(len(cuts), sum(lengths))
     known, inverse = np.unique(points, return_inverse=True)
     characters = [chr(point) for point in known.tolist()]
@@ -153,7 +154,7 @@ def _align(cuts: Sequence[Sequence[tuple[str, str]]], lengths: tuple[int, ...]) 
 def _layout(lines: Sequence[tuple[str, str]]) -> tuple[str, int]:
     """The mark after a line and the place of the pause in it, as most poems have them."""
     stops = sum(bool(_FULL_STOPS & set(marks)) for _, marks in lines)
-    pauses = Counter(text.find("、") for text, _ in lines)
+    pauses = Counter(text.find(PAUSE) for text, _ in lines)
     pause, count = max(pauses.items(), key=lambda item: (item[1], -item[0]))
     return "。" if 2 * stops > len(lines) else "，", max(0, pause) if 2 * count > len(lines) else 0
 
@@ -168,20 +169,14 @@ def _rhyme_numbers(feet: _BitSets) -> list[int | None]:
     both = known.T @ known
     rhyming = np.stack([((feet[:, [end]] & feet) != 0).sum(axis=0) for end in range(count)])
     linked = rhyming >= LINKED * np.maximum(both, 1)
-    np.fill_diagonal(linked, False)
-    numbers: list[int | None] = [None] * count
-    following = 0
-    for end in range(count):
-        if numbers[end] is None and linked[end].any():
-            component, reached = {end}, [end]
-            while reached:
-                new = set(np.flatnonzero(linked[reached.pop()]).tolist()) - component
-                component |= new
-                reached.extend(new)
-            for member in component:
-                numbers[member] = following
-            following += 1
-    return numbers
+    joined = linked | np.eye(count, dtype=np.bool_)
+    for _ in range(count.bit_length()):  # each round doubles the length of the ways that are followed
+        joined = joined @ joined
+    numbers: dict[int, int] = {}
+    firsts, sizes = joined.argmax(axis=1).tolist(), joined.sum(axis=1).tolist()
+    return [
+        numbers.setdefault(first, len(numbers)) if size > 1 else None for first, size in zip(firsts, sizes, strict=True)
+    ]
 
 
 def _agreed_tones(sides: _BitSets, share: float = FIXED) -> str:
