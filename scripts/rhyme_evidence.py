@@ -159,8 +159,8 @@ def main() -> None:
         f"\nFeet with a rhyme not theirs, by count ({len(wrong_feet)}): character, its rhymes, rhyme, count, all, share"
     )
     for count, char, name in sorted(wrong_feet, reverse=True)[: options.top]:
-        own = " ".join(sorted(rhymes(char))) or "none"
-        print(f"{char}  {own}  {name}  {count:,}  {feet[char]:,}  {count / feet[char]:.0%}")
+        readings = " ".join(sorted(rhymes(char))) or "none"
+        print(f"{char}  {readings}  {name}  {count:,}  {feet[char]:,}  {count / feet[char]:.0%}")
 
     print(f"\nNot in the book ({len(lacking)}): character, uses at 平, at 仄")
     for _, token, level, oblique in sorted(lacking, reverse=True)[: options.top]:

@@ -71,19 +71,22 @@ def tone_uses(poems: Ids, form: str, known: NDArray[np.uint8], uses: NDArray[np.
     openings = asked(form)
     breaks = [(single & counts & (tone & bits == 0)).sum(axis=(1, 2)) for bits, counts in openings]
     heard = 0
-    for (bits, counts), own, other in zip(openings, breaks, breaks[::-1], strict=True):
-        fitting = chars[(own == 0) & (other >= CLEAR)]
+    for (bits, counts), here, other in zip(openings, breaks, breaks[::-1], strict=True):
+        fitting = chars[(here == 0) & (other >= CLEAR)]
         heard += len(fitting)
         for column, bit in enumerate(BITS.values()):
-            here = fitting[:, counts & (bits == bit)]
-            uses[:, column] += np.bincount(here.ravel(), minlength=len(uses))
+            asking = fitting[:, counts & (bits == bit)]
+            uses[:, column] += np.bincount(asking.ravel(), minlength=len(uses))
     return heard
 
 
-def rhyme_uses(poems: Ids, own: NDArray[np.uint32], uses: NDArray[np.int64]) -> None:
-    """Add to `uses` (V, 30) how often each character was a foot of each 平 rhyme; `own` (V,) has a bit for each."""
+def rhyme_uses(poems: Ids, readings: NDArray[np.uint32], uses: NDArray[np.int64]) -> None:
+    """Add to `uses` (V, 30) how often each character was a foot of each 平 rhyme.
+
+    `poems` (N, lines, length); `readings` (V,) has a bit for each 平 rhyme of a character.
+    """
     feet = np.concatenate((poems[:, :1, -1], poems[:, 1::2, -1]), axis=1)
-    sets = own[feet]
+    sets = readings[feet]
     rhyming = sets[:, 0] > 0  # whether the first line may rhyme
     sets[~rhyming, 0] = np.iinfo(np.uint32).max
     for at in range(1, feet.shape[1]):
@@ -110,12 +113,12 @@ def rare_readings(char: str, asked_of: list[int], rhymed: list[int], least: int,
 def shapes_of() -> dict[str, str]:
     """Simplified character -> the traditional ones that have just its readings, which go by its testimony."""
     simplify = converter("t2s")
-    found: dict[str, str] = {}
+    shapes: dict[str, str] = {}
     for shape in dict.fromkeys("".join(map(characters, categories()))):
         char = simplify(shape)
         if char != shape and rhymes(char) == rhymes(shape):
-            found[char] = found.get(char, "") + shape
-    return found
+            shapes[char] = shapes.get(char, "") + shape
+    return shapes
 
 
 def main() -> None:
@@ -133,14 +136,14 @@ def main() -> None:
         vocab = dataset.vocab.tokens
         known = np.array([sum(BITS[tone] for tone in tones(token)) for token in vocab], dtype=np.uint8)
         bits = {name: 1 << bit for bit, name in enumerate(LEVEL_RHYMES)}
-        own = np.array([sum(bits[name] for name in level_rhymes(token)) for token in vocab], dtype=np.uint32)
+        readings = np.array([sum(bits[name] for name in level_rhymes(token)) for token in vocab], dtype=np.uint32)
         asked_of = np.zeros((len(vocab), 2), dtype=np.int64)
         rhymed = np.zeros((len(vocab), len(LEVEL_RHYMES)), dtype=np.int64)
         read = heard = 0
         for form in SHAPES:
             poems = bodies(dataset, form)
             fitting = tone_uses(poems, form, known, asked_of)
-            rhyme_uses(poems, own, rhymed)
+            rhyme_uses(poems, readings, rhymed)
             read, heard = read + len(poems), heard + fitting
             print(f"{form}: {len(poems):,} poems, {fitting:,} of one pattern")
         if not heard:
@@ -155,8 +158,8 @@ def main() -> None:
             lost[tones(char) == {"平" if is_level(name) else "仄" for name in rhymes(char) - set(rare)}] += 1
             several = len(level_rhymes(char)) > 1 and sum(rhyme) >= options.least
             counts = [f"{name} {rhyme[LEVEL_RHYMES.index(name)]}" for name in LEVEL_RHYMES if name in rhymes(char)]
-            told = f"平 {tone[0]} 仄 {tone[1]}"
-            rows.append("\t".join((char + shapes.get(char, ""), " ".join(rare), told, " ".join(counts * several))))
+            testimony = f"平 {tone[0]} 仄 {tone[1]}"
+            rows.append("\t".join((char + shapes.get(char, ""), " ".join(rare), testimony, " ".join(counts * several))))
         header = HEADER.format(poems=heard, all=read, share=options.share, least=options.least)
         write_atomic(options.out, header + "".join(row.rstrip() + "\n" for row in rows))
     except PoetgenError as error:

@@ -118,10 +118,10 @@ def test_places_that_go_together_make_alternatives() -> None:
 
 
 def test_a_poem_that_may_open_in_two_ways_has_a_variant_of_each() -> None:
-    one = parse("中平中仄仄平平0。中仄平平仄仄平0。中仄中平平仄仄，中平中仄仄平平0。")
-    two = parse("中仄平平仄仄平0。中平中仄仄平平0。中平中仄平平仄，中仄平平仄仄平0。")
-    learned = learn_tunes(poems("调", one, 60) + poems("调", two, 40))["调"]
-    assert learned.template.variants == (one, two)
+    opens_level = parse("中平中仄仄平平0。中仄平平仄仄平0。中仄中平平仄仄，中平中仄仄平平0。")
+    opens_oblique = parse("中仄平平仄仄平0。中平中仄仄平平0。中平中仄平平仄，中仄平平仄仄平0。")
+    learned = learn_tunes(poems("调", opens_level, 60) + poems("调", opens_oblique, 40))["调"]
+    assert learned.template.variants == (opens_level, opens_oblique)
 
 
 @pytest.mark.parametrize(
