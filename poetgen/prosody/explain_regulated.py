@@ -28,8 +28,10 @@ from poetgen.prosody.template import Template
 #: wrong place more, or the poem would be said to break everywhere behind one 失粘.
 _TURN, _FREE_BREAK, _RHYME_UNUSED = 900, 10, 1
 
-#: Ends of the lines of regulated verse as the template has them, by what may be said of them.
-_LONE, _RISING, _LEVEL_END, _CLASHING = "平平中仄平", "中平中仄仄", "中仄仄平平", "中仄中平仄"
+#: The last five places of lines, as the template has them: where 孤平 may be, where third and fourth may change places
+#: (拗救), where 三平尾 may be, and where an oblique fourth may be made good by the next line.
+_LONE, _SWAPPED, _LEVEL_END, _MADE_GOOD_BELOW = "平平中仄平", "中平中仄仄", "中仄仄平平", "中仄中平仄"
+_MAY_BE_LEVEL = frozenset({LEVEL, BOTH})
 
 
 class RegulatedExplainer(Explainer):
@@ -169,39 +171,29 @@ class RegulatedExplainer(Explainer):
         Those that have a name are not told as 出律 too. `after` is the next line, None behind the last.
         """
         line, number = self.explained[place], place + 1
-        head, base = len(line.text) - 5, fit.line.tones[0][-5:]
+        text, tail, pattern = line.text, line.tones[-5:], fit.line.tones[0][-5:]
+        first, third, fourth = len(text) - 4, len(text) - 2, len(text) - 1  # places of the tail, from one
         left = list(fit.breaks)
-
-        def is_clear(tail_place: int, tone: str) -> bool:
-            return line.tones[head + tail_place - 1] == tone
-
-        def is_level(*tail_places: int) -> bool:
-            return all(line.tones[head + at - 1] in (LEVEL, BOTH) for at in tail_places)
-
-        first, third, fourth = head + 1, head + 3, head + 4
-        if base == _LONE and is_clear(1, OBLIQUE) and is_clear(3, OBLIQUE) and is_level(2, 5) and is_clear(4, OBLIQUE):
+        if pattern == _LONE and tail[0] == tail[2] == tail[3] == OBLIQUE and {tail[1], tail[4]} <= _MAY_BE_LEVEL:
             left = [at for at in left if at not in (first, third)]
-            text = f"but for the rhyme, {line.text[first]} is the one level tone, between oblique ones"
-            self._note(FAULT, "孤平", text, number, (first,))
-        elif base == _LONE and fit.alternative == 1 and not left:
-            text = f"oblique {line.text[first - 1]} is made good by level {line.text[third - 1]}: 仄平平仄平"
-            self._note(LICENCE, "拗救", text, number, (first, third))
-        elif base == _RISING and fit.alternative == 1 and not left:
-            text = (
-                f"{line.text[third - 1]} and {line.text[fourth - 1]} change places in tone: 平平仄平仄 for 平平平仄仄"
-            )
-            self._note(LICENCE, "拗救", text, number, (third, fourth))
-        elif base == _LEVEL_END and third in left and is_level(4, 5):
+            why = f"but for the rhyme, {text[-4]} is the one level tone, between oblique ones"
+            self._note(FAULT, "孤平", why, number, (first,))
+        elif pattern == _LONE and fit.alternative == 1 and not left:
+            why = f"oblique {text[-5]} is made good by level {text[-3]}: 仄平平仄平"
+            self._note(LICENCE, "拗救", why, number, (first, third))
+        elif pattern == _SWAPPED and fit.alternative == 1 and not left:
+            why = f"{text[-3]} and {text[-2]} change places in tone: 平平仄平仄 for 平平平仄仄"
+            self._note(LICENCE, "拗救", why, number, (third, fourth))
+        elif pattern == _LEVEL_END and third in left and {tail[3], tail[4]} <= _MAY_BE_LEVEL:
             left.remove(third)
-            self._note(FAULT, "三平尾", f"{line.text[-3:]} are three level tones at the end", number, (third,))
-        elif base == _CLASHING and left == [fourth] and place % 2 == 0 and after is not None:
+            self._note(FAULT, "三平尾", f"{text[-3:]} are three level tones at the end", number, (third,))
+        elif pattern == _MADE_GOOD_BELOW and left == [fourth] and place % 2 == 0 and after is not None:
             below = self.explained[place + 1]
-            if after.line.tones[0][-5:] == _LONE and below.tones[third - 1] in (LEVEL, BOTH):
+            if after.line.tones[0][-5:] == _LONE and below.tones[-3] in _MAY_BE_LEVEL:
                 left.remove(fourth)
                 self.explained[place] = replace(line, breaks=())
-                wrong, right = line.text[fourth - 1], below.text[third - 1]
-                text = f"oblique {wrong} is made good by level {right} in line {number + 1}"
-                self._note(LICENCE, "拗救", text, number, (fourth,))
+                why = f"oblique {text[-2]} is made good by level {below.text[-3]} in line {number + 1}"
+                self._note(LICENCE, "拗救", why, number, (fourth,))
         self._note_breaks(number, tuple(left))
 
     # What comes twice
