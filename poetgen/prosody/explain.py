@@ -7,7 +7,7 @@ What is held against a poem is the Template of its form (template.py):
     近体诗, 排律 too         explain_regulated.py, with the rules by which people name faults
 
 The verdict of `check` (meter.py), by which figures are counted, stands beside: it looks at fewer places, forgives
-fewer licences, and may differ. Of the licences, 拗救 by the next line alone makes it stricter than what is said here.
+fewer licences, and may differ. It is stricter in one thing alone: it does not know the 拗救 by the next line.
 """
 
 from __future__ import annotations
