@@ -18,8 +18,8 @@ from matplotlib.colors import to_rgb
 from poetgen import cli
 from poetgen.config import TrainConfig
 from poetgen.corpus import FORMATS, Cleaner, Document, Record, Script, read
-from poetgen.corpus.clean import RULES
-from poetgen.corpus.readers import _BODY
+from poetgen.corpus.counts import RULES
+from poetgen.corpus.fields import BODY_NAMES
 from poetgen.plots.embedding import COLOURS
 
 ROOT = Path(__file__).parent.parent
@@ -311,7 +311,7 @@ def test_examples_of_formats_are_read(tmp_path: Path) -> None:
 
 def test_names_of_fields_are_listed() -> None:
     listed = next(row[1] for row in rows(CORPORA.read_text(encoding="utf-8"), "what") if row[0] == "body")
-    assert re.findall(r"[a-z]+", listed) == [name for name in _BODY if name.isascii()]
+    assert re.findall(r"[a-z]+", listed) == [name for name in BODY_NAMES if name.isascii()]
 
 
 def cleaned(before: str, script: Script = "keep", **fields: str) -> tuple[Cleaner, Any]:
@@ -343,8 +343,8 @@ def test_every_rule_does_what_its_example_shows() -> None:
 
 def test_every_reason_drops_its_example() -> None:
     table = {row[0]: row[1] for row in rows(CORPORA.read_text(encoding="utf-8"), "reason")}
-    source = (ROOT / "poetgen" / "corpus" / "clean.py").read_text(encoding="utf-8")
-    raised = set(re.findall(r'raise Dropped\("([^"]+)"\)', source))
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "poetgen" / "corpus").glob("*.py")]
+    raised = {reason for source in sources for reason in re.findall(r'raise Dropped\("([^"]+)"\)', source)}
     assert set(table) == raised | {"exact duplicate", "near duplicate"}
     for reason, cell in table.items():
         example = re.search("`([^`]+)", cell) if reason != "empty" else None

@@ -3,7 +3,8 @@
 Looks into: text, errors, config, files, prosody.
 """
 
-from poetgen.corpus.clean import Cleaner, Counts, Example, Script, Tally
+from poetgen.corpus.clean import Cleaner, Script
+from poetgen.corpus.counts import Counts, DropCount, Example
 from poetgen.corpus.download import fetch
 from poetgen.corpus.dynasties import DYNASTIES, dynasty
 from poetgen.corpus.poem import Poem, Record
@@ -18,11 +19,11 @@ __all__ = [
     "Cleaner",
     "Counts",
     "Document",
+    "DropCount",
     "Example",
     "Poem",
     "Record",
     "Script",
-    "Tally",
     "clauses",
     "documents",
     "dynasty",

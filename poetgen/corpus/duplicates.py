@@ -8,18 +8,22 @@ Shapes: N poems, M clauses of all of them, end to end.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from poetgen.corpus.components import connected_components
 from poetgen.text import CLAUSE_ENDS, PAUSE
 
 #: Shorter clauses (四字 and less) are stock phrases that hundreds of poems share.
 LEAST_SHARED = 5
 #: A poem this much of which (by characters) stands in one earlier poem is a near duplicate of it.
 NEAR = 0.75
+
+#: Pairs of poems, or clauses of such pairs, that are looked at together: a few hundred MB.
+_AT_ONCE = 1 << 22
 
 _CLAUSE_ENDS = np.array([ord(mark) for mark in f"{CLAUSE_ENDS}\n"], dtype=np.uint32)
 _WITHOUT_ENDS = dict.fromkeys(_CLAUSE_ENDS.tolist())
@@ -110,25 +114,108 @@ def exact_duplicates(keys: U64) -> NDArray[np.bool_]:
     return repeated
 
 
-def _first_holders(clauses: Clauses) -> I64:
-    """(M,) the first poem in which each clause stands."""
-    _, first, inverse = np.unique(clauses.hash, return_index=True, return_inverse=True)
-    return clauses.poem[first][inverse].astype(np.int64)
-
-
 def near_duplicates(clauses: Clauses, count: int) -> I64:
-    """(N,) the earlier poem that a poem nearly repeats, or -1."""
-    holders = _first_holders(clauses)
-    total = np.bincount(clauses.poem, weights=clauses.length, minlength=count)
-    shared = holders < clauses.poem
-    pair = clauses.poem[shared].astype(np.int64) * count + holders[shared]
-    pairs, inverse = np.unique(pair, return_inverse=True)
-    weight = np.bincount(inverse, weights=clauses.length[shared], minlength=len(pairs))
-    poem, holder = pairs // max(1, count), pairs % max(1, count)
-    near = weight >= NEAR * total[poem]
+    """(N,) an earlier poem that a poem nearly repeats, or -1 where none of all the earlier ones is that near.
+
+    A poem that nearly repeats another lacks at most 1 - NEAR of its own characters there. So it shares one at least of
+    any clauses that make up more than that, and only poems that hold one of its rarest are compared with it: first the
+    first few that hold it, which is soon done with a corpus that goes on repeating itself, then ever more.
+    """
+    held = _Holdings.of(clauses, count)
+    total = np.bincount(held.poem, weights=held.weight, minlength=count)
+    order = np.lexsort((held.earlier, held.poem))  # the clauses of each poem, the rarest first
+    poem, weight = held.poem[order], held.weight[order]
+    before = np.cumsum(weight) - weight
+    before -= before[np.searchsorted(poem, poem)]
+    telling = order[(before <= (1 - NEAR) * total[poem]) & (held.earlier[order] > 0)]
     result = np.full(count, -1, dtype=np.int64)
-    result[poem[near]] = holder[near]
+    compared, most = 0, 16
+    while len(telling):
+        for rows in _blocks(np.minimum(held.earlier[telling], most) - compared):
+            poem, other = held.pairs(telling[rows], compared, most)
+            for some in _blocks(held.size[poem]):
+                near = held.shared(poem[some], other[some]) >= NEAR * total[poem[some]]
+                result[poem[some][near]] = other[some][near]
+        telling = telling[(result[held.poem[telling]] < 0) & (held.earlier[telling] > most)]
+        compared, most = most, most * 16
     return result
+
+
+@dataclass(frozen=True)
+class _Holdings:
+    """Which poems hold which clauses, by clause and then by poem; H times that a poem holds a clause, all but `start`,
+    `size` and `of_poem` (H,).
+
+    `key` is clause * N + poem; `weight` the characters of the clause, as often as the poem repeats it; `earlier` how
+    many poems before this one hold it. `size` (N,) is how many clauses a poem has, and `of_poem` (H,) their rows, poem
+    after poem, from `start` (N,) on.
+    """
+
+    count: int
+    key: I64
+    poem: I64
+    weight: I64
+    earlier: I64
+    of_poem: I64
+    start: I64
+    size: I64
+
+    @staticmethod
+    def of(clauses: Clauses, count: int) -> _Holdings:
+        """The holdings of N = `count` poems."""
+        number = np.unique(clauses.hash, return_inverse=True)[1].astype(np.int64)
+        key, first, times = np.unique(number * count + clauses.poem, return_index=True, return_counts=True)
+        clause, poem = np.divmod(key, max(1, count))
+        size = np.bincount(poem, minlength=count)
+        return _Holdings(
+            count,
+            key,
+            poem,
+            weight=clauses.length[first].astype(np.int64) * times,
+            earlier=np.arange(len(key)) - np.searchsorted(clause, clause),
+            of_poem=np.argsort(poem, kind="stable"),
+            start=np.cumsum(size) - size,
+            size=size,
+        )
+
+    def pairs(self, rows: I64, start: int, stop: int) -> tuple[I64, I64]:
+        """For some rows the pairs of the poem and an earlier one with the same clause, each pair once.
+
+        Of the earlier poems those from number `start` up to `stop` are taken.
+        """
+        number = np.minimum(self.earlier[rows], stop) - start
+        other = self.poem[_ranges(rows - self.earlier[rows] + start, number)]
+        poem, other = np.divmod(np.unique(np.repeat(self.poem[rows], number) * self.count + other), self.count)
+        return poem, other
+
+    def shared(self, poem: I64, other: I64) -> I64:
+        """(P,) the characters of P poems that stand, by whole clauses, in P others."""
+        size = self.size[poem]
+        rows = self.of_poem[_ranges(self.start[poem], size)]
+        pair = np.repeat(np.arange(len(poem)), size)
+        sought = self.key[rows] - self.poem[rows] + other[pair]
+        place = np.minimum(np.searchsorted(self.key, sought), len(self.key) - 1)
+        return np.bincount(pair, weights=self.weight[rows] * (self.key[place] == sought), minlength=len(poem))
+
+
+def _ranges(start: I64, length: I64) -> I64:
+    """The numbers from each start on, as many as its length, end to end.
+
+    >>> _ranges(np.array([5, 1]), np.array([2, 3])).tolist()
+    [5, 6, 1, 2, 3]
+    """
+    places: I64 = np.arange(length.sum()) + np.repeat(start - (np.cumsum(length) - length), length)
+    return places
+
+
+def _blocks(cost: I64) -> Iterator[slice]:
+    """Slices of rows that cost about _AT_ONCE together, or one row that costs more."""
+    total = np.cumsum(cost)
+    ends = np.flatnonzero(np.diff(total // _AT_ONCE, append=-1)) + 1
+    begin = 0
+    for end in ends.tolist():
+        yield slice(begin, end)
+        begin = end
 
 
 def kinships(clauses: Clauses, count: int) -> I64:
@@ -137,22 +224,9 @@ def kinships(clauses: Clauses, count: int) -> I64:
     Kin of kin are kin. The number is that of the family's first poem.
     """
     long = clauses.length >= LEAST_SHARED
-    clauses = Clauses(clauses.hash[long], clauses.length[long], clauses.poem[long])
-    holders = _first_holders(clauses)
-    linked = holders != clauses.poem
-    parent = list(range(count))
-
-    def root(poem: int) -> int:
-        while parent[poem] != poem:
-            parent[poem] = parent[parent[poem]]
-            poem = parent[poem]
-        return poem
-
-    for poem, holder in zip(clauses.poem[linked].tolist(), holders[linked].tolist(), strict=True):
-        a, b = root(poem), root(holder)
-        if a != b:
-            parent[max(a, b)] = min(a, b)
-    return np.array([root(poem) for poem in range(count)], dtype=np.int64)
+    poem = clauses.poem[long].astype(np.int64)
+    _, first, inverse = np.unique(clauses.hash[long], return_index=True, return_inverse=True)
+    return connected_components(count, poem, poem[first][inverse])
 
 
 def choose_valid(keys: U64, family: I64, share: float) -> NDArray[np.bool_]:

@@ -21,7 +21,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from poetgen.corpus.clean import Cleaner, Counts, Script, Tally
+from poetgen.corpus.clean import Cleaner, Script
+from poetgen.corpus.counts import Counts, DropCount
 from poetgen.corpus.poem import Poem, Record
 from poetgen.corpus.readers import read
 from poetgen.corpus.sources import Document, documents
@@ -57,7 +58,7 @@ def read_poems(path: Path, script: Script = "keep", passages: bool = False) -> t
     poems, counts = cleaned(records, script, passages)
     # What was no poem at all is told like a poem that is left out.
     counts.read += passed_over.total()
-    counts.dropped |= {kind: Tally(poems=count) for kind, count in passed_over.items()}
+    counts.dropped |= {kind: DropCount(poems=count) for kind, count in passed_over.items()}
     if not poems:
         reasons = ", ".join(f"{tally.poems:,} {reason}" for reason, tally in counts.dropped.items())
         left_out = f" (left out: {reasons})" if reasons else ""

@@ -574,7 +574,7 @@ def fit(text: str, vocab: Vocab, flag: str = "title") -> tuple[str, list[str]]:
     as [UNK]; other signs that the vocabulary lacks (emoji, Latin in Chinese verse) are left out.
     Raises UsageError for a text of more than LONGEST_TITLE characters.
     """
-    from poetgen.corpus.clean import clean_title
+    from poetgen.corpus.titles import clean_title
 
     if len(text) > LONGEST_TITLE:
         raise UsageError(f"a {flag} of {len(text)} characters: give at most {LONGEST_TITLE}")

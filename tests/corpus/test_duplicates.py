@@ -1,6 +1,8 @@
 """Which poems are the same, nearly the same, or share lines."""
 
 import random
+import time
+import tracemalloc
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -118,6 +120,57 @@ def test_a_long_poem_that_quotes_a_short_one_is_kept_and_the_other_way_round_it_
 
 def test_a_poem_that_repeats_its_own_line_is_no_duplicate() -> None:
     assert near("采采芣苢，薄言采之。采采芣苢，薄言采之。", B) == [-1, -1]
+
+
+def test_a_poem_is_compared_with_every_earlier_one_not_only_with_those_that_had_its_lines_first() -> None:
+    a, b, c = cut(A)[:4], cut(B)[:4], "松下问童子，言师采药去，只在此山中，云深不知处".split("，")
+    mixed = [a[0], b[0], c[0], "一去不复返"]  # half of it new, half of it from two poems
+    poems = [a, b, c, mixed, [*mixed[:3], "黄河远上白云间"[:5]]]
+    assert near(*("，".join(poem) + "。" for poem in poems)) == [-1, -1, -1, -1, 3]
+
+
+LINES = ["春", "夏秋", "冬风花", "雪月山水", "东西南北中"]
+
+
+@given(st.lists(st.lists(st.sampled_from(LINES), min_size=1, max_size=5), max_size=30), st.integers(1, 40))
+def test_near_duplicates_are_those_of_a_plain_search(poems: list[list[str]], at_once: int) -> None:
+    def nearly_repeats(poem: list[str], other: list[str]) -> bool:
+        return sum(len(line) for line in poem if line in other) >= module.NEAR * sum(map(len, poem))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_AT_ONCE", at_once)
+        holders = near(*("，".join(poem) + "。" for poem in poems))
+    for number, (poem, holder) in enumerate(zip(poems, holders, strict=True)):
+        earlier = [place for place, other in enumerate(poems[:number]) if nearly_repeats(poem, other)]
+        assert holder in earlier if earlier else holder == -1
+
+
+def test_a_line_that_a_hundred_thousand_poems_share_costs_neither_time_nor_memory() -> None:
+    draw = random.Random(3)
+    fresh = ["".join(draw.choices("春夏秋冬风花雪月山水云雨东西南北", k=6)) for _ in range(100_000)]
+    bodies = [f"年年岁岁花相似，{line}。岁岁年年人不同。" for line in fresh]
+    found = hash_clauses(bodies)
+    tracemalloc.start()
+    began = time.process_time()
+    near_duplicates(found, len(bodies))
+    seconds = time.process_time() - began
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert seconds < 5 and peak < 500 << 20, "all pairs would be five thousand million"
+
+
+def test_a_corpus_that_goes_on_repeating_itself_is_compared_in_bounded_memory() -> None:
+    draw = random.Random(1)
+    lines = ["".join(draw.choices("春夏秋冬风花雪月山水云雨", k=5)) for _ in range(24)]
+    bodies = ["，".join(draw.sample(lines, 4)) + "。" for _ in range(4000)]
+    found = hash_clauses(bodies)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_AT_ONCE", 1 << 16)
+        tracemalloc.start()
+        assert (near_duplicates(found, len(bodies)) >= 0).mean() > 0.9
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 40 << 20
 
 
 def test_no_poems_have_no_duplicates() -> None:

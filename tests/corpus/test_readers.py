@@ -260,9 +260,9 @@ def test_plain_text_is_cut_into_passages_that_give_the_text_back(tmp_path: Path)
 @settings(max_examples=60)
 @given(st.text(alphabet="山水。 \nab", max_size=9000))
 def test_no_passage_loses_text(text: str) -> None:
-    from poetgen.corpus.readers import _passages
+    from poetgen.corpus.text_reader import passage_records
 
-    found = list(_passages(text, "a"))
+    found = list(passage_records(text, "a"))
     kept = "".join("\n".join(r.paragraphs) for r in found)
     assert kept.replace(" ", "").replace("\n", "") == "".join(text.split()), "only blank passages are left out"
     assert all(len("\n".join(r.paragraphs)) <= 2000 for r in found)
@@ -405,9 +405,41 @@ def test_a_broken_line_of_json_lines(tmp_path: Path) -> None:
         records(tmp_path, '{"content": "春"\n{"content": "秋"}\n')
 
 
-def test_json_nested_a_hundred_thousand_deep(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="nested too deeply"):
-        records(tmp_path, "[" * 100_000 + "]" * 100_000)
+#: Around the bounds of poetgen, of the recursion limit and of the parsers of C in Python 3.11 to 3.13.
+DEPTHS = [*range(1, 70), *range(900, 1100, 5), 2_000, 5_000, 10_000, 50_000, 100_000, 200_000]
+
+
+@pytest.mark.parametrize(
+    ("before", "within", "after"),
+    [
+        ("[", "", "]"),
+        ('{"content":', '"春眠不觉晓"', "}"),
+        ('[{"a":', "1", "}]"),
+        ('{"content":[', '"春"', "]}"),
+        ("[", "", ""),
+    ],
+    ids=["lists", "objects", "both", "collections", "cut short"],
+)
+@pytest.mark.parametrize("lines", [1, 2])
+def test_json_of_any_depth_is_read_or_refused_in_one_line(
+    tmp_path: Path, before: str, within: str, after: str, lines: int
+) -> None:
+    path = tmp_path / "deep.json"
+    refused = set()
+    for depth in DEPTHS:
+        path.write_text((before * depth + within + after * depth + "\n") * lines, encoding="utf-8")
+        for format in ("auto", "json", "jsonl"):
+            try:
+                list(read(Document("deep.json", path, 0, asked=True), format))
+            except SourceError as error:
+                assert str(error).startswith("deep.json") and "\n" not in str(error)
+                refused.add(depth)
+    assert refused >= {depth for depth in DEPTHS if depth > 64}
+
+
+def test_a_poem_thirty_collections_deep_is_found(tmp_path: Path) -> None:
+    (record,) = records(tmp_path, '{"author": "李白", "content": [' * 30 + '{"content": "春"}' + "]}" * 30)
+    assert (record.author, record.paragraphs) == ("李白", ("春",))
 
 
 def test_csv_without_a_column_of_poems(tmp_path: Path) -> None:

@@ -1,0 +1,172 @@
+"""What editors, scribes and scanners added to verse: notes, brackets, singers' names, sources, signs of loss.
+
+Rules from text to text; those named check_… only look. A rule raises Dropped where a text cannot be kept.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from poetgen.corpus.characters import LETTER, UNREADABLE
+from poetgen.corpus.counts import Dropped
+from poetgen.text import HAN_RANGES, LOST, PUNCTUATION, SENTENCE_ENDS
+
+# ---- notes and editorial marks
+
+_OPENING: Final = "(〔【〖"
+_CLOSING: Final = ")〕】〗"
+_BRACKET: Final = re.compile(r"[()〔〕【】〖〗]")
+_NOTE: Final = re.compile("|".join(rf"\{a}[^()〔〕【】〖〗]*\{b}" for a, b in zip(_OPENING, _CLOSING, strict=True)))
+_SUPPLIED: Final = re.compile(f"〔([{HAN_RANGES}])〕")
+
+
+def remove_notes(text: str) -> str:
+    """Take out notes in round, tortoise-shell and black brackets, nested ones with the note they stand in.
+
+    A single character in 〔〕 was supplied by the editor and stays. A bracket that is never closed opens a note that
+    runs to the end. One that closes nothing leaves the note's beginning in doubt: the text is dropped.
+
+    >>> remove_notes("空(一作「虛」)度可憐宵。\\n(《藝林伐山》十七。\\n又《玉屑》(卷三)。\\n)。")
+    '空度可憐宵。\\n。'
+    >>> remove_notes("冰姿玉骨，自是清凉〔态〕。\\n(以下缺")
+    '冰姿玉骨，自是清凉态。\\n'
+    """
+    text = _SUPPLIED.sub(r"\1", text)
+    text = _NOTE.sub("", text)
+    if not _BRACKET.search(text):
+        return text
+    kept: list[str] = []
+    depth, place = 0, 0
+    for match in _BRACKET.finditer(text):
+        if depth == 0:
+            kept.append(text[place : match.start()])
+        if match[0] in _OPENING:
+            depth += 1
+        elif depth:
+            depth -= 1
+        else:
+            raise Dropped("a bracket that closes nothing")
+        place = match.end()
+    if depth == 0:
+        kept.append(text[place:])
+    return "".join(kept)
+
+
+_SPEECH: Final = re.compile(r"[(\[][^()\[\]]{0,12}[云白科介念]了?[)\]]")
+_ROLES: Final = re.compile(r"[(\[][生旦净丑末外众合贴老小副占太卜儿杂内上下唱前同正、]{1,6}[)\]]")
+
+
+def remove_roles(text: str) -> str:
+    """Take the singers' names out of the songs of a play; drop a scene where speech stands among the songs.
+
+    Only for plays (元曲): elsewhere 「(白)」 is a note, and cannot be told from one.
+
+    >>> remove_roles("[生上]乐守清贫，恭承严训，十年灯火相亲。")
+    '乐守清贫，恭承严训，十年灯火相亲。'
+    """
+    if _SPEECH.search(text):
+        raise Dropped("a scene of a play, with speech")
+    return _ROLES.sub("", text)
+
+
+_VERSE_MARK: Final = re.compile(f"[，{SENTENCE_ENDS},.?!]")
+
+
+def check_torn(title: str) -> None:
+    """Drop a song whose first lines were torn off into its title: 「普天乐・意绯徊，心忧虑。知他在科场应举，」.
+
+    Only for 元曲, where the archive has some 1,900 of them; elsewhere titles may well hold a comma.
+    """
+    if _VERSE_MARK.search(title):
+        raise Dropped("verse torn off into the title")
+
+
+_EDITED: Final = re.compile(r"\[([^\[\]\n]*)\]")
+_NUMBER: Final = re.compile(r"[一二三四五六七八九十○〇0-9]+")
+_TEXTUAL: Final = re.compile(f"[{HAN_RANGES}{PUNCTUATION} ,.?!;:]*")
+
+
+def resolve_editorial(text: str) -> str:
+    """Keep what editors restored in [..], take out their note numbers, drop what they could only describe.
+
+    >>> resolve_editorial("徒知觀衞玉，詎肯挂秦[金]。首旬發定鼎[一]，")
+    '徒知觀衞玉，詎肯挂秦金。首旬發定鼎，'
+    """
+    if "{" in text or "}" in text or "<" in text or ">" in text:
+        raise Dropped("a character that is only described")
+
+    def resolved(match: re.Match[str]) -> str:
+        if _NUMBER.fullmatch(match[1]):
+            return ""
+        if _TEXTUAL.fullmatch(match[1]) or LOST in match[1]:
+            return match[1]
+        raise Dropped("a character that is only described")
+
+    text = _EDITED.sub(resolved, text)
+    # Left over from a pair that was not one: the characters around it are verse all the same.
+    return text.replace("[", "").replace("]", "") if "[" in text or "]" in text else text
+
+
+# The lines that follow end a poem, for they say where it was found: 「附注：…」, 「元陳世隆《宋詩拾遺》卷七。」
+_SOURCE_LINE: Final = re.compile(
+    r"^(?:附注|附註|按語|按|案|出處|出处|校記|校记)[:：]"
+    r"|《[^《》\n]+》(?:[前後后續续別别外]集)?卷[一二三四五六七八九十百○〇上中下]"
+    r"|^ff?[.。]$"
+)
+# Editors at work: index entries, collations, biographies.
+_APPARATUS: Final = re.compile(
+    r"首句[:：]|[詩诗][題题][:：]|出[處处][:：]"
+    r"|[」》][^，。\n]{0,6}作「|[原本卷校集錄当當應应]作「|〈|《[^《》\n]*》[^，。\n]{0,4}(?:引|云|所[載引錄])|[見见]《"
+    r"|名不[詳详]|[。\n][詩诗][一二三四五六七八九十]+[首句]。?$"
+)
+_MAY_BE_SOURCE: Final = re.compile(r"[《「〈:：]|不[詳详]|ff?[.。]|[首句]。?$")
+
+
+def cut_sources(text: str) -> str:
+    """Cut a text at the first line that only says where the poem was found; drop it when an editor goes on talking.
+
+    >>> cut_sources("信脚到太古。\\n《誠齋集》卷一一四《詩話》ff。")
+    '信脚到太古。'
+    """
+    if not _MAY_BE_SOURCE.search(text):
+        return text
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        if _SOURCE_LINE.search(line):
+            text = "\n".join(lines[:number])
+            break
+    if not text.strip() or _APPARATUS.search(text):
+        raise Dropped("an editor's words, not verse")
+    return text
+
+
+# ---- holes
+
+HOLE: Final = re.compile(f"[{LOST}○◯■●◎◇△▢〓囗⿰-⿻\u2160-\u2188]")
+"""What editions print for a character that is lost."""
+
+_LATIN: Final = re.compile(r"[0-9A-Za-z\u00c0-\u024f\u2460-\u24ff]+(?:[ .'/%-]*[0-9A-Za-z\u00c0-\u024f]+)*")
+
+
+def check_holes(text: str) -> None:
+    """Drop a text with a mark for a lost character, one that no font shows, or a foreign letter in its place."""
+    if UNREADABLE.search(text):
+        raise Dropped("characters that cannot be read")
+    if HOLE.search(text):
+        raise Dropped("lost characters")
+
+
+def check_letters(text: str) -> None:
+    """Drop Chinese verse with letters that are neither Han nor Latin: 「开遍荼コ」 once held a rare character."""
+    if LETTER.search(text):
+        raise Dropped("foreign letters for lost characters")
+
+
+def remove_latin(text: str) -> str:
+    """Take stray digits and Latin letters out of Chinese verse.
+
+    >>> remove_latin("千尺絲輪0直下垂，")
+    '千尺絲輪直下垂，'
+    """
+    return _LATIN.sub("", text)

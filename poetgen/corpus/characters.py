@@ -1,0 +1,79 @@
+"""Characters: which forms are one, which cannot be seen or read, and whether a text is Chinese."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Final
+
+from poetgen.text import HAN_RANGES, PUNCTUATION, is_han
+
+# Forms that Unicode keeps only for the sake of older standards. Blanket NFKC would also break up characters that
+# stand in verse, so only these blocks are folded: full-width and vertical forms, radicals that stand for characters.
+_FOLD: Final = {
+    point: unicodedata.normalize("NFKC", chr(point))
+    for block in ((0x2E80, 0x2FDF), (0xFE30, 0xFE6F), (0xFF01, 0xFF9F), (0xFFE0, 0xFFE6))
+    for point in range(block[0], block[1] + 1)
+    if unicodedata.normalize("NFKC", chr(point)) != chr(point) and chr(point) not in PUNCTUATION
+} | {ord(space): " " for space in "\u00a0\u2002\u2003\u2009\u3000\t\v\f"}
+
+# In scanned texts a full-width full stop stands where a comma stood; the archive has 27, none at the end of a sentence.
+_FOLD[ord("．")] = "，"
+
+_INVISIBLE: Final = re.compile(
+    "[\u0000-\u0008\u000e-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufe00-\ufe0f\ufeff"
+    "\U000e0100-\U000e01ef]"
+)
+
+
+def fold(text: str) -> str:
+    """Bring compatibility forms to the characters they stand for, and take out what cannot be seen.
+
+    >>> fold("ＡＢＣ，（\ufa1b）")
+    'ABC，(福)'
+    """
+    return _INVISIBLE.sub("", unicodedata.normalize("NFC", text).translate(_FOLD))
+
+
+UNREADABLE: Final = re.compile("[\ufffd\ud800-\udfff\ue000-\uf8ff\U000f0000-\U0010ffff]")
+"""Characters that a broken encoding leaves, or that only one font shows."""
+
+LETTER: Final = re.compile(f"[^\\W\\d_{HAN_RANGES}]")
+"""A letter that is no Han character."""
+
+_ITERATION: Final = re.compile("([々〻]+)")
+
+
+def is_folded(text: str) -> bool:
+    """Whether Han characters stand in the one form that `fold` gives them."""
+    return unicodedata.is_normalized("NFC", text)
+
+
+def visible(text: str) -> str:
+    """A text without the characters that nobody can see or read."""
+    return UNREADABLE.sub("", _INVISIBLE.sub("", unicodedata.normalize("NFC", text)))
+
+
+def mostly_han(text: str) -> bool:
+    """Whether more letters of a text are Han characters than are not; true of a text without letters."""
+    letters = len(LETTER.findall(text))
+    return letters == 0 or letters < sum(map(is_han, text))
+
+
+def expand_iterations(text: str) -> str:
+    """Write out the iteration marks 々 and 〻: as many characters as there are marks are said again.
+
+    They are a scribe's shorthand, not characters: poems are counted, rhymed and written by what is read aloud. A mark
+    with nothing before it stays, to be dropped as any sign for a lost character.
+
+    >>> expand_iterations("霾土忽兮塺々。可憐々々，"), expand_iterations("错，々，々。")
+    ('霾土忽兮塺塺。可憐可憐，', '错，错，错。')
+    """
+    parts = _ITERATION.split(text)
+    read: list[str] = []
+    for number, part in enumerate(parts):
+        if number % 2 and read:
+            again = read[-len(part) :]
+            parts[number] = "".join(again * -(-len(part) // len(again)))[: len(part)]
+        read.extend(filter(is_han, parts[number]))
+    return "".join(parts)
