@@ -38,6 +38,7 @@ from transformer import GPT, SHAPE
 
 from poetgen.config import ModelConfig, TrainConfig
 from poetgen.corpus.poems import read_poems
+from poetgen.data.batches import batch_groups, poem_batches
 from poetgen.data.dataset import Dataset, Split, split_of
 from poetgen.data.vocab import PAD, Vocab
 from poetgen.errors import DivergedError
@@ -257,8 +258,8 @@ class Exam:
     def tally(self, model: nn.Module, count: int | None) -> Tally:
         """The tally of the first `count` poems (None: of all)."""
         split = Split(self.poems.tokens, self.poems.poems[self.order[:count]], self.poems.layout)
-        groups = split.groups(ROWS * WINDOW, WINDOW)
-        return self.scorer.tally(model, (batch for group in groups for batch in split.windows(group, WINDOW)))
+        groups = batch_groups(split, ROWS * WINDOW, WINDOW)
+        return self.scorer.tally(model, (batch for group in groups for batch in poem_batches(split, group, WINDOW)))
 
 
 def follow(run: Loop | Trainer, exam: Exam, seconds: float) -> Iterator[tuple[float, float]]:

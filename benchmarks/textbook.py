@@ -38,7 +38,8 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from poetgen.config import ModelConfig, TrainConfig
-from poetgen.data.dataset import GIVEN, SHOWN, Dataset, Split
+from poetgen.data.batches import FIELD_RATES, GIVEN_FIELDS
+from poetgen.data.dataset import Dataset, Split
 from poetgen.data.vocab import PAD
 from poetgen.network.device import pick_device
 from poetgen.network.loss import cross_entropy
@@ -87,7 +88,7 @@ class Poems(TorchDataset[tuple[Tensor, int]]):
 
     def __init__(self, split: Split) -> None:
         self.split = split
-        self.shown = {name: name in GIVEN for name in SHOWN}
+        self.shown = {name: name in GIVEN_FIELDS for name in FIELD_RATES}
 
     def __len__(self) -> int:
         return len(self.split)

@@ -24,13 +24,14 @@ from typing import Any
 import numpy as np
 
 from poetgen.config import TrainConfig
+from poetgen.data.batches import validation_batches
 from poetgen.data.dataset import Dataset, Split
 from poetgen.errors import DatasetError, DivergedError, UsageError
 from poetgen.files import ensure_writable, write_atomic
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.device import pick_device, pick_precision
 from poetgen.network.perplexity import Scorer
-from poetgen.network.trainer import EVAL_TOKENS, Trainer, finite, validation_batches
+from poetgen.network.trainer import EVAL_TOKENS, Trainer, finite
 
 #: Tokens by which a run finds its own best weights: few, lest wide networks spend their minutes on evaluation.
 _OWN_TOKENS = 6_000

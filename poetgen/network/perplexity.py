@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from poetgen.data.dataset import Batch, Split
+from poetgen.data.batches import Batch, batch_groups, poem_batches
+from poetgen.data.dataset import Split
 from poetgen.data.vocab import PAD, UNK, Vocab, counted, unknown_nats
 from poetgen.network.model import PoetModel, State
 
 #: Window and rows of a pass over a split; they change its speed and not its figures.
-SEQ_LEN, ROWS = 256, 64
+SCORING_WINDOW, SCORING_ROWS = 256, 64
 
 
 @dataclass
@@ -118,8 +119,8 @@ class Scorer:
         Poems come in the order of their lengths.
         """
         done = 0
-        for group in split.groups(ROWS * SEQ_LEN, SEQ_LEN):
-            batches = list(split.windows(group, SEQ_LEN))
+        for group in batch_groups(split, SCORING_ROWS * SCORING_WINDOW, SCORING_WINDOW):
+            batches = list(poem_batches(split, group, SCORING_WINDOW))
             found: list[list[Reading]] = [[] for _ in group.poems]
             for batch, read in zip(batches, self.read(model, batches), strict=True):
                 sizes = (batch.labels != PAD).sum(1).tolist()

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from poetgen.data.dataset import FIELDS, Split
+from poetgen.data.dataset import Split
 
 #: Neighbours on each side that a character learns to know; the nearer count more.
 WINDOW = 4
@@ -118,12 +118,9 @@ def _batches(split: Split, rng: np.random.Generator) -> Iterator[tuple[NDArray[n
 
     Poems are not cut; C is about BATCH, or the length of a longer poem.
     """
-    sizes = split.poems["body"].astype(np.int64)
-    starts = split.poems["start"] + sum(split.poems[name].astype(np.int64) for name in FIELDS if name != "body")
+    sizes = split.body_sizes
     while True:
         order = rng.permutation(len(split))
         cuts = np.searchsorted(np.cumsum(sizes[order]), np.arange(BATCH, sizes.sum(), BATCH), side="right")
-        for some in np.split(order, cuts):
-            before = np.cumsum(sizes[some]) - sizes[some]
-            places = np.repeat(starts[some] - before, sizes[some]) + np.arange(sizes[some].sum())
-            yield split.tokens[places].astype(np.int64), np.repeat(some, sizes[some])
+        for poems in np.split(order, cuts):
+            yield split.body_tokens(poems).astype(np.int64), np.repeat(poems, sizes[poems])

@@ -34,7 +34,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from poetgen.config import ModelConfig, TrainConfig
-from poetgen.data.dataset import Batch, Dataset, Split, rows_of
+from poetgen.data.batches import (
+    Batch,
+    StreamBatches,
+    batch_groups,
+    poem_batches,
+    rows_of,
+    validation_batches,
+    validation_stride,
+)
+from poetgen.data.dataset import Dataset
 from poetgen.data.vocab import PAD, UNK
 from poetgen.errors import CheckpointError, DatasetError, DivergedError, SaveError, UsageError
 from poetgen.files import write_atomic
@@ -133,7 +142,7 @@ class Trainer:
         self._norm = math.nan  # the last one that was a number
         self._broken = 0  # gradients since then that were none
         self._valid = dataset.valid if len(dataset.valid) else dataset.train
-        self._valid_tokens = _tokens(self._valid) / _stride(self._valid, EVAL_TOKENS)
+        self._valid_tokens = int(self._valid.body_sizes.sum()) / validation_stride(self._valid, EVAL_TOKENS)
         self.scorer = Scorer(dataset.vocab)
         self._clock = time.monotonic()
         self._epochs = config.epochs or (0 if config.max_minutes else DEFAULT_EPOCHS)
@@ -408,17 +417,17 @@ class Trainer:
         """The current epoch's number of batch groups, and the windows of each, as this rank's shards."""
         config, train, epoch = self.config, self.dataset.train, self.progress.epoch
         if config.sampling == "poems":
-            groups = train.groups(config.batch_size * config.seq_len, config.seq_len, (config.seed, epoch))
+            groups = batch_groups(train, config.batch_size * config.seq_len, config.seq_len, (config.seed, epoch))
 
             def windows(group: int) -> Iterator[tuple[Batch, ...]]:
                 parts = [groups[group].part(shard, self._parts) for shard in self._shards]
-                return zip(*(train.windows(part, config.seq_len) for part in parts), strict=True)
+                return zip(*(poem_batches(train, part, config.seq_len) for part in parts), strict=True)
 
             return len(groups), windows
         if config.sampling == "sequential":
-            batches = train.sequential(config.batch_size, config.seq_len)
+            batches = StreamBatches.sequential(train.stream, config.batch_size, config.seq_len)
         else:
-            batches = train.random(config.batch_size, config.seq_len, (config.seed, epoch))
+            batches = StreamBatches.random(train.stream, config.batch_size, config.seq_len, (config.seed, epoch))
         shards = [batches.part(shard, self._parts) for shard in self._shards]
         return len(batches), lambda group: iter([tuple(shard[group] for shard in shards)])
 
@@ -645,28 +654,6 @@ def _pin(array: NDArray[np.int64]) -> NDArray[np.int64]:
 def _mix(*numbers: int) -> int:
     """One seed from some numbers, far from that of other numbers."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
-
-
-def validation_batches(
-    split: Split, seq_len: int, tokens: int | None = None, shard: tuple[int, int] = (0, 1)
-) -> Iterator[Batch]:
-    """Windows over a split, every poem with its title, form and tune; over about `tokens` tokens, evenly chosen.
-
-    `shard` (part, parts) takes a part of the rows of each.
-    """
-    for group in split.groups(64 * seq_len, seq_len)[:: _stride(split, tokens) if tokens else 1]:
-        rows = group.part(*shard)
-        if len(rows.poems):
-            yield from split.windows(rows, seq_len)
-
-
-def _tokens(split: Split) -> int:
-    return int(split.poems["body"].sum())
-
-
-def _stride(split: Split, tokens: int) -> int:
-    """Every how many-th group of a split makes about `tokens` tokens."""
-    return max(1, _tokens(split) // tokens)
 
 
 def finite(record: Record) -> Record:

@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from poetgen.config import PreprocessConfig, TrainConfig
+from poetgen.data.batches import batch_groups
 from poetgen.data.dataset import Dataset
 from poetgen.data.preprocess import preprocess
 from poetgen.errors import CheckpointError, DatasetError, DivergedError, SaveError, UsageError
@@ -567,7 +568,7 @@ def test_a_run_stopped_at_every_step_is_the_same_run(dataset: Dataset, tmp_path:
 
 def test_a_resumed_run_stands_where_it_stood(dataset: Dataset, tmp_path: Path) -> None:
     def batches(seed: int, epoch: int) -> int:
-        return len(dataset.train.groups(TINY.batch_size * TINY.seq_len, TINY.seq_len, (seed, epoch)))
+        return len(batch_groups(dataset.train, TINY.batch_size * TINY.seq_len, TINY.seq_len, (seed, epoch)))
 
     # Which header fields are dropped changes how many batches an epoch has, and so how much of the budget one takes.
     seed = next(seed for seed in range(1000) if batches(seed, 0) != batches(seed, 1))
