@@ -16,6 +16,7 @@ import pytest
 from poetgen.config import PreprocessConfig, SampleConfig
 from poetgen.corpus import duplicates
 from poetgen.data import preprocess as module
+from poetgen.data import reading
 from poetgen.data.dataset import FIELDS, LINES_FILE, TUNES_FILE, Dataset, Split, finish
 from poetgen.data.line_index import LineIndex
 from poetgen.data.preprocess import preprocess
@@ -92,8 +93,8 @@ def test_jobs_and_the_order_of_files_make_no_difference(tmp_path: Path, monkeypa
             tasks.append(args)
             return super().submit(*args, **options)
 
-    monkeypatch.setattr(module, "ProcessPoolExecutor", Counting)
-    monkeypatch.setattr(module, "_TASK_BYTES", 1)  # every file is a task
+    monkeypatch.setattr(reading, "ProcessPoolExecutor", Counting)
+    monkeypatch.setattr(reading, "_TASK_BYTES", 1)  # every file is a task
     first = preprocess([tmp_path / "forth"], tmp_path / "one", PLAIN)
     assert not tasks
     second = preprocess([tmp_path / "back"], tmp_path / "two", replace(PLAIN, jobs=2))
@@ -386,7 +387,7 @@ def test_limit_takes_the_first_poems(tmp_path: Path) -> None:
 def test_limit_stops_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in "abc":
         write(tmp_path / f"{name}.jsonl", [make_poem(number) for number in range(ord(name), ord(name) + 9)])
-    monkeypatch.setattr(module, "_TASK_BYTES", 1)
+    monkeypatch.setattr(reading, "_TASK_BYTES", 1)
     assert preprocess([tmp_path], tmp_path / "out", replace(PLAIN, limit=5))["read"] == 9
 
 
@@ -432,7 +433,7 @@ def test_a_broken_source_among_good_ones_touches_nothing(tmp_path: Path) -> None
 
 
 def test_errors_in_workers_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_TASK_BYTES", 1)
+    monkeypatch.setattr(reading, "_TASK_BYTES", 1)
     write(tmp_path / "a.jsonl", [make_poem(1)])
     (tmp_path / "b.jsonl").write_text('{"title": \n', encoding="utf-8")
     with pytest.raises(SourceError, match="b.jsonl"):
