@@ -27,7 +27,7 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from poetgen.config import ModelConfig
+from poetgen.config import ModelConfig, TrainConfig
 from poetgen.data.dataset import LINES_FILE, TUNES_FILE
 from poetgen.data.line_index import LineIndex
 from poetgen.data.vocab import Vocab
@@ -155,6 +155,19 @@ def check_fit(model: PoetModel, tensors: Mapping[str, Tensor], path: Path) -> No
             f"{path}: {', '.join(wrong[:3])} does not fit the model that {CONFIG} describes; "
             "the files are of different checkpoints: copy the whole folder again"
         )
+
+
+def save_best(
+    out: Path, model: PoetModel, vocab: Vocab, train: TrainConfig, dataset: str, figures: Mapping[str, Any]
+) -> None:
+    """Write what sampling needs and what training may change: weights, config.json and the model card.
+
+    `dataset` is the fingerprint of what the model was trained on. Raises SaveError.
+    """
+    # First what needs the most room: where there is none, all of the last best model stays.
+    save_weights(out / WEIGHTS, model, vocab, step=figures["step"])
+    config = write_config(out, model.config, train=asdict(train), dataset=dataset, figures=figures)
+    write_card(out, config)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:

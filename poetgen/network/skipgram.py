@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from poetgen.data.dataset import Split
+from poetgen.progress import ProgressCallback, silent
 
 #: Neighbours on each side that a character learns to know; the nearer count more.
 WINDOW = 4
@@ -41,7 +42,7 @@ def vectors(
     seed: int,
     seconds: float = math.inf,
     device: torch.device | str = "cpu",
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: ProgressCallback = silent,
     stop: Callable[[], bool] = lambda: False,
 ) -> Tensor | None:
     """(V, E) fp32 vectors, on the CPU, of the characters of a split's bodies; zeros for tokens that were not read.
