@@ -71,7 +71,7 @@ class _Tunes:
         self.missing: Counter[str] = Counter()
 
     def __call__(self, name: str) -> Any:
-        from poetgen.data.dataset import FORMS
+        from poetgen.data.dataset import TUNES_FILE
         from poetgen.prosody.tune_names import listed
         from poetgen.prosody.tunes import load_tunes
 
@@ -82,7 +82,7 @@ class _Tunes:
                 self.folder = find()
             if not self.folder.is_dir():
                 raise CheckpointError(f"{self.folder}: no such checkpoint folder; give --checkpoint another")
-            self._known = load_tunes(self.folder / FORMS)
+            self._known = load_tunes(self.folder / TUNES_FILE)
         learned = self._known.get(listed(name))
         if learned is None:
             self.missing[name] += 1

@@ -170,7 +170,7 @@ def gates(
     """Draw the gates and states of an LSTM along a poem, and find units that keep track of the form."""
     from poetgen.cli import display
     from poetgen.inspect.gates import FEATURES, LONGEST, along, chosen, picture, survey, write
-    from poetgen.network.trainer import finite
+    from poetgen.network.records import finite
     from poetgen.plots import ensure_drawable
     from poetgen.plots.gates import draw
     from poetgen.poet import load
@@ -511,7 +511,7 @@ def ablate(
     from poetgen.cli import display
     from poetgen.data.dataset import Dataset
     from poetgen.inspect import ablation
-    from poetgen.network.trainer import finite
+    from poetgen.network.records import finite
     from poetgen.plots import ensure_drawable
     from poetgen.plots.ablation import draw
     from poetgen.writing.batch import Stopped, Stops

@@ -12,8 +12,8 @@ from poetgen.config import SCRIPTS, PreprocessConfig
 from poetgen.errors import UsageError
 
 
-@app.command(epilog="Example: poetgen preprocess corpora/starter.jsonl --min-count 1")
-def preprocess(
+@app.command("preprocess", epilog="Example: poetgen preprocess corpora/starter.jsonl --min-count 1")
+def preprocess_command(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
@@ -45,7 +45,7 @@ def preprocess(
     """
     from poetgen.cli import display
     from poetgen.corpus import FORMATS
-    from poetgen.data.preprocess import preprocess as run
+    from poetgen.data.preprocess import preprocess
     from poetgen.humanize import megabytes
 
     config = PreprocessConfig(
@@ -60,9 +60,9 @@ def preprocess(
         raise UsageError(f"--format {format}: choose one of {', '.join(FORMATS)}")
     with display.Progress() as progress:
 
-        def show(stage: str, done: int, total: int) -> None:
-            counted = megabytes(done, total) if stage in ("reading", "downloading") else f"{total:,} poems"
+        def show(stage: str, done: float, total: float) -> None:
+            counted = megabytes(int(done), int(total)) if stage in ("reading", "downloading") else f"{total:,.0f} poems"
             progress.update(stage, done, total, counted)
 
-        report = run(sources or ["corpora"], out, config, show)
+        report = preprocess(sources or ["corpora"], out, config, show)
     print(display.preprocess_table(report, out), end="", flush=True)

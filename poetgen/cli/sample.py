@@ -159,14 +159,14 @@ def sample(
 def _list_forms(checkpoint: Path | None, as_json: bool) -> None:
     """Show the forms that a checkpoint can hold, tunes with their templates."""
     from poetgen.cli import display
-    from poetgen.data.dataset import FORMS
+    from poetgen.data.dataset import TUNES_FILE
     from poetgen.network.checkpoint import find
     from poetgen.prosody.tunes import load_tunes, tunes_json
 
     folder = find(checkpoint)
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such checkpoint folder; give --checkpoint another")
-    learned = load_tunes(folder / FORMS)
+    learned = load_tunes(folder / TUNES_FILE)
     print(tunes_json(learned) if as_json else display.forms_table(learned), end="", flush=True)
 
 

@@ -24,13 +24,15 @@ from typing import Any
 import numpy as np
 
 from poetgen.config import TrainConfig
+from poetgen.data.batches import validation_batches
 from poetgen.data.dataset import Dataset, Split
 from poetgen.errors import DatasetError, DivergedError, UsageError
 from poetgen.files import ensure_writable, write_atomic
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.device import pick_device, pick_precision
 from poetgen.network.perplexity import Scorer
-from poetgen.network.trainer import EVAL_TOKENS, Trainer, finite, validation_batches
+from poetgen.network.records import StepRecord, finite
+from poetgen.network.trainer import EVAL_TOKENS, Trainer
 
 #: Tokens by which a run finds its own best weights: few, lest wide networks spend their minutes on evaluation.
 _OWN_TOKENS = 6_000
@@ -141,16 +143,16 @@ def _train(dataset: Dataset, config: TrainConfig, progress: Callable[[float, str
         trainer = Trainer(own, config, Path(folder))
         try:
             for record in trainer.run():
-                if record["kind"] == "step":
+                if isinstance(record, StepRecord):
                     where = f"window {config.seq_len}, hidden {config.hidden}"
-                    progress(record["share"], f"{where}: step {record['step']:,}, loss {record['loss']:.3f}")
+                    progress(record.share, f"{where}: step {record.step:,}, loss {record.loss:.3f}")
         except DivergedError:
             pass  # which is a result too
         else:
             model = Checkpoint.load(Path(folder), trainer.device).model
             tally = Scorer(dataset.vocab).tally(model, validation_batches(valid, _WINDOW, EVAL_TOKENS))
             ppl_char, ppl_all = tally.ppl_char, tally.ppl_all
-    done = trainer.progress
+    done = trainer.position
     return Run(config.seq_len, config.hidden, ppl_char, ppl_all, done.step, done.tokens, done.seconds, config.precision)
 
 

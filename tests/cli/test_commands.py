@@ -20,10 +20,11 @@ import typer
 
 import poetgen
 from poetgen import cli
-from poetgen.cli import display
+from poetgen.cli import display, training_view
 from poetgen.config import EvaluateConfig
 from poetgen.errors import SaveError
 from poetgen.network.checkpoint import Checkpoint
+from poetgen.network.records import StepRecord, TrainingRecord, read_log
 from poetgen.plots import training
 from poetgen.poet import Job, Poet
 from poetgen.writing.sampler import Sample
@@ -87,7 +88,7 @@ def place(tmp_path: Path, corpus: Path, prepared: Path, tiny: Path, monkeypatch:
 @pytest.fixture
 def unpictured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs without a picture, which takes longer to draw than a tiny model to train."""
-    monkeypatch.setattr(training, "draw", lambda *args: [])
+    monkeypatch.setattr(training, "draw_run", lambda *args: [])
 
 
 def start(*args: object, **options: object) -> subprocess.Popen[bytes]:
@@ -277,7 +278,7 @@ def test_overwrite_starts_anew(run: Run, place: Path) -> None:
     tiny = place / "checkpoints" / "tiny"
     (tiny / "notes.txt").write_text("mine")
     assert run(*TRAIN, "--epochs", 0.5, "--out", tiny, "--overwrite").code == 0
-    assert training.read_log(tiny / "log.jsonl")[0]["step"] <= 10
+    assert read_log(tiny / "log.jsonl")[0].step <= 10
     assert Checkpoint.load(tiny).config["model"]["hidden"] == 8
     assert (tiny / "notes.txt").read_text() == "mine"
 
@@ -295,17 +296,17 @@ def test_a_failed_overwrite_loses_nothing(run: Run, place: Path) -> None:
 def test_the_first_signal_saves_and_resume_goes_on(
     number: signal.Signals, code: int, run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    show = display.RunView.show
+    show = training_view.RunView.show
 
-    def interrupting(view: display.RunView, record: dict[str, object]) -> None:
+    def interrupting(view: training_view.RunView, record: TrainingRecord) -> None:
         show(view, record)
-        if record["kind"] == "step" and record["step"] == 10:
+        if isinstance(record, StepRecord) and record.step == 10:
             signal.raise_signal(number)
 
     whole = run(*TRAIN, "--epochs", 3, "--out", "whole")
     before = signal.getsignal(number)
     with monkeypatch.context() as patch:
-        patch.setattr(display.RunView, "show", interrupting)
+        patch.setattr(training_view.RunView, "show", interrupting)
         result = run(*TRAIN, "--epochs", 3, "--out", "run")
     assert (result.code, whole.code) == (code, 0)
     assert signal.getsignal(number) == before
@@ -314,9 +315,7 @@ def test_the_first_signal_saves_and_resume_goes_on(
     again = run(*shlex.split(result.err.splitlines()[-1].split("to go on: poetgen ")[1]))
     assert again.code == 0
     assert ", from step 11" in again.err.splitlines()[0]
-    assert (
-        training.read_log(Path("run/log.jsonl"))[-1]["step"] == training.read_log(Path("whole/log.jsonl"))[-1]["step"]
-    )
+    assert read_log(Path("run/log.jsonl"))[-1].step == read_log(Path("whole/log.jsonl"))[-1].step
     assert Checkpoint.load(Path("run")).id == Checkpoint.load(Path("whole")).id
 
 
@@ -340,7 +339,7 @@ def test_a_run_outlives_its_picture(run: Run, place: Path, monkeypatch: pytest.M
     def full(*args: object) -> None:
         raise SaveError("run.png: cannot be written")
 
-    monkeypatch.setattr(training, "draw", full)
+    monkeypatch.setattr(training, "draw_run", full)
     result = run(*TRAIN, "--epochs", 0.5)
     assert result.code == 0
     assert "poetgen: run.png: cannot be written\n" in result.err
@@ -348,11 +347,11 @@ def test_a_run_outlives_its_picture(run: Run, place: Path, monkeypatch: pytest.M
 
 @pytest.mark.usefixtures("unpictured")
 def test_the_second_signal_quits_at_once(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def impatient(view: display.RunView, record: dict[str, object]) -> None:
+    def impatient(view: training_view.RunView, record: TrainingRecord) -> None:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(display.RunView, "show", impatient)
+    monkeypatch.setattr(training_view.RunView, "show", impatient)
     result = run(*TRAIN, "--out", "run")
     assert result.code == 130
     assert "Traceback" not in result.err

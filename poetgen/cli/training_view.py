@@ -1,0 +1,60 @@
+"""What `poetgen train` says while a run goes on: its steps on the bar, its evaluations above it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from poetgen.cli.display import Progress
+from poetgen.humanize import brief, duration
+from poetgen.network.records import EvalRecord, RateRecord, StepRecord, TrainingRecord, VectorsRecord
+
+_WHY = {
+    "budget": "its share of the budget is spent",
+    "jump": "the validation loss jumped",
+    "plateau": "the validation loss stopped falling",
+}
+
+
+class RunView:
+    """Shows the records of a training run as they come.
+
+    `write` gives a few lines from the model as it stands; they follow each evaluation.
+    """
+
+    def __init__(self, progress: Progress, write: Callable[[], Sequence[str]]) -> None:
+        self._progress = progress
+        self._write = write
+
+    def show(self, record: TrainingRecord) -> None:
+        """Draw one record."""
+        match record:
+            case StepRecord():
+                self._progress.update("training", record.share, 1.0, _step_figures(record))
+            case EvalRecord():
+                self._progress.say(_evaluation(record))
+                for line in self._write() if math.isfinite(record.valid_loss) else ():
+                    self._progress.say(f"    {line}")
+            case VectorsRecord():
+                self._progress.say(
+                    f"the embedding starts from vectors of {record.characters:,} characters, "
+                    f"which took {duration(record.seconds)}"
+                )
+            case RateRecord():
+                self._progress.say(f"step {record.step}: learning rate {record.lr:g}, {_WHY[record.why]}")
+
+
+def _step_figures(record: StepRecord) -> str:
+    return (
+        f"step {record.step} loss {brief(record.loss, 3)} ppl {brief(record.perplexity)} "
+        f"lr {record.lr:.2g} norm {brief(record.grad_norm, 2)} {record.tokens_per_second:,.0f} tokens/s"
+    )
+
+
+def _evaluation(record: EvalRecord) -> str:
+    best = ", the best so far" if record.best else ""
+    chars = f"ppl_char {brief(record.ppl_char)}, " if record.ppl_char < math.inf else ""
+    return (
+        f"step {record.step}, epoch {record.epoch:.2f}, {duration(record.seconds)}: validation "
+        f"{chars}ppl_all {brief(record.ppl_all)}{best}"
+    )
