@@ -15,6 +15,7 @@ from poetgen.data.vocab import Vocab
 from poetgen.errors import CheckpointError, PoetgenError, SourceError, UsageError
 from poetgen.judging.likelihood import score
 from poetgen.poet import Poet, script_of
+from poetgen.writing.request import Request
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def test_load_takes_the_newest_checkpoint(tiny: Path, tmp_path: Path, monkeypatc
 def test_load_says_what_is_wrong(tmp_path: Path, tiny: Path) -> None:
     with pytest.raises(CheckpointError, match="nowhere"):
         poetgen.load(tmp_path / "nowhere")
-    with pytest.raises(UsageError, match="--device toaster"):
+    with pytest.raises(UsageError, match="^device='toaster': not available here .*; try device='cpu' or auto"):
         poetgen.load(tiny, device="toaster")
 
 
@@ -91,7 +92,7 @@ def test_every_option_reaches_the_request(poet: Poet) -> None:
         top_p=0.9,
         temperature=0.5,
     )
-    assert poem.request == poetgen.writing.sampler.Request("春夜", "五绝", "唐", "李白", ("明月", "酒"))
+    assert poem.request == Request("春夜", "五绝", "唐", "李白", ("明月", "酒"))
     assert (poem.config.top_k, poem.config.top_p, poem.config.temperature) == (3, 0.9, 0.5)
     assert len(poem.text) == 24
 
@@ -99,20 +100,20 @@ def test_every_option_reaches_the_request(poet: Poet) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"form": "十四行诗"}, "--form 十四行诗"),
-        ({"dynasty": "Tudor"}, "--dynasty Tudor"),
-        ({"length": 0}, "--length 0"),
-        ({"top_k": 0}, "--top-k 0"),
-        ({"top_p": 1.5}, "--top-p 1.5"),
-        ({"temperature": -1}, "--temperature -1"),
-        ({"seed": -1}, "--seed -1"),
-        ({"top_k": 10**30}, "--top-k 1e+30: give a number of at most"),
-        ({"length": 10**30}, "--length 1e+30: give a number of at most"),
-        ({"candidates": 10**9}, "--candidates 1e+09: give a number of at most 1,000"),
+        ({"form": "十四行诗"}, "form='十四行诗': no such form"),
+        ({"dynasty": "Tudor"}, "dynasty='Tudor': not known"),
+        ({"length": 0}, "length=0: give"),
+        ({"top_k": 0}, "top_k=0: give"),
+        ({"top_p": 1.5}, "top_p=1.5: give"),
+        ({"temperature": -1}, "temperature=-1: give"),
+        ({"seed": -1}, "seed=-1: give"),
+        ({"top_k": 10**30}, "top_k=1e+30: give a number of at most"),
+        ({"length": 10**30}, "length=1e+30: give a number of at most"),
+        ({"candidates": 10**9}, "candidates=1000000000: give a number of at most 1,000"),
         ({"temprature": 1.0}, "temprature: no such option; choose of form, dynasty"),
-        ({"acrostic": "（春夏）秋冬"}, "--acrostic （春夏）秋冬: （ ） is no character"),
-        ({"acrostic": "👍"}, "--acrostic 👍: 👍 is no character"),
-        ({"acrostic": " "}, "--acrostic ' ': give the characters"),
+        ({"acrostic": "（春夏）秋冬"}, "acrostic='（春夏）秋冬': （ ） is no character"),
+        ({"acrostic": "👍"}, "acrostic='👍': 👍 is no character"),
+        ({"acrostic": " "}, "acrostic=' ': give the characters"),
         ({"author": "李" * 101}, "author of 101 characters"),
     ],
 )

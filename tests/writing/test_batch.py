@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 import tracemalloc
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,9 +24,13 @@ from poetgen import cli
 from poetgen.config import SampleConfig
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.distributed import World
-from poetgen.writing.batch import Batch, Extent, Meetings, Numbers, Output, Stopped, Stops, merged
-from poetgen.writing.sampler import Job, Request, Sample
-from poetgen.writing.titles import Line, Titles
+from poetgen.signals import Interruption, Stopped
+from poetgen.writing.batch import TitleBatch, request_key
+from poetgen.writing.heartbeat import Heartbeat
+from poetgen.writing.output import Extent, Output, merged
+from poetgen.writing.request import Request
+from poetgen.writing.sample import Job, Sample
+from poetgen.writing.titles import TitleLine, Titles
 
 from helpers import free_port
 
@@ -198,7 +201,7 @@ def test_a_stop_leaves_whole_records_and_says_how_to_go_on(number: int, code: in
 def test_a_stop_waits_for_the_poem_that_is_being_written() -> None:
     before = signal.getsignal(signal.SIGTERM)
     written = []
-    with pytest.raises(Stopped) as stopped, Stops() as stops:
+    with pytest.raises(Stopped) as stopped, Interruption() as stops:
         with stops.held():
             os.kill(os.getpid(), signal.SIGTERM)
             written.append("whole")
@@ -439,6 +442,7 @@ def test_parts_are_merged_in_order_each_place_once(tmp_path: Path) -> None:
     (tmp_path / "poems.jsonl.bak").write_text("mine")
     ticks = []
     output.merge(lambda: ticks.append(1))
+    output.close()
     assert [(r["line"], r["number"]) for r in records(output.path)] == places
     assert [record.place for record in merged([Extent.of(output.path)])] == places and len(ticks) == len(places)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["poems.jsonl", "poems.jsonl.bak"]
@@ -529,16 +533,16 @@ class Threads(World):
 
 
 def test_ranks_wait_for_the_slowest_and_for_the_merge(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Meetings, "EVERY", 0.01)
+    monkeypatch.setattr(Heartbeat, "EVERY", 0.01)
     told, barrier = [None] * 3, threading.Barrier(3)
     ended: list[tuple[str, int]] = []
 
     def rank(number: int) -> None:
-        meetings = Meetings(Threads(number, told, barrier))
+        heartbeat = Heartbeat(Threads(number, told, barrier))
         for done in range(1, 10 * number + 2):
             time.sleep(0.01)
-            meetings.tell(done)
-            assert done <= meetings.estimate(done) <= 33
+            heartbeat.beat(done)
+            assert done <= heartbeat.estimate(done) <= 33
         ended.append(("written", number))
 
         def merge(tick: Callable[[], object]) -> None:
@@ -547,8 +551,8 @@ def test_ranks_wait_for_the_slowest_and_for_the_merge(monkeypatch: pytest.Monkey
                 tick()
             ended.append(("merged", number))
 
-        meetings.finish(done, merge)
-        assert meetings.estimate(done) == 33
+        heartbeat.finish(done, merge)
+        assert heartbeat.estimate(done) == 33
         ended.append(("ended", number))
 
     threads = [threading.Thread(target=rank, args=(number,)) for number in range(3)]
@@ -563,16 +567,15 @@ def test_ranks_wait_for_the_slowest_and_for_the_merge(monkeypatch: pytest.Monkey
 # Memory and numbers ----------------------------------------------------------------------------------------------
 
 
-def test_numbers_are_those_of_a_counter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Numbers, "RECENT", 50)
+def test_requests_are_known_by_what_they_ask_for() -> None:
     draw = random.Random(1)
-    numbers, counter = Numbers(), Counter[tuple[Request, SampleConfig]]()
+    keys: dict[int, tuple[Request, SampleConfig]] = {}
     for _ in range(5000):
         request = Request(str(draw.randrange(900)), keywords=("月",) * draw.randrange(2))
         config = SampleConfig(top_p=draw.choice([1, 1.0, 0.9]), seed=draw.choice([1, 2**60, 2**60 + 1]))
-        times = draw.choice([1, 1, 3])
-        assert numbers.take(request, config, times) == counter[request, config]
-        counter[request, config] += times
+        key = request_key(Job(request, config, draw.randrange(3)))
+        assert keys.setdefault(key, (request, config)) == (request, config), "1 and 1.0 ask for the same"
+    assert len(keys) == len(set(keys.values()))
 
 
 class Mute:
@@ -590,17 +593,16 @@ class Mute:
             yield Sample(request, config, number, "", "春。", 1.0)
 
 
-def test_memory_does_not_grow_with_the_titles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_does_not_grow_with_the_titles(tmp_path: Path) -> None:
     """20,000 different titles, begun anew and gone on with: kept whole, requests alone would take 10 megabytes."""
-    monkeypatch.setattr(Numbers, "RECENT", 1000)
     count = 20_000
     output = Output(tmp_path / "poems.jsonl", resume=True)
     peaks = []
     for end in (count // 10, count):
-        titles = Titles("titles.txt", (Line(number, str(number), {}) for number in range(1, end + 1)), end)
+        titles = Titles("titles.txt", (TitleLine(number, str(number), {}) for number in range(1, end + 1)), end)
         tracemalloc.start()
         extents = output.prepare()
-        batch = Batch(Mute(), titles, {"seed": 1}, extents=extents)  # type: ignore[arg-type]
+        batch = TitleBatch(Mute(), titles, {"seed": 1}, extents=extents)  # type: ignore[arg-type]
         output.open(World(), extents)
         for line, sample in batch.poems():
             output.add(json.dumps({"line": line, **sample.record("none")}) + "\n")

@@ -1,6 +1,5 @@
 """What is asked of a poem, and what follows from it."""
 
-import doctest
 import re
 
 import pytest
@@ -10,13 +9,7 @@ from poetgen.prosody import FORMS, SHAPES, categories, is_level
 from poetgen.prosody.template import CILIN, LONG, PINGSHUI, Line, Template, old_style, regulated
 from poetgen.prosody.tune_names import TUNES
 from poetgen.prosody.tunes import ALIASES
-from poetgen.writing import request as module
-from poetgen.writing.request import LONGEST, NAMES, OLD, Plan, Request, plan, without_rules
-
-
-def test_examples_in_docstrings() -> None:
-    assert doctest.testmod(module).failed == 0
-
+from poetgen.writing.request import FORM_NAMES, MOST_LINES, OLD, Plan, Request, plan, without_rules
 
 LEVEL_TUNE = (Line(("中仄中平仄",), None, "，"), Line(("中平仄仄平",), 0, "。"))
 OBLIQUE_TUNE = (Line(("中仄平平仄",), 0, "，"), Line(("中平平仄仄",), 0, "。"))
@@ -59,7 +52,7 @@ def test_regulated_forms_have_a_length_of_their_own(form: str, length: int) -> N
 
 
 @pytest.mark.parametrize(("form", "chars"), LONG.items())
-@pytest.mark.parametrize(("lines", "count"), [(0, 12), (2, 2), (16, 16), (LONGEST, LONGEST)])
+@pytest.mark.parametrize(("lines", "count"), [(0, 12), (2, 2), (16, 16), (MOST_LINES, MOST_LINES)])
 def test_long_regulated_verse_has_as_many_lines_as_were_asked(form: str, chars: int, lines: int, count: int) -> None:
     found = planned(form=form, lines=lines)
     assert found.length == count * (chars + 1) and not found.may_end
@@ -111,7 +104,7 @@ def test_lines_choose_the_form_of_auto() -> None:
         assert len(template(lines=lines).lengths) == lines
 
 
-@pytest.mark.parametrize("lines", [-2, 1, 3, LONGEST + 1, LONGEST + 2])
+@pytest.mark.parametrize("lines", [-2, 1, 3, MOST_LINES + 1, MOST_LINES + 2])
 def test_lines_out_of_range(lines: int) -> None:
     assert refusal(form="五排", lines=lines) == f"--lines {lines}: give an even number from 2 to 100"
 
@@ -126,7 +119,7 @@ def test_forms_that_there_are_not() -> None:
     said = refusal(form="十四行诗")
     assert said.startswith("--form 十四行诗: no such form; choose auto, free, 五绝") and "--list-forms" in said
     assert refusal(form="七 绝").startswith("--form 七 绝: no such form")
-    for form in NAMES:
+    for form in FORM_NAMES:
         planned(form=form)
 
 
