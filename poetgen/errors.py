@@ -45,7 +45,7 @@ class Option:
             return f"--{flag}" if self.value else f"--no-{flag}"
         if self.value is _NOTHING:
             return f"--{flag}"
-        blank = isinstance(self.value, str) and not self.value.strip()
+        blank = isinstance(self.value, str) and self.value.isspace()
         return f"--{flag} {self._number() or (repr(self.value) if blank else self.value)}"
 
     @property

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing, nullcontext
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from poetgen.cli import display
 from poetgen.errors import RankError
@@ -17,10 +17,12 @@ from poetgen.signals import Interruption, Stopped
 from poetgen.writing.batch import TitleBatch
 from poetgen.writing.heartbeat import Heartbeat
 from poetgen.writing.output import Output
-from poetgen.writing.request import Options
-from poetgen.writing.sample import Sample
-from poetgen.writing.titles import Titles
-from poetgen.writing.writer import Writer
+
+if TYPE_CHECKING:
+    from poetgen.writing.request import Options
+    from poetgen.writing.sample import Sample
+    from poetgen.writing.titles import Titles
+    from poetgen.writing.writer import Writer
 
 #: Poems of an earlier run between two signs of life while they are read.
 _EVERY: Final = 1000

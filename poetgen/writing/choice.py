@@ -24,9 +24,9 @@ def best_candidates(
     most = max(top_k) + 1
     while True:
         most = min(most, scores.shape[1])
-        values, ids = (found.cpu().numpy()[rows] for found in scores.topk(most))
+        values, ids = (best.cpu().numpy()[rows] for best in scores.topk(most))
         order = np.lexsort((ids, -values))
-        values, ids = (np.take_along_axis(found, order, 1) for found in (values, ids))
+        values, ids = np.take_along_axis(values, order, 1), np.take_along_axis(ids, order, 1)
         cut = values[np.arange(len(rows)), np.minimum(top_k, most) - 1]
         if most == scores.shape[1] or not ((cut == values[:, -1]) & np.isfinite(cut)).any():
             return values.astype(np.float64), ids

@@ -35,7 +35,7 @@ def fit(text: str, vocab: Vocab, field: str = "title") -> tuple[str, list[str]]:
     dropped = [char for char in dropped if not char.isspace()]
     notes = []
     if dropped:
-        notes.append(f"{field}: left out {' '.join(map(_visible, dropped))}, which the model has never seen")
+        notes.append(f"{field}: left out {' '.join(map(_visible_char, dropped))}, which the model has never seen")
     if rare := [char for char in unknown if is_han(char)]:
         notes.append(f"{field}: {' '.join(rare)} is not in the model's vocabulary and is read as {vocab.tokens[UNK]}")
     return fitted, notes
@@ -55,5 +55,5 @@ def in_script(text: str, vocab: Vocab) -> str:
     return text
 
 
-def _visible(char: str) -> str:
+def _visible_char(char: str) -> str:
     return char if char.isprintable() and not char.isspace() else f"U+{ord(char):04X}"

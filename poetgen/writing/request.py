@@ -101,7 +101,7 @@ def check_options(options: Mapping[str, object]) -> Options:
             continue
         if not is_of_kind(value, KINDS[name]):
             raise UsageError(Option(name, value), f": give {KINDS[name]}")
-        if isinstance(value, Integral) and (KINDS[name] == _WHOLE or abs(value) < 2**53):
+        if isinstance(value, Integral) and (KINDS[name] == _WHOLE or abs(int(value)) < 2**53):
             checked[name] = int(value)
         elif isinstance(value, Real):
             try:
@@ -181,8 +181,8 @@ def plan(request: Request, length: int, tunes: Mapping[str, Template] | None = N
     """
     _check(request)
     form = _automatic(request, length) if request.form == "auto" else request.form
-    template = _template(form, request, tunes or {})
-    header = _header(form, template, request)
+    template = _template_of(form, request, tunes or {})
+    header = _header_of(form, template, request)
     if template is None:
         return _untamed(request, header, length, may_end=request.form != "auto")
     if request.acrostic and len(request.acrostic) > len(template.lengths):
@@ -222,7 +222,7 @@ def _roomier(lines: int) -> Message:
     return Message("give ", *form, ", or leave ", Option("form"), " out")
 
 
-def _template(form: str, request: Request, tunes: Mapping[str, Template]) -> Template | None:
+def _template_of(form: str, request: Request, tunes: Mapping[str, Template]) -> Template | None:
     """The rules of a form, None where it has none; raises UsageError."""
     lines = request.lines
     if lines and form not in (*LONG, *OLD) and request.form != "auto":
@@ -243,7 +243,7 @@ def _template(form: str, request: Request, tunes: Mapping[str, Template]) -> Tem
     raise UsageError(Option("form", form), f": no such form; choose {choices}")
 
 
-def _header(form: str, template: Template | None, request: Request) -> Header:
+def _header_of(form: str, template: Template | None, request: Request) -> Header:
     tune = form if {form, listed(form)} & TUNES or (template is not None and template.book == CILIN) else ""
     if tune:
         name = "词"

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from poetgen.writing.request import Options
 
 #: Bytes from which the encoding is told.
-_SAMPLE: Final = 1 << 20
+_PEEKED: Final = 1 << 20
 #: What decode() tells apart; a byte-order mark belongs to "utf-8-sig" and "utf-16" only.
 _ENCODINGS: Final = ("utf-8", "utf-8-sig", "utf-16-le", "utf-16-be", "utf-16", "gb18030", "big5hkscs")
 
@@ -125,10 +125,10 @@ def read_titles(path: Path) -> Titles:
     if first is None:
         raise SourceError(f"--input {name}: no titles in it; give one a line, or JSON Lines")
     records = path.suffix in (".jsonl", ".ndjson") or first[1].startswith("{")
-    return Titles(name, _lines(first, rows, records), size)
+    return Titles(name, _title_lines(first, rows, records), size)
 
 
-def _lines(
+def _title_lines(
     first: tuple[int, str], rows: Generator[tuple[int, str], None, None], records: bool
 ) -> Iterator[TitleLine | BrokenLine]:
     with closing(rows):
@@ -138,12 +138,12 @@ def _lines(
             elif "\ufffd" in row:
                 yield BrokenLine(number, "holds bytes that are no text; save the file as UTF-8")
             else:
-                yield _line(number, row) if records else TitleLine(number, row, {})
+                yield _title_line(number, row) if records else TitleLine(number, row, {})
 
 
-def _line(number: int, row: str) -> TitleLine | BrokenLine:
+def _title_line(number: int, row: str) -> TitleLine | BrokenLine:
     try:
-        fields = _fields(parse_json(row))
+        fields = _checked_fields(parse_json(row))
     except (ValueError, UsageError) as error:
         return BrokenLine(number, str(error))
     options = {key: value for key, value in fields.items() if key in KINDS}
@@ -154,7 +154,7 @@ def _line(number: int, row: str) -> TitleLine | BrokenLine:
     return TitleLine(number, fields.get("title", ""), cast("Options", options), ignored, first if is_number else None)
 
 
-def _fields(record: Any) -> dict[str, Any]:
+def _checked_fields(record: Any) -> dict[str, Any]:
     """The fields of a line that are not null, those of `options` too; raises UsageError for one of a wrong type."""
     if not isinstance(record, dict):
         raise UsageError('give a JSON object on each line, such as {"title": "静夜思"}')
@@ -179,7 +179,7 @@ def _rows(raw: io.FileIO, name: str) -> Generator[tuple[int, str], None, None]:
     """The lines that are not empty, with their numbers; of one that is too long, a character more than its bound."""
     number = 0
     try:
-        with io.BufferedReader(raw, _SAMPLE) as data:
+        with io.BufferedReader(raw, _PEEKED) as data:
             file = io.TextIOWrapper(data, _encoding(data.peek(), name), errors="replace")
             while row := file.readline(LONGEST_LINE + 1):
                 number += 1
@@ -210,7 +210,7 @@ def _count_lines(path: Path) -> int | None:
         return None
     count, last = 0, b"\n"
     with path.open("rb") as file:
-        while block := file.read(_SAMPLE):
+        while block := file.read(_PEEKED):
             count += block.count(b"\n")
             last = block[-1:]
     return count + (last != b"\n")

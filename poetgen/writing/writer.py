@@ -56,7 +56,7 @@ class Writer:
         request = Request(
             title=known_title,
             form=given.get("form") or "auto",
-            dynasty=_dynasty(given.get("dynasty") or ""),
+            dynasty=_known_dynasty(given.get("dynasty") or ""),
             author=fitted(given.get("author") or "", "author"),
             keywords=tuple(filter(None, (fitted(word, "keywords") for word in given.get("keywords") or ()))),
             rhyme=given.get("rhyme") or "auto",
@@ -91,7 +91,7 @@ class Writer:
         return (char for _, text, _ in self._sampler.steps([job]) for char in text)
 
 
-def _dynasty(name: str) -> str:
+def _known_dynasty(name: str) -> str:
     known = dynasty(name)
     if name and not known:
         raise UsageError(Option("dynasty", name), f": not known; choose one of {', '.join(DYNASTIES)}")

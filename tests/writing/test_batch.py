@@ -22,9 +22,9 @@ import pytest
 
 from poetgen import cli
 from poetgen.config import SampleConfig
+from poetgen.errors import SaveError, UsageError
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.distributed import World
-from poetgen.signals import Interruption, Stopped
 from poetgen.writing.batch import TitleBatch, request_key
 from poetgen.writing.heartbeat import Heartbeat
 from poetgen.writing.output import Extent, Output, merged
@@ -198,18 +198,6 @@ def test_a_stop_leaves_whole_records_and_says_how_to_go_on(number: int, code: in
     assert [record["number"] for record in records("poems.jsonl")] == list(range(len(found) + 5))
 
 
-def test_a_stop_waits_for_the_poem_that_is_being_written() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    written = []
-    with pytest.raises(Stopped) as stopped, Interruption() as stops:
-        with stops.held():
-            os.kill(os.getpid(), signal.SIGTERM)
-            written.append("whole")
-        written.append("more")
-    assert written == ["whole"] and stopped.value.number == signal.SIGTERM
-    assert signal.getsignal(signal.SIGTERM) is before
-
-
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_the_poem_that_was_being_written_counts(
     number: int, code: int, run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
@@ -338,6 +326,71 @@ def test_two_runs_do_not_write_one_file(run: Run, place: Path) -> None:
     assert code == 1 and "--output poems.jsonl: another run is writing it" in err
 
 
+def test_overwriting_what_another_run_writes_is_refused_and_harms_nothing(place: Path) -> None:
+    Path("titles.txt").write_text("春\n" * 2000, encoding="utf-8")
+    words = ("--input", "titles.txt", "--output", "poems.jsonl", "--seed", 1)
+    first = start(*words)
+    kill_at(first, Path("poems.jsonl"), 30, signal.SIGSTOP)  # it lives, and writes nothing for a while
+    before = Path("poems.jsonl").read_bytes()
+    for flag in ("--overwrite", "--resume"):
+        second = start(*words, flag)
+        _, err = second.communicate(timeout=PATIENCE)
+        assert second.returncode == 1 and "--output poems.jsonl: another run is writing it" in err
+        assert Path("poems.jsonl").read_bytes() == before
+    first.send_signal(signal.SIGCONT)
+    first.send_signal(signal.SIGTERM)
+    first.communicate(timeout=PATIENCE)
+    after = Path("poems.jsonl").read_bytes()
+    assert after.startswith(before) and [r["number"] for r in records("poems.jsonl")] == list(range(after.count(b"\n")))
+
+
+def test_parts_of_a_living_run_are_neither_removed_nor_merged(run: Run, place: Path) -> None:
+    """A rank may live on for a while whose first rank has ended, and with it the lock of the run."""
+    Path("titles.txt").write_text("春\n", encoding="utf-8")
+    part = Path("poems.jsonl.1-of-2")
+    part.write_text('{"line": 1, "number": 0, "seed": 1}\n')
+    with part.open("ab") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        for flag in ("--overwrite", "--resume"):
+            code, _, err = run("--input", "titles.txt", "--output", "poems.jsonl", flag)
+            assert code == 1 and "--output poems.jsonl.1-of-2: another run is writing it" in err
+    assert part.stat().st_size and not Path("poems.jsonl").exists()
+
+
+def test_a_run_that_ends_while_another_begins_keeps_its_poems(tmp_path: Path) -> None:
+    """Between the first look at a file and its lock, another run may have come, written and gone."""
+    path = tmp_path / "poems.jsonl"
+    late = Output(path)
+    late.check()
+    path.write_text('{"line": 1, "number": 0, "seed": 1}\n')
+    with pytest.raises(UsageError, match="there are poems in it already"):
+        late.prepare()
+    assert len(records(path)) == 1
+    resuming = Output(path, resume=True)
+    resuming.prepare()
+    with pytest.raises(SaveError, match="another run is writing it"):
+        Output(path, overwrite=True).prepare()
+    assert len(records(path)) == 1
+    resuming.close()
+    anew = Output(path, overwrite=True)
+    anew.open(World(), anew.prepare())
+    assert path.read_bytes() == b""
+    anew.close()
+
+
+def test_what_is_merged_stays_locked_until_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "poems.jsonl"
+    (tmp_path / "poems.jsonl.0-of-2").write_text('{"line": 1, "number": 0, "seed": 1}\n')
+    output = Output(path, resume=True)
+    output.open(World(), output.prepare())
+    output.merge(lambda: None)
+    assert len(records(path)) == 1
+    with pytest.raises(SaveError, match="another run is writing it"):
+        Output(path, overwrite=True).prepare()
+    output.close()
+    assert len(records(path)) == 1 and list(tmp_path.iterdir()) == [path]
+
+
 # Broken lines ----------------------------------------------------------------------------------------------------
 
 
@@ -386,6 +439,31 @@ def test_records_ask_for_the_same_poems_again(run: Run, place: Path) -> None:
     for record in before:
         del record["line"]
     assert after == before
+
+
+def test_a_record_fed_back_is_the_poem_of_its_number(run: Run, place: Path) -> None:
+    _, out, _ = run("春", "--num", 4, "--seed", 3, "--json")
+    poems = [json.loads(line) for line in out.splitlines()]
+    again = [poems[2], poems[1], {"title": "春", "seed": 3}]
+    Path("again.jsonl").write_text("".join(json.dumps(record) + "\n" for record in again), encoding="utf-8")
+    code, out, err = run("--input", "again.jsonl", "--json")
+    written = [json.loads(line) for line in out.splitlines()]
+    assert (code, err) == (0, "")
+    assert [record["number"] for record in written] == [2, 1, 3], "without a number the next one"
+    assert [record["text"] for record in written] == [poems[number]["text"] for number in (2, 1, 3)]
+    Path("again.jsonl").write_text(json.dumps(poems[1]) + "\n", encoding="utf-8")
+    words = ("--input", "again.jsonl", "--num", 2, "--output", "poems.jsonl")
+    for flags in ((), ("--resume",)):
+        assert run(*words, *flags)[0] == 0
+        assert [record["text"] for record in records("poems.jsonl")] == [poems[number]["text"] for number in (1, 2)]
+
+
+@pytest.mark.parametrize("number", ["x", -1, 1.5, True, 2**63])
+def test_a_number_that_is_none_of_a_poem_is_passed_over(number: object, run: Run, place: Path) -> None:
+    Path("requests.jsonl").write_text(json.dumps({"title": "春", "number": number}) + "\n", encoding="utf-8")
+    code, out, err = run("--input", "requests.jsonl", "--json", "--seed", 1)
+    assert (code, err) == (0, "requests.jsonl:1: passed over the field number, here and further on\n")
+    assert json.loads(out)["number"] == 0
 
 
 # Files -----------------------------------------------------------------------------------------------------------
