@@ -51,7 +51,10 @@ class Option:
     @property
     def argument(self) -> str:
         """As an argument in Python."""
-        return self.name if self.value is _NOTHING else f"{self.name}={self._number() or repr(self.value)}"
+        if self.value is _NOTHING:
+            return self.name
+        text = float.__repr__(self.value) if isinstance(self.value, float) else self._number() or repr(self.value)
+        return f"{self.name}={text}"
 
     def _number(self) -> str:
         """A number in short; empty for what is none."""

@@ -199,7 +199,9 @@ def test_what_killed_writers_leave_does_not_pile_up(tmp_path: Path) -> None:
     for name in others:
         (tmp_path / name).write_text("no part of a")
     for _ in range(3):
-        assert in_a_process(code, path).wait() == -signal.SIGKILL
+        process = in_a_process(code, path)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
         assert len(set(leftovers(tmp_path)) - others) == 1, "that of the last alone"
         assert not path.exists()
     write_atomic(path, "whole")
