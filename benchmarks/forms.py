@@ -23,9 +23,11 @@ from poetgen.network import checkpoint
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.prosody import SHAPES
 from poetgen.text import clauses
+from poetgen.writing.fitting import fit
 from poetgen.writing.request import Request
-from poetgen.writing.sampler import Job, Sample, Sampler, fit
-from poetgen.writing.titles import Line, read_titles
+from poetgen.writing.sample import Job, Sample
+from poetgen.writing.sampler import Sampler
+from poetgen.writing.titles import TitleLine, read_titles
 
 
 def perplexity(samples: Sequence[Sample]) -> float:
@@ -51,7 +53,7 @@ def main() -> None:
     parser.add_argument("--candidates", type=int, default=1)
     options = parser.parse_args()
     loaded = Checkpoint.load(checkpoint.find(options.checkpoint))
-    lines = [line.title for line in read_titles(options.titles).lines if isinstance(line, Line) and line.title]
+    lines = [line.title for line in read_titles(options.titles).lines if isinstance(line, TitleLine) and line.title]
     titles = list(islice(cycle(dict.fromkeys(fit(title[:20], loaded.vocab)[0] for title in lines)), options.poems))
     samplers = {
         "rules": Sampler(loaded.model, loaded.vocab, loaded.forms, loaded.lines),

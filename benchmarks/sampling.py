@@ -25,7 +25,8 @@ from poetgen.network import checkpoint
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.writing.constraint import Constraint, Free
 from poetgen.writing.request import Plan, Request, plan
-from poetgen.writing.sampler import Job, Sampler
+from poetgen.writing.sample import Job
+from poetgen.writing.sampler import Sampler
 
 TITLES = "春夜喜雨 登楼 江上 秋思 山居 送友人 早梅 夜泊 寄远 晚晴 听琴 落花 暮春 野望 归舟 独坐".split()
 

@@ -15,13 +15,13 @@ from poetgen.errors import PoetgenError
 
 if TYPE_CHECKING:
     from poetgen.poet import Poet, load
-    from poetgen.writing.sampler import Sample
+    from poetgen.writing.sample import Sample
 
 __version__ = "0.1.0"
 
 __all__ = ["Poet", "PoetgenError", "Sample", "__version__", "load"]
 
-_HOMES = {"Poet": "poetgen.poet", "load": "poetgen.poet", "Sample": "poetgen.writing.sampler"}
+_HOMES = {"Poet": "poetgen.poet", "load": "poetgen.poet", "Sample": "poetgen.writing.sample"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Options as frozen dataclasses that check themselves and name the flag that is wrong."""
+"""Options as frozen dataclasses that check themselves and name the option that is wrong."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-from poetgen.errors import UsageError
+from poetgen.errors import Option, UsageError
 
 CELLS = ("lstm", "gru", "rnn")
 SAMPLINGS = ("poems", "sequential", "random")
@@ -15,31 +15,32 @@ SCRIPTS = ("simplified", "traditional", "keep")
 PRECISIONS = ("auto", "fp32", "bf16")
 
 
-def _require(condition: bool, message: str) -> None:
+def _require(condition: bool, *message: object) -> None:
     if not condition:
-        raise UsageError(message)
+        raise UsageError(*message)
 
 
-def _choice(flag: str, value: str, choices: Collection[str]) -> None:
-    _require(value in choices, f"{flag} {value}: choose one of {', '.join(choices)}")
+def _choice(name: str, value: str, choices: Collection[str]) -> None:
+    _require(value in choices, Option(name, value), f": choose one of {', '.join(choices)}")
 
 
-def _at_least(flag: str, value: float, least: float) -> None:
-    finite = "finite " if value == math.inf else ""
-    _require(math.isfinite(value) and value >= least, f"{flag} {value:g}: give a {finite}number of at least {least:g}")
+def _at_least(name: str, value: float, least: float) -> None:
+    finite = isinstance(value, int) or math.isfinite(value)
+    kind = "finite " if value == math.inf else ""
+    _require(finite and value >= least, Option(name, value), f": give a {kind}number of at least {least:g}")
 
 
-def _at_most(flag: str, value: float, most: float) -> None:
-    _require(value <= most, f"{flag} {value:g}: give a number of at most {most:,}")
+def _at_most(name: str, value: float, most: float) -> None:
+    _require(value <= most, Option(name, value), f": give a number of at most {most:,}")
 
 
 def _seed(value: int) -> None:
-    _at_least("--seed", value, 0)
-    _require(value < 2**63, f"--seed {value}: give a number below 2**63")
+    _at_least("seed", value, 0)
+    _require(value < 2**63, Option("seed", value), ": give a number below 2**63")
 
 
-def _share(flag: str, value: float) -> None:
-    _require(0 <= value < 1, f"{flag} {value:g}: give a share from 0 up to, but not including, 1")
+def _share(name: str, value: float) -> None:
+    _require(0 <= value < 1, Option(name, value), ": give a share from 0 up to, but not including, 1")
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,11 @@ class PreprocessConfig:
     format: str = "auto"
 
     def __post_init__(self) -> None:
-        _choice("--script", self.script, SCRIPTS)
-        _at_least("--min-count", self.min_count, 0)
-        _share("--valid-share", self.valid_share)
-        _at_least("--limit", self.limit, 0)
-        _at_least("--jobs", self.jobs, 0)
+        _choice("script", self.script, SCRIPTS)
+        _at_least("min_count", self.min_count, 0)
+        _share("valid_share", self.valid_share)
+        _at_least("limit", self.limit, 0)
+        _at_least("jobs", self.jobs, 0)
 
 
 @dataclass(frozen=True)
@@ -86,12 +87,15 @@ class ModelConfig:
     residual: bool = True
 
     def __post_init__(self) -> None:
-        _choice("--cell", self.cell, CELLS)
-        _at_least("--layers", self.layers, 1)
-        _at_least("--hidden", self.hidden, 1)
-        _at_least("--embed", self.embed, 0)
-        _share("--dropout", self.dropout)
-        _require(not (self.tie and self.embed == 0), "--embed 0 (one-hot) has no embedding to tie: add --no-tie")
+        _choice("cell", self.cell, CELLS)
+        _at_least("layers", self.layers, 1)
+        _at_least("hidden", self.hidden, 1)
+        _at_least("embed", self.embed, 0)
+        _share("dropout", self.dropout)
+        _require(
+            not (self.tie and self.embed == 0),
+            *(Option("embed", 0), " (one-hot) has no embedding to tie: add ", Option("tie", False)),
+        )
 
 
 @dataclass(frozen=True)
@@ -131,25 +135,27 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         self.model(vocab_size=2)
-        _at_least("--batch-size", self.batch_size, 1)
-        _at_least("--seq-len", self.seq_len, 1)
-        _at_least("--accumulate", self.accumulate, 1)
-        _choice("--sampling", self.sampling, SAMPLINGS)
-        _require(len(self.lr_steps) > 0, "--lr-steps: give at least one learning rate")
+        _at_least("batch_size", self.batch_size, 1)
+        _at_least("seq_len", self.seq_len, 1)
+        _at_least("accumulate", self.accumulate, 1)
+        _choice("sampling", self.sampling, SAMPLINGS)
+        _require(len(self.lr_steps) > 0, Option("lr_steps"), ": give at least one learning rate")
         for rate in self.lr_steps:
-            _require(math.isfinite(rate) and rate > 0, f"--lr-steps {rate:g}: learning rates are positive numbers")
-        _at_least("--warmup", self.warmup, 0)
-        _at_least("--weight-decay", self.weight_decay, 0)
-        _at_least("--clip", self.clip, 0)
-        _at_least("--epochs", self.epochs, 0)
-        _at_least("--max-minutes", self.max_minutes, 0)
-        _at_least("--patience", self.patience, 1)
-        _at_least("--eval-every", self.eval_every, 0)
-        _choice("--precision", self.precision, PRECISIONS)
+            positive = math.isfinite(rate) and rate > 0
+            _require(positive, Option("lr_steps", rate), ": learning rates are positive numbers")
+        _at_least("warmup", self.warmup, 0)
+        _at_least("weight_decay", self.weight_decay, 0)
+        _at_least("clip", self.clip, 0)
+        _at_least("epochs", self.epochs, 0)
+        _at_least("max_minutes", self.max_minutes, 0)
+        _at_least("patience", self.patience, 1)
+        _at_least("eval_every", self.eval_every, 0)
+        _choice("precision", self.precision, PRECISIONS)
         _seed(self.seed)
         if self.init_embeddings:
-            _require(self.embed > 0, "--init-embeddings: --embed 0 (one-hot) has no embedding; leave one of them out")
-            _require(not self.init, "--init-embeddings: --init brings an embedding of its own; leave one of them out")
+            of_vectors, either = Option("init_embeddings"), "; leave one of them out"
+            _require(self.embed > 0, of_vectors, ": ", Option("embed", 0), " (one-hot) has no embedding", either)
+            _require(not self.init, of_vectors, ": ", Option("init"), " brings an embedding of its own", either)
 
     def model(self, vocab_size: int) -> ModelConfig:
         """The shape of the network for a vocabulary of `vocab_size` tokens."""
@@ -184,15 +190,15 @@ class SampleConfig:
     candidates: int = 1
 
     def __post_init__(self) -> None:
-        _at_least("--length", self.length, 1)
-        _at_most("--length", self.length, 100_000)
-        _at_least("--top-k", self.top_k, 1)
-        _at_most("--top-k", self.top_k, 1_000_000)
-        _require(0 < self.top_p <= 1, f"--top-p {self.top_p:g}: give a share above 0 and at most 1")
-        _at_least("--temperature", self.temperature, 0)
+        _at_least("length", self.length, 1)
+        _at_most("length", self.length, 100_000)
+        _at_least("top_k", self.top_k, 1)
+        _at_most("top_k", self.top_k, 1_000_000)
+        _require(0 < self.top_p <= 1, Option("top_p", self.top_p), ": give a share above 0 and at most 1")
+        _at_least("temperature", self.temperature, 0)
         _seed(self.seed)
-        _at_least("--candidates", self.candidates, 1)
-        _at_most("--candidates", self.candidates, 1_000)
+        _at_least("candidates", self.candidates, 1)
+        _at_most("candidates", self.candidates, 1_000)
 
 
 @dataclass(frozen=True)
@@ -216,8 +222,8 @@ class EvaluateConfig:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        _at_least("--num", self.num, 0)
-        _require(len(self.forms) > 0, "--forms: give at least one form")
+        _at_least("num", self.num, 0)
+        _require(len(self.forms) > 0, Option("forms"), ": give at least one form")
         _require(not self.held_to or self.forms == (self.held_to,), f"--as {self.held_to}: give one form")
         self.sampling()
 

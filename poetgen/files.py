@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -48,23 +50,51 @@ def parse_json(text: str | bytes) -> Any:
     raise ValueError("nested too deeply")
 
 
+def lock(file: IO[bytes]) -> bool:
+    """Take a file for this process alone, until it is closed; False where another process has it.
+
+    Where a system or a file has no locks (flock), it is as if it had been taken.
+    """
+    return _lock(file) is not False
+
+
+def _lock(file: IO[bytes]) -> bool | None:
+    """Whether a file could be locked; None where there are no locks."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        return None
+    return True
+
+
 @contextmanager
 def atomic(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file beside `path` for writing bytes and, if all went well, rename it to `path`.
+    """Open a new file beside `path` for writing bytes and, if all went well, rename it to `path`.
 
-    Raises SaveError where the folder cannot be written or is full; the old file is then untouched.
+    Of several that write the same path each has a file of its own, and the last to end wins. What a killed one has left
+    beside it is removed by the next. Raises SaveError where the folder cannot be written or is full; the old file is
+    then untouched.
     """
-    temporary = _beside(path)
+    temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        _remove_leftovers(path)
+        temporary, file = _open_beside(path)
+        with file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+            if os.name == "nt":  # which renames no open file
+                file.close()
+            temporary.replace(path)  # before the file is closed, as the lock tells others that it is in use
     except BaseException as error:
-        with suppress(OSError):
-            temporary.unlink()
+        if temporary is not None:
+            with suppress(OSError):
+                temporary.unlink()
         if isinstance(error, OSError):
             raise _unwritable(path, error) from error
         raise
@@ -79,19 +109,36 @@ def write_atomic(path: Path, data: bytes | str) -> None:
 def ensure_writable(*paths: Path) -> None:
     """Raise SaveError, before long work, where its results could not be written; folders that lack are made."""
     for path in paths:
-        temporary = _beside(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.open("wb").close()
-            temporary.unlink()
+            temporary, file = _open_beside(path)
+            file.close()
+            temporary.unlink(missing_ok=True)
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         except OSError as error:
             raise _unwritable(path, error) from error
 
 
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.part")
+def _open_beside(path: Path) -> tuple[Path, IO[bytes]]:
+    """A new file beside `path`, locked, with a name that no other writer has."""
+    while True:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        with suppress(FileExistsError):
+            file = temporary.open("xb")
+            # Between the two lines above and below, another writer may take the file for a leftover and remove it.
+            if lock(file) and os.fstat(file.fileno()).st_nlink:
+                return temporary, file
+            file.close()
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove what writers of `path` that were killed have left beside it: what no living process has locked."""
+    name = re.compile(re.escape(f".{path.name}") + r"(\.[0-9a-f]{8})?\.part")
+    for leftover in [entry for entry in path.parent.iterdir() if name.fullmatch(entry.name)]:
+        with suppress(OSError), leftover.open("rb") as file:
+            if _lock(file):
+                leftover.unlink()
 
 
 def _unwritable(path: Path, error: OSError) -> SaveError:

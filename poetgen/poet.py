@@ -8,26 +8,27 @@ print(poet.write("春夜喜雨", seed=1).text)
 
 from __future__ import annotations
 
-import random
+import sys
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import fields, replace
+from contextlib import contextmanager
+from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
 from typing import Unpack
 
-from poetgen.config import CANDIDATES, SampleConfig
-from poetgen.corpus import Cleaner, Record, Script, dynasty
-from poetgen.corpus.dynasties import DYNASTIES
+from poetgen.corpus import Cleaner, Record, Script
 from poetgen.data.dataset import split_of
 from poetgen.data.vocab import Vocab
-from poetgen.errors import SourceError, UsageError
+from poetgen.errors import Message, Option, SourceError, UsageError
 from poetgen.judging.likelihood import score
 from poetgen.network import checkpoint
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.device import pick_device
 from poetgen.prosody.forms import form_of
-from poetgen.writing.request import Options, Plan, Request, plan
-from poetgen.writing.sampler import Job, Sample, Sampler, fit, in_script
+from poetgen.writing.request import Options, Plan, check_options
+from poetgen.writing.sample import Job, Sample
+from poetgen.writing.writer import Writer, fresh_seed
 
 
 def load(path: str | Path | None = None, device: str = "cpu") -> Poet:
@@ -35,13 +36,9 @@ def load(path: str | Path | None = None, device: str = "cpu") -> Poet:
 
     Raises CheckpointError, or UsageError where there is no such device.
     """
-    target = pick_device(device)
+    with _naming_arguments():
+        target = pick_device(device)
     return Poet(Checkpoint.load(checkpoint.find(Path(path) if path is not None else None), target))
-
-
-def fresh_seed() -> int:
-    """A seed for those who give none; short enough to be typed again."""
-    return random.SystemRandom().randrange(1, 1_000_000)
 
 
 class Poet:
@@ -50,28 +47,40 @@ class Poet:
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
         self.vocab = checkpoint.vocab
-        self._sampler = Sampler(checkpoint.model, checkpoint.vocab, checkpoint.forms, checkpoint.lines)
+        self.writer = Writer(checkpoint)
 
     # Writing -----------------------------------------------------------------------------------------------------
 
     def write(self, title: str = "", **options: Unpack[Options]) -> Sample:
         """One poem. The same seed, title and options give the same poem; without a seed each call gives another.
 
-        Warns where the title had to be changed to suit the model. Raises UsageError for options out of range.
+        `options` are form, dynasty, author, keywords, length, top_k, top_p, temperature, seed, candidates, rhyme,
+        tones, acrostic and lines, those of `poetgen sample`: poetgen.writing.request.Options says what each is.
+        Warns where the title had to be changed to suit the model. Raises UsageError that names the option which is
+        wrong.
         """
         return next(self.sample([title], **options))
 
     def sample(self, titles: Iterable[str], num: int = 1, **options: Unpack[Options]) -> Iterator[Sample]:
-        """`num` poems for each title, in order, written many at a time; see `write`."""
-        if options.get("seed") is None:
-            options["seed"] = fresh_seed()
-        return self.samples(self._jobs(titles, num, options))
+        """`num` poems for each title, in order, written many at a time; see `write`.
+
+        Titles are taken as they are needed, and warned of then.
+        """
+        with _naming_arguments():
+            if isinstance(titles, (str, bytes)) or not isinstance(titles, Iterable):
+                raise UsageError(Option("titles", titles), ": give a list of titles")
+            if not isinstance(num, Integral) or isinstance(num, bool) or num < 0:
+                raise UsageError(Option("num", num), ": give a whole number of at least 0")
+            checked = check_options(options)
+            checked.setdefault("seed", fresh_seed())
+        return self.samples(self._jobs(titles, num, checked))
 
     def _jobs(self, titles: Iterable[str], num: int, options: Options) -> Iterator[Job]:
         for title in titles:
             job, notes = self.job(title, **options)
             for note in notes:
-                warnings.warn(note, stacklevel=2)
+                text = note.arguments if isinstance(note, Message) else note
+                warnings.warn(text, stacklevel=_callers_level())
             yield from [job] * num
 
     def job(self, title: str = "", **options: Unpack[Options]) -> tuple[Job, list[str]]:
@@ -79,66 +88,35 @@ class Poet:
 
         Raises UsageError that names the option which is wrong.
         """
-        if unknown := options.keys() - Options.__annotations__.keys():
-            known = ", ".join(Options.__annotations__)
-            raise UsageError(f"{', '.join(sorted(unknown))}: no such option; choose of {known}")
-        names = {field.name for field in fields(SampleConfig)}
-        chosen = {name: value for name, value in options.items() if name in names}
-        if chosen.get("seed") is None:
-            chosen["seed"] = fresh_seed()
-        chosen.setdefault("candidates", CANDIDATES)
-        config = SampleConfig(**chosen)  # type: ignore[arg-type]
-        notes: list[str] = []
-
-        def fitted(text: str, flag: str) -> str:
-            found, said = fit(text, self.vocab, flag)
-            notes.extend(said)
-            return found
-
-        known = fitted(title, "title")
-        if title and not known and not notes:
-            notes.append("title: nothing is left of it; the poem has none")
-        request = Request(
-            title=known,
-            form=options.get("form") or "auto",
-            dynasty=_dynasty(options.get("dynasty", "")),
-            author=fitted(options.get("author", ""), "author"),
-            keywords=tuple(filter(None, (fitted(word, "keywords") for word in options.get("keywords", ())))),
-            rhyme=options.get("rhyme") or "auto",
-            tones=options.get("tones") or "strict",
-            acrostic=self._acrostic(options.get("acrostic") or ""),
-            lines=options.get("lines", 0),
-        )
-        if note := self._sampler.check(request, config):  # says so now if the form cannot be had
-            notes.append(note)
-        return Job(request, config), notes
-
-    def _acrostic(self, text: str) -> str:
-        """The characters that lines begin with, in the model's script: a rule, of which nothing may be left out."""
-        chars = "".join(text.split())
-        if text and not chars:
-            raise UsageError(f"--acrostic {text!r}: give the characters that the lines begin with, or leave it out")
-        return in_script(chars, self.vocab)
+        with _naming_arguments():
+            return self.writer.job(title, **options)
 
     def plan(self, job: Job) -> Plan:
         """How a job will be carried out: its form, its length, its stanzas."""
-        return plan(job.request, job.config.length, self.checkpoint.forms)
+        with _naming_arguments():
+            return self.writer.plan(job)
 
     def samples(self, jobs: Iterable[Job]) -> Iterator[Sample]:
         """A poem for each job, in the order of the jobs."""
-        return self._sampler.samples(jobs)
+        with _naming_arguments():
+            yield from self.writer.samples(jobs)
 
     def characters(self, job: Job) -> Iterator[str]:
         """The characters of one poem, each as it is written."""
-        return (char for _, text, _ in self._sampler.steps([job]) for char in text)
+        with _naming_arguments():
+            yield from self.writer.characters(job)
 
     # Scoring -----------------------------------------------------------------------------------------------------
 
     def score(self, text: str, title: str = "", tune: str = "") -> dict[str, float | int]:
         """The figures of one poem under this model: ppl_char, ppl_all, bpc, and what they were counted over.
 
-        Raises SourceError where the text holds no verse.
+        Raises SourceError where the text holds no verse, UsageError for what is no text.
         """
+        with _naming_arguments():
+            for name, value in {"text": text, "title": title, "tune": tune}.items():
+                if not isinstance(value, str):
+                    raise UsageError(Option(name, value), ": give text")
         cleaner = Cleaner(script_of(self.vocab), min_chars=1, max_chars=10**9)
         record = Record("the text", tuple(text.splitlines()), title=title, tune=tune)
         poem = cleaner.clean(record)
@@ -148,11 +126,25 @@ class Poet:
         return score(self.checkpoint, split_of([whole], self.vocab)).figures()
 
 
-def _dynasty(name: str) -> str:
-    known = dynasty(name)
-    if name and not known:
-        raise UsageError(f"--dynasty {name}: not known; choose one of {', '.join(DYNASTIES)}")
-    return known
+@contextmanager
+def _naming_arguments() -> Iterator[None]:
+    """Errors from inside name arguments, as Python knows them, and not flags."""
+    try:
+        yield
+    except UsageError as error:
+        error.speak_python()
+        raise
+
+
+def _callers_level() -> int:
+    """The stacklevel, for a warning of the function that asks, of the first line that is not of this package.
+
+    Titles are read deep inside of generators, some of them wrapped by torch.
+    """
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ("poetgen", "torch"):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def script_of(vocab: Vocab) -> Script:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from poetgen.errors import SaveError
-from poetgen.files import atomic, ensure_writable, parse_json, write_atomic
+from poetgen.files import atomic, ensure_writable, lock, parse_json, write_atomic
 
 
 def test_a_file_appears_whole_and_alone(tmp_path: Path) -> None:
@@ -140,6 +140,99 @@ def test_the_caller_s_error_is_not_hidden(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), atomic(tmp_path / "a") as file:
         fail(file.write)
     assert list(tmp_path.iterdir()) == []
+
+
+def leftovers(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.name.endswith(".part"))
+
+
+def test_writers_at_once_publish_one_of_their_files_whole(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from poetgen.files import atomic, ensure_writable\n"
+        "sign = sys.argv[2].encode()\n"
+        "for turn in range(60):\n"
+        "    with atomic(Path(sys.argv[1])) as file:\n"
+        "        for _ in range(20):\n"
+        "            file.write(sign * 5000)\n"
+        "            file.flush()\n"
+        "    ensure_writable(Path(sys.argv[1]))\n"
+    )
+    writers = [in_a_process(code, path, sign) for sign in "abc"]
+    seen = set()
+    while any(writer.poll() is None for writer in writers):
+        if path.exists():
+            data = path.read_bytes()
+            assert len(data) == 100_000 and len(set(data)) == 1, "of one writer alone, and whole"
+            seen.add(data[:1])
+    for writer in writers:
+        writer.communicate()
+        assert writer.returncode == 0
+    assert len(seen) > 1 and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_second_writer_leaves_the_first_one_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    with atomic(path) as first:
+        first.write(b"first")
+        ensure_writable(path)
+        with atomic(path) as second:
+            second.write(b"second")
+        assert path.read_bytes() == b"second" and len(leftovers(tmp_path)) == 1
+    assert path.read_bytes() == b"first" and list(tmp_path.iterdir()) == [path]
+
+
+def test_what_killed_writers_leave_does_not_pile_up(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    code = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from poetgen.files import atomic\n"
+        "with atomic(Path(sys.argv[1])) as file:\n"
+        "    file.write(b'half'), file.flush()\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    (tmp_path / ".a.part").write_text("of an earlier version")
+    others = {".a.mine.part", ".b.0123abcd.part", "a.0123abcd.part", ".xa.0123abcd.part"}
+    for name in others:
+        (tmp_path / name).write_text("no part of a")
+    for _ in range(3):
+        process = in_a_process(code, path)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        assert len(set(leftovers(tmp_path)) - others) == 1, "that of the last alone"
+        assert not path.exists()
+    write_atomic(path, "whole")
+    assert set(leftovers(tmp_path)) == others and path.read_text() == "whole"
+
+
+def test_a_new_file_may_be_read_by_whom_the_umask_lets(tmp_path: Path) -> None:
+    for mask in (0o022, 0o077):
+        before = os.umask(mask)
+        try:
+            write_atomic(tmp_path / "a", "x")
+            (tmp_path / "plain").unlink(missing_ok=True)
+            (tmp_path / "plain").open("w").close()
+        finally:
+            os.umask(before)
+        assert (tmp_path / "a").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_link_gives_way_and_what_it_names_is_left(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to("real")
+    write_atomic(tmp_path / "link", "new")
+    assert (tmp_path / "real").read_text() == "old" and (tmp_path / "link").read_text() == "new"
+    assert not (tmp_path / "link").is_symlink()
+
+
+def test_a_file_is_locked_by_one_alone(tmp_path: Path) -> None:
+    with (tmp_path / "a").open("wb") as first, (tmp_path / "a").open("ab") as second:
+        assert lock(first) and not lock(second)
+        first.close()
+        assert lock(second)
 
 
 @pytest.mark.parametrize(("opened", "closed"), [("[", "]"), ('{"a": ', "}")])

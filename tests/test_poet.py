@@ -1,11 +1,14 @@
 """The Python interface."""
 
+import json
 import re
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import poetgen
@@ -15,6 +18,7 @@ from poetgen.data.vocab import Vocab
 from poetgen.errors import CheckpointError, PoetgenError, SourceError, UsageError
 from poetgen.judging.likelihood import score
 from poetgen.poet import Poet, script_of
+from poetgen.writing.request import Request
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +54,7 @@ def test_load_takes_the_newest_checkpoint(tiny: Path, tmp_path: Path, monkeypatc
 def test_load_says_what_is_wrong(tmp_path: Path, tiny: Path) -> None:
     with pytest.raises(CheckpointError, match="nowhere"):
         poetgen.load(tmp_path / "nowhere")
-    with pytest.raises(UsageError, match="--device toaster"):
+    with pytest.raises(UsageError, match="^device='toaster': not available here .*; try device='cpu' or auto"):
         poetgen.load(tiny, device="toaster")
 
 
@@ -91,7 +95,7 @@ def test_every_option_reaches_the_request(poet: Poet) -> None:
         top_p=0.9,
         temperature=0.5,
     )
-    assert poem.request == poetgen.writing.sampler.Request("春夜", "五绝", "唐", "李白", ("明月", "酒"))
+    assert poem.request == Request("春夜", "五绝", "唐", "李白", ("明月", "酒"))
     assert (poem.config.top_k, poem.config.top_p, poem.config.temperature) == (3, 0.9, 0.5)
     assert len(poem.text) == 24
 
@@ -99,20 +103,21 @@ def test_every_option_reaches_the_request(poet: Poet) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"form": "十四行诗"}, "--form 十四行诗"),
-        ({"dynasty": "Tudor"}, "--dynasty Tudor"),
-        ({"length": 0}, "--length 0"),
-        ({"top_k": 0}, "--top-k 0"),
-        ({"top_p": 1.5}, "--top-p 1.5"),
-        ({"temperature": -1}, "--temperature -1"),
-        ({"seed": -1}, "--seed -1"),
-        ({"top_k": 10**30}, "--top-k 1e+30: give a number of at most"),
-        ({"length": 10**30}, "--length 1e+30: give a number of at most"),
-        ({"candidates": 10**9}, "--candidates 1e+09: give a number of at most 1,000"),
+        ({"form": "十四行诗"}, "form='十四行诗': no such form"),
+        ({"dynasty": "Tudor"}, "dynasty='Tudor': not known"),
+        ({"length": 0}, "length=0: give"),
+        ({"top_k": 0}, "top_k=0: give"),
+        ({"top_p": 1.5}, "top_p=1.5: give"),
+        ({"temperature": -1}, "temperature=-1: give"),
+        ({"seed": -1}, "seed=-1: give"),
+        ({"top_k": 10**30}, "top_k=1e+30: give a number of at most"),
+        ({"length": 10**30}, "length=1e+30: give a number of at most"),
+        ({"length": 10**400}, "length=a number beyond all bounds: give a number of at most 100,000"),
+        ({"candidates": 10**9}, "candidates=1000000000: give a number of at most 1,000"),
         ({"temprature": 1.0}, "temprature: no such option; choose of form, dynasty"),
-        ({"acrostic": "（春夏）秋冬"}, "--acrostic （春夏）秋冬: （ ） is no character"),
-        ({"acrostic": "👍"}, "--acrostic 👍: 👍 is no character"),
-        ({"acrostic": " "}, "--acrostic ' ': give the characters"),
+        ({"acrostic": "（春夏）秋冬"}, "acrostic='（春夏）秋冬': （ ） is no character"),
+        ({"acrostic": "👍"}, "acrostic='👍': 👍 is no character"),
+        ({"acrostic": " "}, "acrostic=' ': give the characters"),
         ({"author": "李" * 101}, "author of 101 characters"),
     ],
 )
@@ -143,6 +148,121 @@ def test_titles_of_every_kind(poet: Poet, title: str, fitted: str, note: str | N
     assert poem.request.title == fitted
     assert len(poem.text) == 24
     assert [str(one.message) for one in said] == [] if note is None else note in str(said[0].message)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"form": 5}, "form=5: give text"),
+        ({"dynasty": ["唐"]}, "dynasty=['唐']: give text"),
+        ({"author": b"x"}, "author=b'x': give text"),
+        ({"rhyme": True}, "rhyme=True: give text"),
+        ({"tones": 0}, "tones=0: give text"),
+        ({"acrostic": ["春"]}, "acrostic=['春']: give text"),
+        ({"keywords": 3}, "keywords=3: give a list of words, or text"),
+        ({"keywords": [3]}, "keywords=[3]: give a list of words, or text"),
+        ({"keywords": b"x"}, "keywords=b'x': give a list of words, or text"),
+        ({"seed": 1.5}, "seed=1.5: give a whole number"),
+        ({"seed": 1.0}, "seed=1.0: give a whole number"),
+        ({"seed": True}, "seed=True: give a whole number"),
+        ({"seed": "7"}, "seed='7': give a whole number"),
+        ({"top_k": "40"}, "top_k='40': give a whole number"),
+        ({"length": 24.0}, "length=24.0: give a whole number"),
+        ({"candidates": [1]}, "candidates=[1]: give a whole number"),
+        ({"lines": "8"}, "lines='8': give a whole number"),
+        ({"top_p": "all"}, "top_p='all': give a number"),
+        ({"temperature": 1j}, "temperature=1j: give a number"),
+        ({"temperature": 10**400}, "temperature=a number beyond all bounds: give a smaller number"),
+    ],
+)
+def test_options_of_the_wrong_type_are_named(poet: Poet, options: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match="^" + re.escape(message)):
+        poet.write("春夜", **options)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="^" + re.escape(message)):
+        poet.sample(["春夜"], **options)  # type: ignore[arg-type]
+
+
+def test_titles_and_their_number_of_the_wrong_type_are_named(poet: Poet) -> None:
+    for title in (None, 3, b"x", ["春"]):
+        with pytest.raises(UsageError, match="^" + re.escape(f"title={title!r}: give text")):
+            poet.write(title)  # type: ignore[arg-type]
+    for titles in ("春夜", None, 3):
+        with pytest.raises(UsageError, match=f"^titles={titles!r}: give a list of titles"):
+            poet.sample(titles)  # type: ignore[arg-type]
+    for num in ("2", 1.0, -1, True):
+        with pytest.raises(UsageError, match="^num=.*: give a whole number of at least 0"):
+            poet.sample(["春"], num=num)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="^text=None: give text"):
+        poet.score(None)  # type: ignore[arg-type]
+    assert list(poet.sample(["春"], num=0)) == []
+
+
+def test_numbers_of_numpy_are_numbers(poet: Poet) -> None:
+    plain = poet.write("春", seed=3, length=24, top_k=5, temperature=0.5, candidates=2)
+    numpy = poet.write(
+        "春",
+        seed=np.int64(3),
+        length=np.int32(24),
+        top_k=np.uint8(5),
+        temperature=np.float32(0.5),
+        candidates=np.int8(2),
+    )
+    assert numpy == plain and json.dumps(numpy.record()) == json.dumps(plain.record())
+    assert [poem.number for poem in poet.sample(["春"], num=np.int64(2), seed=1, candidates=1)] == [0, 1]
+
+
+def test_keywords_are_words(poet: Poet) -> None:
+    for keywords in ("明月、酒", ["明月", "酒"], ("明月", "酒")):
+        assert poet.write("春", seed=1, candidates=1, keywords=keywords).request.keywords == ("明月", "酒")
+    assert poet.write("春", seed=1, candidates=1, keywords="明月").request.keywords == ("明月",)
+
+
+def test_options_that_are_none_have_their_defaults(poet: Poet) -> None:
+    nothing = dict.fromkeys(poetgen.writing.request.Options.__annotations__, None)
+    assert poet.write("春", **(nothing | {"seed": 1})) == poet.write("春", seed=1)
+
+
+def test_every_option_is_told_in_the_docstring() -> None:
+    for name in poetgen.writing.request.Options.__annotations__:
+        assert re.search(rf"\b{name}\b", Poet.write.__doc__ or "")
+        assert f"`{name}`" in (poetgen.writing.request.Options.__doc__ or "")
+
+
+def test_errors_name_what_python_knows(poet: Poet) -> None:
+    """Options beside the one that is wrong too, and what comes up on the way."""
+    with pytest.raises(UsageError, match="^tones='loose': choose strict or off$"):
+        poet.write("春", tones="loose")
+    with pytest.raises(UsageError, match="; give form='七律', or leave form out$"):
+        poet.write("春", form="七绝", acrostic="春夏秋冬山")
+    poems = poet.sample(["春", "春" * 101, "秋"], seed=1, candidates=1)
+    with pytest.raises(UsageError, match="a title of 101 characters"):
+        list(poems)
+    job, _ = poet.job("春", seed=1)
+    with pytest.raises(UsageError, match="^form='无此调': no such form"):
+        list(poet.samples([job._replace(request=replace(job.request, form="无此调"))]))
+
+
+def test_a_record_tells_the_checkpoint(poet: Poet) -> None:
+    (poem,) = poet.sample(["春"], seed=1, candidates=1)
+    assert poem.record()["checkpoint"] == poet.write("春", seed=1).record()["checkpoint"] == poet.checkpoint.id != ""
+    assert poem.record("another")["checkpoint"] == "another"
+
+
+def test_warnings_point_at_the_line_that_asked(poet: Poet) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        first = sys._getframe().f_lineno + 1
+        poet.write("🌸春", seed=1, candidates=1)
+        list(poet.sample(["🌸夏"], seed=1, candidates=1))
+        for _ in poet.sample(["秋", "🌸冬"], seed=1, candidates=1):
+            pass
+        poems = poet.sample(["🌸山"], seed=1, candidates=1)
+        next(poems)
+        {poem.text for poem in poet.samples(poet.job("春", seed=1)[:1])}
+    assert [(Path(warning.filename).name, warning.lineno - first) for warning in caught] == [
+        (Path(__file__).name, place) for place in (0, 1, 2, 5)
+    ]
+    assert all("left out 🌸" in str(warning.message) for warning in caught)
 
 
 def test_an_endless_title_is_refused(poet: Poet) -> None:

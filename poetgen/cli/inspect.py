@@ -83,7 +83,7 @@ def neighbours(
 def _in_script(chars: Sequence[str], vocab: Vocab) -> dict[str, str]:
     """Each character in the script of the vocabulary; those of the other one are told."""
     from poetgen.text import is_han
-    from poetgen.writing.sampler import in_script
+    from poetgen.writing.fitting import in_script
 
     own = {char: in_script(char, vocab) if is_han(char) else char for char in chars}
     if changed := [f"{given} as {read}" for given, read in own.items() if given != read]:
@@ -224,7 +224,7 @@ def _one_poem(given: str, title: str, vocab: Vocab) -> Poem:
     """The poem in a file, or in the text itself."""
     from poetgen.corpus.poems import cleaned, poems_of_text
     from poetgen.poet import script_of
-    from poetgen.writing.sampler import fit
+    from poetgen.writing.fitting import fit
 
     if given == "-" or os.path.isfile(given):
         poems = poems_in(Path(given), vocab)
@@ -514,7 +514,7 @@ def ablate(
     from poetgen.network.records import finite
     from poetgen.plots import ensure_drawable
     from poetgen.plots.ablation import draw
-    from poetgen.writing.batch import Stopped, Stops
+    from poetgen.signals import Interruption, Stopped
 
     windows, widths = lists.sizes("--seq-len", seq_len), lists.sizes("--hidden", hidden)
     grid = ablation.Grid(tuple(windows), tuple(widths), minutes, sampling, batch_tokens, device, seed)
@@ -525,7 +525,7 @@ def ablate(
     dataset = Dataset.load(data)
     ensure_drawable(out / "ablate")
     figure = "ppl_char" if dataset.vocab.chinese else "ppl_all"
-    stops = Stops()
+    stops = Interruption()
 
     def told(done: float, what: str) -> None:
         if stops.number:  # a signal that came in the middle of something that cannot be broken off

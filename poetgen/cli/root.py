@@ -56,8 +56,10 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
     try:
         try:
             app(args=args, prog_name="poetgen")
+        except UsageError as error:
+            _fail(error.message.flags, 2)
         except PoetgenError as error:
-            _fail(error, 2 if isinstance(error, UsageError) else 1)
+            _fail(error, 1)
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
             _fail(f"{where}{error.strerror or error}", 1)

@@ -12,12 +12,13 @@ import typer
 from poetgen.cli.root import CheckpointFolder, app, note, told_once
 from poetgen.config import CANDIDATES, SampleConfig
 from poetgen.errors import CheckpointError, SourceError, UsageError
+from poetgen.files import STDIN
 from poetgen.network import distributed
 
 if TYPE_CHECKING:
-    from poetgen.poet import Poet
     from poetgen.writing.request import Options
-    from poetgen.writing.sampler import Job
+    from poetgen.writing.sample import Job
+    from poetgen.writing.writer import Writer
 
 
 @app.command(epilog='Example: poetgen sample "春夜喜雨" --form 七律 --seed 7')
@@ -106,21 +107,27 @@ def sample(
     resumable = input is not None and output is not None and as_json
     if resume and not resumable:
         raise UsageError("--resume goes on with a file of titles into JSON Lines: give --input and --output FILE.jsonl")
-    from poetgen.writing import batch
-    from poetgen.writing.titles import STDIN, given, read_titles, split_keywords
+    from poetgen.writing.output import Output
+    from poetgen.writing.request import split_keywords
+    from poetgen.writing.titles import given, read_titles
 
     world = distributed.join()
     with told_once(world), world:
         if world.size > 1 and (not resumable or input == STDIN):
             raise UsageError("several processes read --input FILE and write --output FILE.jsonl: give both")
-        target = batch.Output(output, resume, overwrite) if output else None
+        target = Output(output, resume, overwrite, resumable) if output else None
         with given(titles or ()) if input is None else read_titles(input) as asked:
             if target:
                 if input not in (None, STDIN) and target.path.exists() and target.path.samefile(str(input)):
                     raise UsageError(f"--output {output}: is the file of titles; give another name")
-                world.first(lambda: target.check(resumable))
+                world.first(target.check)
 
-            from poetgen.poet import fresh_seed, load
+            from poetgen.cli.write_batch import write_batch
+            from poetgen.network.checkpoint import Checkpoint, find
+            from poetgen.network.device import pick_device
+            from poetgen.signals import Stopped
+            from poetgen.writing.batch import TitleBatch
+            from poetgen.writing.writer import Writer, fresh_seed
 
             options: Options = {
                 "form": form,
@@ -139,16 +146,16 @@ def sample(
                 "seed": seed,
             }
             drawn = world.first(fresh_seed)
-            poet = load(checkpoint, world.device(device))
+            writer = Writer(Checkpoint.load(find(checkpoint), pick_device(world.device(device))))
             if stream is None:
                 stream = sys.stdout.isatty() and asked.size == num == 1 and not as_json and output is None
             if stream:
-                done = batch.Batch(poet, asked, options, num, drawn=drawn, say=note)
-                _stream(poet, done.jobs(), sys.stdout)
+                done = TitleBatch(writer, asked, options, num, drawn=drawn, say=note)
+                _stream(writer, done.jobs(), sys.stdout)
             else:
                 try:
-                    done = batch.write(poet, asked, options, num, drawn, world, target, as_json)
-                except batch.Stopped as stop:
+                    done = write_batch(writer, asked, options, num, drawn, world, target, as_json)
+                except Stopped as stop:
                     raise typer.Exit(128 + stop.number) from stop
     if seed is None and done.seed is not None and not as_json:
         note(f"seed {done.seed}")
@@ -170,15 +177,15 @@ def _list_forms(checkpoint: Path | None, as_json: bool) -> None:
     print(tunes_json(learned) if as_json else display.forms_table(learned), end="", flush=True)
 
 
-def _stream(poet: Poet, jobs: Iterable[Job], file: TextIO) -> None:
+def _stream(writer: Writer, jobs: Iterable[Job], file: TextIO) -> None:
     from poetgen.cli import display
 
     terminal = display.is_terminal(file)
     for number, job in enumerate(jobs):
         request = job.request
-        planned = poet.plan(job)
+        planned = writer.plan(job)
         above = display.heading(request.title, request.author, planned.form, terminal)
         print("\n" * (number > 0) + above, end="", file=file)
         breaks = planned.template.breaks if planned.template else ()
-        for chars in display.verse(poet.characters(job), terminal, breaks):
+        for chars in display.verse(writer.characters(job), terminal, breaks):
             print(chars, end="", file=file, flush=True)

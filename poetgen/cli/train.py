@@ -8,7 +8,7 @@ import time
 from contextlib import nullcontext, suppress
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,7 @@ from poetgen.config import CELLS, PRECISIONS, SAMPLINGS, SampleConfig, TrainConf
 from poetgen.errors import SaveError, UsageError
 from poetgen.network import distributed
 from poetgen.network.records import LOG, EndRecord, EvalRecord
+from poetgen.signals import StopRequest
 
 if TYPE_CHECKING:
     from poetgen.cli import display
@@ -103,7 +104,7 @@ def train(
         from poetgen.network.trainer import Trainer
 
         dataset = Dataset.load(data)
-        with _Stops(patient=world.size > 1) as stops, world, enough_memory(_LESS):
+        with StopRequest(world.size > 1, _say_stopping) as stops, world, enough_memory(_LESS):
             trainer = Trainer(dataset, config, out, resume, lambda: stops.count > 0, world=world)
             if world.rank == 0:
                 if overwrite:  # only now, when nothing stands in the way of the new run
@@ -113,7 +114,7 @@ def train(
                 *_, end = trainer.run()
                 reason = end.reason if isinstance(end, EndRecord) else ""
     if reason == "interrupted":
-        raise typer.Exit(128 + (stops.last or signal.SIGTERM))
+        raise typer.Exit(128 + (stops.number or signal.SIGTERM))
 
 
 def _settled(context: typer.Context) -> tuple[TrainConfig, Path]:
@@ -211,7 +212,8 @@ def _follow(trainer: Trainer, progress: display.Progress, events: Board | None) 
 def _specimen(trainer: Trainer) -> list[str]:
     """A few lines by the model as it stands; draws nothing from the run's own random numbers."""
     from poetgen.writing.request import Request
-    from poetgen.writing.sampler import Job, Sampler
+    from poetgen.writing.sample import Job
+    from poetgen.writing.sampler import Sampler
 
     vocab, training = trainer.dataset.vocab, trainer.model.training
     title = "春夜" if "春" in vocab and "夜" in vocab else ""
@@ -258,37 +260,6 @@ def _remove_run(out: Path) -> None:
         (out / FOLDER).rmdir()
 
 
-class _Stops:
-    """Counts Ctrl-C and SIGTERM: the first asks the run to save and stop, the second quits at once.
-
-    A `patient` one does neither speak nor quit: torchrun passes signals on to all processes of a run, and more than
-    once, and ends by itself what takes too long.
-    """
-
-    _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-    def __init__(self, patient: bool) -> None:
-        self.patient = patient
-        self.count = 0
-        self.last = 0
-        self._before: list[Any] = []
-
-    def __enter__(self) -> _Stops:
-        self._before = [signal.signal(number, self._take) for number in self._SIGNALS]
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
-        if self.patient and kind is not None:
-            return  # torchrun may be ending all processes by now, and this one has yet to say why
-        for number, before in zip(self._SIGNALS, self._before, strict=True):
-            signal.signal(number, before)
-
-    def _take(self, number: int, frame: object) -> None:
-        self.count, self.last = self.count + 1, number
-        if self.patient:
-            return
-        if self.count > 1:
-            raise KeyboardInterrupt
-        os.write(
-            2, b"\nstopping; once more quits at once\n"
-        )  # print may be under way already, and cannot be entered twice
+def _say_stopping() -> None:
+    # print may be under way already, and cannot be entered twice.
+    os.write(2, b"\nstopping; once more quits at once\n")

@@ -39,7 +39,8 @@ from poetgen.prosody import LEVEL, tones
 from poetgen.prosody.tune_names import listed
 from poetgen.text import PUNCTUATION
 from poetgen.writing.request import Request
-from poetgen.writing.sampler import Job, Sampler
+from poetgen.writing.sample import Job
+from poetgen.writing.sampler import Sampler
 
 #: What there is to see of a unit: gates go from 0 to 1, a hidden state from -1 to 1, a cell state has no bounds.
 GATES: Final = ("forget gate", "input gate", "output gate")

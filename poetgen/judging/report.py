@@ -34,8 +34,10 @@ from poetgen.judging.ngram import NGram
 from poetgen.judging.overlap import known_lines, longest_runs
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.text import clauses
+from poetgen.writing.fitting import LONGEST_TITLE, fit
 from poetgen.writing.request import Request
-from poetgen.writing.sampler import LONGEST_TITLE, Job, Sampler, fit
+from poetgen.writing.sample import Job
+from poetgen.writing.sampler import Sampler
 
 #: Told how far a piece of work is: (what, done, of how many).
 Progress = Callable[[str, float, float], None]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from poetgen.errors import UsageError
+from poetgen.errors import Option, UsageError
 
 #: Shape of the probe: a fraction of a second in either precision, and large enough that arithmetic decides.
 _STEPS, _ROWS, _WIDTH = 16, 32, 256
@@ -41,7 +41,9 @@ def pick_device(name: str) -> torch.device:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
-        raise UsageError(f"--device {name}: not available here ({reason}); try --device cpu or auto") from error
+        raise UsageError(
+            Option("device", name), f": not available here ({reason}); try ", Option("device", "cpu"), " or auto"
+        ) from error
     return device
 
 

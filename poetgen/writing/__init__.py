@@ -1,5 +1,9 @@
 """From what is asked of a poem to the poem: requests, constraints, decoding, ranking, batches of thousands.
 
-Looks into: text, humanize, errors, config, files, signals, prosody, corpus, data, network.
+    title, options ──writer──▶ request ──plan──▶ header, template ──constraint──▶ masks ┐
+                                                                                       ▼
+    poems.jsonl ◀──output── batch ◀── the best draft ◀──rank── drafts ◀──choice── sampler, slots
+
+Looks into: text, errors, config, files, prosody, corpus, data, network.
 Loads torch.
 """

@@ -1,9 +1,13 @@
 """Which of several drafts is the best poem, by figures that need no judge but the model.
 
-    score =   mean log-likelihood of a character, given the title           (is it verse?)
-            + TITLE    · its gain over the likelihood without the title     (is it about its title?)
-            + PARALLEL · likeness of facing characters in middle couplets   (do they stand parallel? 律诗 only)
-            − REPEAT   · share of characters that have stood in the poem before, but for 萧萧
+    score =   mean log-likelihood of a character, given the title                  (is it verse?)
+            + TITLE_WEIGHT · its gain over the likelihood without the title        (is it about its title?)
+            + PARALLEL_WEIGHT · likeness of facing characters in middle couplets   (do they stand parallel? 律诗 only)
+            − REPEAT_WEIGHT · share of characters that have stood in the poem before, but for 萧萧
+
+The gain is the pointwise mutual information of title and poem, by which Li et al. (2016, "A Diversity-Promoting
+Objective Function for Neural Conversation Models") rerank candidates: it holds against a draft what the model would
+have written under any title.
 
 Shapes: V vocabulary, E embedding.
 """
@@ -21,9 +25,9 @@ from poetgen.data.vocab import Vocab
 from poetgen.text import clauses, is_han
 
 #: The weights of the score, chosen by reading (docs/quality.md).
-TITLE: Final = 3.0
-PARALLEL: Final = 1.0
-REPEAT: Final = 2.0
+TITLE_WEIGHT: Final = 3.0
+PARALLEL_WEIGHT: Final = 1.0
+REPEAT_WEIGHT: Final = 2.0
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Draft:
     number: int
     tokens: tuple[int, ...]
     nats: float
-    bare_nats: float
+    unconditional_nats: float
 
 
 class Ranker:
@@ -55,11 +59,11 @@ class Ranker:
         count = max(1, len(draft.tokens))
         figures = {
             "likelihood": -draft.nats / count,
-            "title": (draft.bare_nats - draft.nats) / count,
+            "title": (draft.unconditional_nats - draft.nats) / count,
             "parallel": self._parallel(clauses(text)),
-            "repeats": repeats(text),
+            "repeats": share_of_repeats(text),
         }
-        weights = {"likelihood": 1.0, "title": TITLE, "parallel": PARALLEL, "repeats": -REPEAT}
+        weights = {"likelihood": 1.0, "title": TITLE_WEIGHT, "parallel": PARALLEL_WEIGHT, "repeats": -REPEAT_WEIGHT}
         return figures | {"score": sum(weights[name] * value for name, value in figures.items())}
 
     def _parallel(self, lines: Sequence[str]) -> float:
@@ -70,8 +74,8 @@ class Ranker:
         if len(lines) != 8 or len(set(map(len, lines))) > 1:
             return 0.0
         pairs = [pair for first in (2, 4) for pair in zip(lines[first], lines[first + 1], strict=True)]
-        own, other = (self._embedded([pair[side] for pair in pairs]) for side in (0, 1))
-        return float((own * other).sum(1).mean())
+        upper, lower = (self._embedded([pair[side] for pair in pairs]) for side in (0, 1))
+        return float((upper * lower).sum(1).mean())
 
     def _embedded(self, chars: Sequence[str]) -> NDArray[np.float32]:
         """The unit vectors of characters, (len(chars), E)."""
@@ -81,10 +85,10 @@ class Ranker:
         return self._unit[[self.vocab.id(char) for char in chars]]
 
 
-def repeats(text: str) -> float:
+def share_of_repeats(text: str) -> float:
     """The share of Han characters that have stood in the text before, reduplication left out.
 
-    >>> repeats("萧萧落木"), repeats("春江春水")
+    >>> share_of_repeats("萧萧落木"), share_of_repeats("春江春水")
     (0.0, 0.25)
     """
     han = [char for char in text if is_han(char)]

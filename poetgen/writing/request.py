@@ -5,12 +5,14 @@ Request("春夜", form="七绝", rhyme="东")  ──plan──▶  [七绝] [TI
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, TypedDict
+from numbers import Integral, Real
+from typing import Any, Final, TypedDict, cast
 
 from poetgen.data.sequence import Header
-from poetgen.errors import UsageError
+from poetgen.errors import Message, Option, UsageError
 from poetgen.prosody.cilin import group_names, groups_of
 from poetgen.prosody.feet import feet
 from poetgen.prosody.forms import FORMS, SHAPES, form_of_shape
@@ -18,42 +20,117 @@ from poetgen.prosody.rhymes import ANY, CILIN, LEVEL, OBLIQUE, categories, chara
 from poetgen.prosody.template import LONG, Template, old_style, regulated
 from poetgen.prosody.tune_names import listed, tune_names
 
-#: Old-style verse of one line length, as long as the model or --lines makes it.
+#: Old-style verse of one line length, as long as the model or `lines` makes it.
 OLD: Final = {"五古": 5, "七古": 7}
 
-#: Every name that --form takes besides those of tunes.
-NAMES: Final = ("auto", "free", *SHAPES, *LONG, *OLD, *(form for form in FORMS if form not in SHAPES))
+#: Every name that a form is asked for by, besides those of tunes.
+FORM_NAMES: Final = ("auto", "free", *SHAPES, *LONG, *OLD, *(form for form in FORMS if form not in SHAPES))
 
 #: The most lines of old-style verse and 排律.
-LONGEST: Final = 100
+MOST_LINES: Final = 100
 
 
 class Options(TypedDict, total=False):
-    """What may be asked of a poem besides its title; what is left out has the default of the command line."""
+    """What may be asked of a poem besides its title; what is left out, or None, has its default.
 
-    form: str
-    dynasty: str
-    author: str
-    keywords: Sequence[str]
-    length: int
-    top_k: int
-    top_p: float
-    temperature: float
+    `form`: a form or a tune by name, "auto" (the default: by length), or "free".
+    `dynasty`, `author`: as in this dynasty, in this poet's manner.
+    `keywords`: words to write about, a list of them or text with commas or spaces between them.
+    `length`: characters with punctuation, where the form has no length of its own; 64.
+    `top_k`, `top_p`, `temperature`: how each character is chosen, as SampleConfig says; 40, 1.0, 0.8.
+    `seed`: the same one gives the same poem; drawn where there is none.
+    `candidates`: drafts, of which the best is kept; 8.
+    `rhyme`: "auto" (the default: the model chooses), "off", or a rhyme (东, 一东, 第一部) or a character of it.
+    `tones`: "strict" (the default) or "off".
+    `acrostic`: the characters that the lines begin with, from the first on.
+    `lines`: how many, in a form that leaves it open (五排, 七排, 五古, 七古).
+    """
+
+    form: str | None
+    dynasty: str | None
+    author: str | None
+    keywords: Sequence[str] | str | None
+    length: int | None
+    top_k: int | None
+    top_p: float | None
+    temperature: float | None
     seed: int | None
-    candidates: int
-    rhyme: str
-    tones: str
-    acrostic: str
-    lines: int
+    candidates: int | None
+    rhyme: str | None
+    tones: str | None
+    acrostic: str | None
+    lines: int | None
+
+
+_TEXT, _WHOLE, _NUMBER, _WORDS = "text", "a whole number", "a number", "a list of words, or text"
+#: What each option has to be, in words for people.
+KINDS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("form", "dynasty", "author", "rhyme", "tones", "acrostic"), _TEXT),
+    **dict.fromkeys(("length", "top_k", "seed", "candidates", "lines"), _WHOLE),
+    **dict.fromkeys(("top_p", "temperature"), _NUMBER),
+    "keywords": _WORDS,
+}
+
+
+def is_of_kind(value: object, kind: str) -> bool:
+    """Whether a value is what `kind` says; numbers of numpy are numbers, True and False are none.
+
+    >>> is_of_kind(1.5, "a whole number"), is_of_kind(1, "a number"), is_of_kind(True, "a number")
+    (False, True, False)
+    """
+    if kind == _TEXT:
+        return isinstance(value, str)
+    if kind == _WORDS:
+        words = isinstance(value, Sequence) and all(isinstance(word, str) for word in value)
+        return words and not isinstance(value, (bytes, bytearray))
+    return isinstance(value, Integral if kind == _WHOLE else Real) and not isinstance(value, bool)
+
+
+def check_options(options: Mapping[str, object]) -> Options:
+    """Options of the right names and types, without those that are None; raises UsageError for others.
+
+    >>> check_options({"top_k": 3, "form": None, "keywords": "明月、酒"})
+    {'top_k': 3, 'keywords': ['明月', '酒']}
+    """
+    if unknown := options.keys() - KINDS.keys():
+        raise UsageError(f"{', '.join(sorted(unknown))}: no such option; choose of {', '.join(KINDS)}")
+    checked: dict[str, Any] = {}
+    for name, value in options.items():
+        if value is None:
+            continue
+        if not is_of_kind(value, KINDS[name]):
+            raise UsageError(Option(name, value), f": give {KINDS[name]}")
+        if isinstance(value, Integral) and (KINDS[name] == _WHOLE or abs(int(value)) < 2**53):
+            checked[name] = int(value)
+        elif isinstance(value, Real):
+            try:
+                checked[name] = float(value)
+            except OverflowError:
+                raise UsageError(Option(name, value), ": give a smaller number") from None
+        elif name == "keywords":
+            checked[name] = split_keywords(value) if isinstance(value, str) else list(cast(Sequence[str], value))
+        else:
+            checked[name] = value
+    return cast(Options, checked)
+
+
+def split_keywords(text: str) -> list[str]:
+    """Words with commas, 、 or spaces between them.
+
+    >>> split_keywords("明月, 故乡、酒")
+    ['明月', '故乡', '酒']
+    """
+    return re.sub("[,，、;；]", " ", text).split()
 
 
 @dataclass(frozen=True)
 class Request:
     """What to write.
 
-    `form` is one of NAMES, or a tune (词牌). `rhyme` is "auto" (the model chooses), "off", or a rhyme of the book that
-    the form rhymes by (东, 一东, 第一部); `tones` is "strict" or "off". `acrostic` gives the first character of each
-    line, from the first on. `lines` counts the lines of forms that have no number of their own (0: the form's usual).
+    `form` is one of FORM_NAMES, or a tune (词牌). `rhyme` is "auto" (the model chooses), "off", or a rhyme of the book
+    that the form rhymes by (东, 一东, 第一部); `tones` is "strict" or "off". `acrostic` gives the first character of
+    each line, from the first on. `lines` counts the lines of forms that have no number of their own (0: the form's
+    usual).
     """
 
     title: str = ""
@@ -103,14 +180,16 @@ def plan(request: Request, length: int, tunes: Mapping[str, Template] | None = N
     """
     _check(request)
     form = _automatic(request, length) if request.form == "auto" else request.form
-    template = _template(form, request, tunes or {})
-    header = _header(form, template, request)
+    template = _template_of(form, request, tunes or {})
+    header = _header_of(form, template, request)
     if template is None:
         return _untamed(request, header, length, may_end=request.form != "auto")
     if request.acrostic and len(request.acrostic) > len(template.lengths):
+        count, lines = len(request.acrostic), len(template.lengths)
         raise UsageError(
-            f"--acrostic {request.acrostic}: {len(request.acrostic)} characters, but {form} has "
-            f"{len(template.lengths)} lines; {_roomier(len(request.acrostic))}"
+            Option("acrostic", request.acrostic),
+            f": {count} characters, but {form} has {lines} lines; ",
+            _roomier(count),
         )
     chosen = _rhyme(request.rhyme, template)
     template = template.relaxed(tones=request.tones != "off", rhyme=request.rhyme != "off")
@@ -119,9 +198,9 @@ def plan(request: Request, length: int, tunes: Mapping[str, Template] | None = N
 
 def _check(request: Request) -> None:
     if request.tones not in ("strict", "off"):
-        raise UsageError(f"--tones {request.tones}: choose strict or off")
-    if request.lines and not (2 <= request.lines <= LONGEST and request.lines % 2 == 0):
-        raise UsageError(f"--lines {request.lines}: give an even number from 2 to {LONGEST}")
+        raise UsageError(Option("tones", request.tones), ": choose strict or off")
+    if request.lines and not (2 <= request.lines <= MOST_LINES and request.lines % 2 == 0):
+        raise UsageError(Option("lines", request.lines), f": give an even number from 2 to {MOST_LINES}")
 
 
 def _automatic(request: Request, length: int) -> str:
@@ -132,34 +211,38 @@ def _automatic(request: Request, length: int) -> str:
     return next((form for form, (count, chars) in SHAPES.items() if count * (chars + 1) == length), "")
 
 
-def _roomier(lines: int) -> str:
-    if lines <= 8:
-        return "give --form 七律, or leave --form out"
-    return f"give --form 七排 --lines {lines + lines % 2}, or leave --form out" if lines <= LONGEST else "give fewer"
+def _roomier(lines: int) -> Message:
+    """What to ask for where an acrostic has more lines than the form."""
+    if lines > MOST_LINES:
+        return Message("give fewer")
+    form = (
+        (Option("form", "七律"),) if lines <= 8 else (Option("form", "七排"), " ", Option("lines", lines + lines % 2))
+    )
+    return Message("give ", *form, ", or leave ", Option("form"), " out")
 
 
-def _template(form: str, request: Request, tunes: Mapping[str, Template]) -> Template | None:
+def _template_of(form: str, request: Request, tunes: Mapping[str, Template]) -> Template | None:
     """The rules of a form, None where it has none; raises UsageError."""
     lines = request.lines
     if lines and form not in (*LONG, *OLD) and request.form != "auto":
-        raise UsageError(f"--lines {lines}: {form} has its own length; --lines goes with {', '.join([*LONG, *OLD])}")
+        lines_of = f" goes with {', '.join([*LONG, *OLD])}"
+        raise UsageError(Option("lines", lines), f": {form} has its own length; ", Option("lines"), lines_of)
     if form in SHAPES:
         return regulated(form)
     if form in LONG:
         needed = len(request.acrostic) + len(request.acrostic) % 2
-        return regulated(form, lines or max(12, needed if needed <= LONGEST else 0))
+        return regulated(form, lines or max(12, needed if needed <= MOST_LINES else 0))
     if form in OLD:
         return old_style(OLD[form], lines)
     if (name := listed(form)) in tunes:
         return replace(tunes[name], form=form)
     if {form, listed(form)} & tune_names() or form in ("", "free", *FORMS):
         return None
-    raise UsageError(
-        f"--form {form}: no such form; choose {', '.join(NAMES)} or a tune, as poetgen sample --list-forms shows"
-    )
+    choices = f"{', '.join(FORM_NAMES)} or a tune, as poetgen sample --list-forms shows"
+    raise UsageError(Option("form", form), f": no such form; choose {choices}")
 
 
-def _header(form: str, template: Template | None, request: Request) -> Header:
+def _header_of(form: str, template: Template | None, request: Request) -> Header:
     tune = form if {form, listed(form)} & tune_names() or (template is not None and template.book == CILIN) else ""
     if tune:
         name = "词"
@@ -172,11 +255,12 @@ def _header(form: str, template: Template | None, request: Request) -> Header:
 
 def _untamed(request: Request, header: Header, length: int, may_end: bool) -> Plan:
     """A plan without rules; raises UsageError where some were asked for."""
-    asked = {"--acrostic": request.acrostic, "--rhyme": "" if request.rhyme in ("auto", "off") else request.rhyme}
-    for flag, value in asked.items():
-        if value:
+    rhyme = "" if request.rhyme in ("auto", "off") else request.rhyme
+    for option in (Option("acrostic", request.acrostic), Option("rhyme", rhyme)):
+        if option.value:
             what = f"{header.tune or header.form} has no template here" if header.form else "no form is asked for"
-            raise UsageError(f"{flag} {value}: {what}; give --form 七绝 or another of poetgen sample --list-forms")
+            another = " or another of poetgen sample --list-forms"
+            raise UsageError(option, f": {what}; give ", Option("form", "七绝"), another)
     return Plan(header, length, may_end)
 
 
@@ -185,24 +269,25 @@ def _rhyme(text: str, template: Template) -> frozenset[str]:
     if text in ("auto", "off"):
         return frozenset()
     first = [next((line for line in variant if line.rhyme == 0), None) for variant in template.variants]
-    found_tones = {alternative[-1] for line in first if line for alternative in line.tones}
-    tone = found_tones.pop() if len(found_tones) == 1 else ANY  # some tunes are sung to either
+    foot_tones = {alternative[-1] for line in first if line for alternative in line.tones}
+    tone = foot_tones.pop() if len(foot_tones) == 1 else ANY  # some tunes are sung to either
     possible = [name for name in categories() if tone in (ANY, LEVEL if is_level(name) else OBLIQUE)]
     named = [name for name in categories() if name == text or (len(text) == 1 and name.endswith(text))]
     fitting = [name for name in named if name in possible]
     if template.book == CILIN and text in group_names():
-        found = frozenset({text})
+        rhymes = frozenset({text})
     elif template.book == CILIN and fitting:
-        found = frozenset(group for name in fitting for group in _groups_of(name, text))
+        rhymes = frozenset(group for name in fitting for group in _groups_of(name, text))
     else:
         # Any character stands for its rhymes.
-        found = frozenset(fitting) or feet(text, tone, template.book)
-    if found:
-        return found
+        rhymes = frozenset(fitting) or feet(text, tone, template.book)
+    if rhymes:
+        return rhymes
+    option = Option("rhyme", text)
     if named or feet(text, ANY, template.book):
-        raise UsageError(f"--rhyme {text}: not of the {_TONE_NAMES[tone]} tone, on which {template.form} rhymes")
+        raise UsageError(option, f": not of the {_TONE_NAMES[tone]} tone, on which {template.form} rhymes")
     choices = group_names() if template.book == CILIN else possible
-    raise UsageError(f"--rhyme {text}: no such rhyme; give a character of it, or one of {', '.join(choices)}")
+    raise UsageError(option, f": no such rhyme; give a character of it, or one of {', '.join(choices)}")
 
 
 def _groups_of(rhyme: str, text: str) -> frozenset[str]:

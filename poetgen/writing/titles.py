@@ -16,65 +16,55 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import sys
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from poetgen.corpus.encoding import decode
 from poetgen.errors import SourceError, UsageError
+from poetgen.files import STDIN, parse_json
+from poetgen.writing.request import KINDS, is_of_kind, split_keywords
 
 if TYPE_CHECKING:
     from poetgen.writing.request import Options
 
-STDIN: Final = Path("-")
-
 #: Bytes from which the encoding is told.
-_SAMPLE: Final = 1 << 20
+_PEEKED: Final = 1 << 20
 #: What decode() tells apart; a byte-order mark belongs to "utf-8-sig" and "utf-16" only.
 _ENCODINGS: Final = ("utf-8", "utf-8-sig", "utf-16-le", "utf-16-be", "utf-16", "gb18030", "big5hkscs")
 
 #: Characters of the longest line that is read.
 LONGEST_LINE: Final = 1 << 16
 
-_TEXT, _WHOLE, _NUMBER = ("text", (str,)), ("a whole number", (int,)), ("a number", (int, float))
-_KINDS: Final[dict[str, tuple[str, tuple[type, ...]]]] = {
-    "title": _TEXT,
-    "form": _TEXT,
-    "dynasty": _TEXT,
-    "author": _TEXT,
-    "length": _WHOLE,
-    "top_k": _WHOLE,
-    "top_p": _NUMBER,
-    "temperature": _NUMBER,
-    "seed": _WHOLE,
-    "candidates": _WHOLE,
-    "rhyme": _TEXT,
-    "tones": _TEXT,
-    "acrostic": _TEXT,
-    "lines": _WHOLE,
-}
+#: What each field of a line has to be, in words for people.
+_FIELDS: Final = {"title": "text", **KINDS, "keywords": "a list of words, or text with commas or spaces between them"}
 
 #: What a record of `poetgen sample` says about the poem, besides what was asked for.
-_OF_RECORDS: Final = {"line", "text", "number", "checkpoint", "scores"}
+_OF_RECORDS: Final = {"line", "text", "checkpoint", "scores"}
+#: Numbers that a poem may have among equal ones.
+_NUMBERS: Final = range(2**63)
 
 
 @dataclass(frozen=True)
-class Line:
-    """What line `number` asks for, and the names of the fields in it that were passed over. 0: of no file."""
+class TitleLine:
+    """What line `number` asks for (0: of no file), and the names of the fields in it that were passed over.
+
+    `first` is the number, among equal poems, of the first that is asked for, where a record tells it.
+    """
 
     number: int
     title: str
     options: Options
     ignored: tuple[str, ...] = ()
+    first: int | None = None
 
 
 @dataclass(frozen=True)
-class Broken:
+class BrokenLine:
     """Line `number`, which cannot be read, and why."""
 
     number: int
@@ -90,7 +80,7 @@ class Titles:
     """
 
     name: str
-    lines: Iterator[Line | Broken]
+    lines: Iterator[TitleLine | BrokenLine]
     size: int | None = None
 
     def __enter__(self) -> Self:
@@ -113,9 +103,9 @@ def given(titles: Iterable[str]) -> Titles:
     """Titles of the command line.
 
     >>> list(given(["春"]).lines)
-    [Line(number=0, title='春', options={}, ignored=())]
+    [TitleLine(number=0, title='春', options={}, ignored=(), first=None)]
     """
-    lines: list[Line | Broken] = [Line(0, title, {}) for title in titles]
+    lines: list[TitleLine | BrokenLine] = [TitleLine(0, title, {}) for title in titles]
     return Titles("", iter(lines), len(lines))
 
 
@@ -135,35 +125,37 @@ def read_titles(path: Path) -> Titles:
     if first is None:
         raise SourceError(f"--input {name}: no titles in it; give one a line, or JSON Lines")
     records = path.suffix in (".jsonl", ".ndjson") or first[1].startswith("{")
-    return Titles(name, _lines(first, rows, records), size)
+    return Titles(name, _title_lines(first, rows, records), size)
 
 
-def _lines(
+def _title_lines(
     first: tuple[int, str], rows: Generator[tuple[int, str], None, None], records: bool
-) -> Iterator[Line | Broken]:
+) -> Iterator[TitleLine | BrokenLine]:
     with closing(rows):
         for number, row in chain([first], rows):
             if len(row) > LONGEST_LINE:
-                yield Broken(number, f"more than {LONGEST_LINE:,} characters in one line")
+                yield BrokenLine(number, f"more than {LONGEST_LINE:,} characters in one line")
             elif "\ufffd" in row:
-                yield Broken(number, "holds bytes that are no text; save the file as UTF-8")
+                yield BrokenLine(number, "holds bytes that are no text; save the file as UTF-8")
             else:
-                yield _line(number, row) if records else Line(number, row, {})
+                yield _title_line(number, row) if records else TitleLine(number, row, {})
 
 
-def _line(number: int, row: str) -> Line | Broken:
+def _title_line(number: int, row: str) -> TitleLine | BrokenLine:
     try:
-        fields = _fields(json.loads(row))
-    except RecursionError:
-        return Broken(number, "too many brackets within brackets")
+        fields = _checked_fields(parse_json(row))
     except (ValueError, UsageError) as error:
-        return Broken(number, str(error))
-    known = {key: value for key, value in fields.items() if key in _KINDS or key == "keywords"}
-    ignored = tuple(sorted(fields.keys() - known.keys() - _OF_RECORDS))
-    return Line(number, known.pop("title", ""), _checked(known), ignored)
+        return BrokenLine(number, str(error))
+    options = {key: value for key, value in fields.items() if key in KINDS}
+    first = fields.get("number")
+    is_number = isinstance(first, int) and not isinstance(first, bool) and first in _NUMBERS
+    understood = {"title", *KINDS, *_OF_RECORDS, *(["number"] if is_number else [])}
+    ignored = tuple(sorted(fields.keys() - understood))
+    return TitleLine(number, fields.get("title", ""), cast("Options", options), ignored, first if is_number else None)
 
 
-def _fields(record: Any) -> dict[str, Any]:
+def _checked_fields(record: Any) -> dict[str, Any]:
+    """The fields of a line that are not null, those of `options` too; raises UsageError for one of a wrong type."""
     if not isinstance(record, dict):
         raise UsageError('give a JSON object on each line, such as {"title": "静夜思"}')
     if isinstance(record.get("lines"), list):  # the couplets of a poem, not how many there are to be
@@ -171,31 +163,13 @@ def _fields(record: Any) -> dict[str, Any]:
     options = record.pop("options", None)
     fields = record | options if isinstance(options, dict) else record
     fields = {key: value for key, value in fields.items() if value is not None}
-    for key, value in fields.items():
-        if key in _KINDS:
-            what, types = _KINDS[key]
-            if not isinstance(value, types) or isinstance(value, bool):
-                raise UsageError(f"{key} must be {what}, not {json.dumps(value, ensure_ascii=False)}")
-    words = fields.get("keywords", [])
-    if isinstance(words, str):
+    for key, kind in _FIELDS.items():
+        if key in fields and not is_of_kind(fields[key], KINDS.get(key, kind)):
+            value = "" if key == "keywords" else f", not {json.dumps(fields[key], ensure_ascii=False)}"
+            raise UsageError(f"{key} must be {kind}{value}")
+    if isinstance(words := fields.get("keywords"), str):
         fields["keywords"] = split_keywords(words)
-    elif not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
-        raise UsageError("keywords must be a list of words, or text with commas or spaces between them")
     return fields
-
-
-def _checked(known: dict[str, Any]) -> Options:
-    options: Options = known  # type: ignore[assignment]  # _fields has looked at every type
-    return options
-
-
-def split_keywords(text: str) -> list[str]:
-    """Words with commas, 、 or spaces between them.
-
-    >>> split_keywords("明月, 故乡、酒")
-    ['明月', '故乡', '酒']
-    """
-    return re.sub("[,，、;；]", " ", text).split()
 
 
 # Files -----------------------------------------------------------------------------------------------------------
@@ -205,7 +179,7 @@ def _rows(raw: io.FileIO, name: str) -> Generator[tuple[int, str], None, None]:
     """The lines that are not empty, with their numbers; of one that is too long, a character more than its bound."""
     number = 0
     try:
-        with io.BufferedReader(raw, _SAMPLE) as data:
+        with io.BufferedReader(raw, _PEEKED) as data:
             file = io.TextIOWrapper(data, _encoding(data.peek(), name), errors="replace")
             while row := file.readline(LONGEST_LINE + 1):
                 number += 1
@@ -236,7 +210,7 @@ def _count_lines(path: Path) -> int | None:
         return None
     count, last = 0, b"\n"
     with path.open("rb") as file:
-        while block := file.read(_SAMPLE):
+        while block := file.read(_PEEKED):
             count += block.count(b"\n")
             last = block[-1:]
     return count + (last != b"\n")

@@ -26,8 +26,8 @@ from poetgen.errors import SaveError
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.records import StepRecord, TrainingRecord, read_log
 from poetgen.plots import training
-from poetgen.poet import Job, Poet
-from poetgen.writing.sampler import Sample
+from poetgen.writing.sample import Job, Sample
+from poetgen.writing.writer import Writer
 
 from helpers import make_poem
 
@@ -444,13 +444,13 @@ def test_batches_of_titles(run: Run, place: Path) -> None:
 
 def test_a_batch_that_is_cut_short_keeps_its_poems(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run("sample", "春", "--num", 3, "--seed", 1, "--json").out
-    samples = Poet.samples
+    samples = Writer.samples
 
-    def cut(poet: Poet, jobs: list[Job]) -> Iterator[Sample]:
-        yield from itertools.islice(samples(poet, jobs), 2)
+    def cut(writer: Writer, jobs: list[Job]) -> Iterator[Sample]:
+        yield from itertools.islice(samples(writer, jobs), 2)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Poet, "samples", cut)
+    monkeypatch.setattr(Writer, "samples", cut)
     result = run("sample", "春", "--num", 3, "--seed", 1, "--output", "poems.jsonl")
     assert (result.code, result.out, result.err) == (130, "", "")
     assert Path("poems.jsonl").read_text(encoding="utf-8").splitlines() == whole.splitlines()[:2]

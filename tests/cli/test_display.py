@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poetgen.cli import display
-from poetgen.writing.sampler import couplets
+from poetgen.writing.sample import couplets
 
 POEM = "白日依山尽，黄河入海流。欲穷千里目，更上一层楼。"
 

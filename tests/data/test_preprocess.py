@@ -28,7 +28,8 @@ from poetgen.network.trainer import Trainer
 from poetgen.prosody import forms, tunes
 from poetgen.prosody.forms import form_of
 from poetgen.text import PUNCTUATION, clauses
-from poetgen.writing.sampler import Request, Sampler
+from poetgen.writing.request import Request
+from poetgen.writing.sampler import Sampler
 
 from helpers import CHARACTERS, TINY, make_poem
 

@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 import tracemalloc
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,11 +22,15 @@ import pytest
 
 from poetgen import cli
 from poetgen.config import SampleConfig
+from poetgen.errors import SaveError, UsageError
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.distributed import World
-from poetgen.writing.batch import Batch, Extent, Meetings, Numbers, Output, Stopped, Stops, merged
-from poetgen.writing.sampler import Job, Request, Sample
-from poetgen.writing.titles import Line, Titles
+from poetgen.writing.batch import TitleBatch, request_key
+from poetgen.writing.heartbeat import Heartbeat
+from poetgen.writing.output import Extent, Output, merged
+from poetgen.writing.request import Request
+from poetgen.writing.sample import Job, Sample
+from poetgen.writing.titles import TitleLine, Titles
 
 from helpers import free_port
 
@@ -195,18 +198,6 @@ def test_a_stop_leaves_whole_records_and_says_how_to_go_on(number: int, code: in
     assert [record["number"] for record in records("poems.jsonl")] == list(range(len(found) + 5))
 
 
-def test_a_stop_waits_for_the_poem_that_is_being_written() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    written = []
-    with pytest.raises(Stopped) as stopped, Stops() as stops:
-        with stops.held():
-            os.kill(os.getpid(), signal.SIGTERM)
-            written.append("whole")
-        written.append("more")
-    assert written == ["whole"] and stopped.value.number == signal.SIGTERM
-    assert signal.getsignal(signal.SIGTERM) is before
-
-
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_the_poem_that_was_being_written_counts(
     number: int, code: int, run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
@@ -335,6 +326,71 @@ def test_two_runs_do_not_write_one_file(run: Run, place: Path) -> None:
     assert code == 1 and "--output poems.jsonl: another run is writing it" in err
 
 
+def test_overwriting_what_another_run_writes_is_refused_and_harms_nothing(place: Path) -> None:
+    Path("titles.txt").write_text("春\n" * 2000, encoding="utf-8")
+    words = ("--input", "titles.txt", "--output", "poems.jsonl", "--seed", 1)
+    first = start(*words)
+    kill_at(first, Path("poems.jsonl"), 30, signal.SIGSTOP)  # it lives, and writes nothing for a while
+    before = Path("poems.jsonl").read_bytes()
+    for flag in ("--overwrite", "--resume"):
+        second = start(*words, flag)
+        _, err = second.communicate(timeout=PATIENCE)
+        assert second.returncode == 1 and "--output poems.jsonl: another run is writing it" in err
+        assert Path("poems.jsonl").read_bytes() == before
+    first.send_signal(signal.SIGCONT)
+    first.send_signal(signal.SIGTERM)
+    first.communicate(timeout=PATIENCE)
+    after = Path("poems.jsonl").read_bytes()
+    assert after.startswith(before) and [r["number"] for r in records("poems.jsonl")] == list(range(after.count(b"\n")))
+
+
+def test_parts_of_a_living_run_are_neither_removed_nor_merged(run: Run, place: Path) -> None:
+    """A rank may live on for a while whose first rank has ended, and with it the lock of the run."""
+    Path("titles.txt").write_text("春\n", encoding="utf-8")
+    part = Path("poems.jsonl.1-of-2")
+    part.write_text('{"line": 1, "number": 0, "seed": 1}\n')
+    with part.open("ab") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        for flag in ("--overwrite", "--resume"):
+            code, _, err = run("--input", "titles.txt", "--output", "poems.jsonl", flag)
+            assert code == 1 and "--output poems.jsonl.1-of-2: another run is writing it" in err
+    assert part.stat().st_size and not Path("poems.jsonl").exists()
+
+
+def test_a_run_that_ends_while_another_begins_keeps_its_poems(tmp_path: Path) -> None:
+    """Between the first look at a file and its lock, another run may have come, written and gone."""
+    path = tmp_path / "poems.jsonl"
+    late = Output(path)
+    late.check()
+    path.write_text('{"line": 1, "number": 0, "seed": 1}\n')
+    with pytest.raises(UsageError, match="there are poems in it already"):
+        late.prepare()
+    assert len(records(path)) == 1
+    resuming = Output(path, resume=True)
+    resuming.prepare()
+    with pytest.raises(SaveError, match="another run is writing it"):
+        Output(path, overwrite=True).prepare()
+    assert len(records(path)) == 1
+    resuming.close()
+    anew = Output(path, overwrite=True)
+    anew.open(World(), anew.prepare())
+    assert path.read_bytes() == b""
+    anew.close()
+
+
+def test_what_is_merged_stays_locked_until_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "poems.jsonl"
+    (tmp_path / "poems.jsonl.0-of-2").write_text('{"line": 1, "number": 0, "seed": 1}\n')
+    output = Output(path, resume=True)
+    output.open(World(), output.prepare())
+    output.merge(lambda: None)
+    assert len(records(path)) == 1
+    with pytest.raises(SaveError, match="another run is writing it"):
+        Output(path, overwrite=True).prepare()
+    output.close()
+    assert len(records(path)) == 1 and list(tmp_path.iterdir()) == [path]
+
+
 # Broken lines ----------------------------------------------------------------------------------------------------
 
 
@@ -383,6 +439,31 @@ def test_records_ask_for_the_same_poems_again(run: Run, place: Path) -> None:
     for record in before:
         del record["line"]
     assert after == before
+
+
+def test_a_record_fed_back_is_the_poem_of_its_number(run: Run, place: Path) -> None:
+    _, out, _ = run("春", "--num", 4, "--seed", 3, "--json")
+    poems = [json.loads(line) for line in out.splitlines()]
+    again = [poems[2], poems[1], {"title": "春", "seed": 3}]
+    Path("again.jsonl").write_text("".join(json.dumps(record) + "\n" for record in again), encoding="utf-8")
+    code, out, err = run("--input", "again.jsonl", "--json")
+    written = [json.loads(line) for line in out.splitlines()]
+    assert (code, err) == (0, "")
+    assert [record["number"] for record in written] == [2, 1, 3], "without a number the next one"
+    assert [record["text"] for record in written] == [poems[number]["text"] for number in (2, 1, 3)]
+    Path("again.jsonl").write_text(json.dumps(poems[1]) + "\n", encoding="utf-8")
+    words = ("--input", "again.jsonl", "--num", 2, "--output", "poems.jsonl")
+    for flags in ((), ("--resume",)):
+        assert run(*words, *flags)[0] == 0
+        assert [record["text"] for record in records("poems.jsonl")] == [poems[number]["text"] for number in (1, 2)]
+
+
+@pytest.mark.parametrize("number", ["x", -1, 1.5, True, 2**63])
+def test_a_number_that_is_none_of_a_poem_is_passed_over(number: object, run: Run, place: Path) -> None:
+    Path("requests.jsonl").write_text(json.dumps({"title": "春", "number": number}) + "\n", encoding="utf-8")
+    code, out, err = run("--input", "requests.jsonl", "--json", "--seed", 1)
+    assert (code, err) == (0, "requests.jsonl:1: passed over the field number, here and further on\n")
+    assert json.loads(out)["number"] == 0
 
 
 # Files -----------------------------------------------------------------------------------------------------------
@@ -439,6 +520,7 @@ def test_parts_are_merged_in_order_each_place_once(tmp_path: Path) -> None:
     (tmp_path / "poems.jsonl.bak").write_text("mine")
     ticks = []
     output.merge(lambda: ticks.append(1))
+    output.close()
     assert [(r["line"], r["number"]) for r in records(output.path)] == places
     assert [record.place for record in merged([Extent.of(output.path)])] == places and len(ticks) == len(places)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["poems.jsonl", "poems.jsonl.bak"]
@@ -529,16 +611,16 @@ class Threads(World):
 
 
 def test_ranks_wait_for_the_slowest_and_for_the_merge(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Meetings, "EVERY", 0.01)
+    monkeypatch.setattr(Heartbeat, "EVERY", 0.01)
     told, barrier = [None] * 3, threading.Barrier(3)
     ended: list[tuple[str, int]] = []
 
     def rank(number: int) -> None:
-        meetings = Meetings(Threads(number, told, barrier))
+        heartbeat = Heartbeat(Threads(number, told, barrier))
         for done in range(1, 10 * number + 2):
             time.sleep(0.01)
-            meetings.tell(done)
-            assert done <= meetings.estimate(done) <= 33
+            heartbeat.beat(done)
+            assert done <= heartbeat.estimate(done) <= 33
         ended.append(("written", number))
 
         def merge(tick: Callable[[], object]) -> None:
@@ -547,8 +629,8 @@ def test_ranks_wait_for_the_slowest_and_for_the_merge(monkeypatch: pytest.Monkey
                 tick()
             ended.append(("merged", number))
 
-        meetings.finish(done, merge)
-        assert meetings.estimate(done) == 33
+        heartbeat.finish(done, merge)
+        assert heartbeat.estimate(done) == 33
         ended.append(("ended", number))
 
     threads = [threading.Thread(target=rank, args=(number,)) for number in range(3)]
@@ -563,16 +645,15 @@ def test_ranks_wait_for_the_slowest_and_for_the_merge(monkeypatch: pytest.Monkey
 # Memory and numbers ----------------------------------------------------------------------------------------------
 
 
-def test_numbers_are_those_of_a_counter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Numbers, "RECENT", 50)
+def test_requests_are_known_by_what_they_ask_for() -> None:
     draw = random.Random(1)
-    numbers, counter = Numbers(), Counter[tuple[Request, SampleConfig]]()
+    keys: dict[int, tuple[Request, SampleConfig]] = {}
     for _ in range(5000):
         request = Request(str(draw.randrange(900)), keywords=("月",) * draw.randrange(2))
         config = SampleConfig(top_p=draw.choice([1, 1.0, 0.9]), seed=draw.choice([1, 2**60, 2**60 + 1]))
-        times = draw.choice([1, 1, 3])
-        assert numbers.take(request, config, times) == counter[request, config]
-        counter[request, config] += times
+        key = request_key(Job(request, config, draw.randrange(3)))
+        assert keys.setdefault(key, (request, config)) == (request, config), "1 and 1.0 ask for the same"
+    assert len(keys) == len(set(keys.values()))
 
 
 class Mute:
@@ -590,17 +671,16 @@ class Mute:
             yield Sample(request, config, number, "", "春。", 1.0)
 
 
-def test_memory_does_not_grow_with_the_titles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_does_not_grow_with_the_titles(tmp_path: Path) -> None:
     """20,000 different titles, begun anew and gone on with: kept whole, requests alone would take 10 megabytes."""
-    monkeypatch.setattr(Numbers, "RECENT", 1000)
     count = 20_000
     output = Output(tmp_path / "poems.jsonl", resume=True)
     peaks = []
     for end in (count // 10, count):
-        titles = Titles("titles.txt", (Line(number, str(number), {}) for number in range(1, end + 1)), end)
+        titles = Titles("titles.txt", (TitleLine(number, str(number), {}) for number in range(1, end + 1)), end)
         tracemalloc.start()
         extents = output.prepare()
-        batch = Batch(Mute(), titles, {"seed": 1}, extents=extents)  # type: ignore[arg-type]
+        batch = TitleBatch(Mute(), titles, {"seed": 1}, extents=extents)  # type: ignore[arg-type]
         output.open(World(), extents)
         for line, sample in batch.poems():
             output.add(json.dumps({"line": line, **sample.record("none")}) + "\n")

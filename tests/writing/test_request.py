@@ -1,6 +1,5 @@
 """What is asked of a poem, and what follows from it."""
 
-import doctest
 import re
 
 import pytest
@@ -9,13 +8,7 @@ from poetgen.errors import UsageError
 from poetgen.prosody import CILIN, FORMS, PINGSHUI, SHAPES, categories, is_level
 from poetgen.prosody.template import LONG, Template, TemplateLine, old_style, regulated
 from poetgen.prosody.tune_names import listed, tune_names
-from poetgen.writing import request as module
-from poetgen.writing.request import LONGEST, NAMES, OLD, Plan, Request, plan, without_rules
-
-
-def test_examples_in_docstrings() -> None:
-    assert doctest.testmod(module).failed == 0
-
+from poetgen.writing.request import FORM_NAMES, MOST_LINES, OLD, Plan, Request, plan, without_rules
 
 LEVEL_TUNE = (TemplateLine(("中仄中平仄",), None, "，"), TemplateLine(("中平仄仄平",), 0, "。"))
 OBLIQUE_TUNE = (TemplateLine(("中仄平平仄",), 0, "，"), TemplateLine(("中平平仄仄",), 0, "。"))
@@ -58,7 +51,7 @@ def test_regulated_forms_have_a_length_of_their_own(form: str, length: int) -> N
 
 
 @pytest.mark.parametrize(("form", "chars"), LONG.items())
-@pytest.mark.parametrize(("lines", "count"), [(0, 12), (2, 2), (16, 16), (LONGEST, LONGEST)])
+@pytest.mark.parametrize(("lines", "count"), [(0, 12), (2, 2), (16, 16), (MOST_LINES, MOST_LINES)])
 def test_long_regulated_verse_has_as_many_lines_as_were_asked(form: str, chars: int, lines: int, count: int) -> None:
     found = planned(form=form, lines=lines)
     assert found.length == count * (chars + 1) and not found.may_end
@@ -110,7 +103,7 @@ def test_lines_choose_the_form_of_auto() -> None:
         assert len(template(lines=lines).lengths) == lines
 
 
-@pytest.mark.parametrize("lines", [-2, 1, 3, LONGEST + 1, LONGEST + 2])
+@pytest.mark.parametrize("lines", [-2, 1, 3, MOST_LINES + 1, MOST_LINES + 2])
 def test_lines_out_of_range(lines: int) -> None:
     assert refusal(form="五排", lines=lines) == f"--lines {lines}: give an even number from 2 to 100"
 
@@ -125,7 +118,7 @@ def test_forms_that_there_are_not() -> None:
     said = refusal(form="十四行诗")
     assert said.startswith("--form 十四行诗: no such form; choose auto, free, 五绝") and "--list-forms" in said
     assert refusal(form="七 绝").startswith("--form 七 绝: no such form")
-    for form in NAMES:
+    for form in FORM_NAMES:
         planned(form=form)
 
 

@@ -1,6 +1,5 @@
 """Decoding: from requests to poems."""
 
-import doctest
 import gc
 import itertools
 import json
@@ -27,9 +26,13 @@ from poetgen.network.model import PoetModel, State
 from poetgen.prosody.forms import SHAPES
 from poetgen.text import clauses, is_han
 from poetgen.writing import sampler as module
+from poetgen.writing.choice import pick
+from poetgen.writing.fitting import fit
 from poetgen.writing.rank import Draft, Ranker
 from poetgen.writing.request import Request, plan
-from poetgen.writing.sampler import SLOTS, TRIES, WIDE, Job, Sample, Sampler, couplets, fit, pick
+from poetgen.writing.sample import Job, Sample, couplets
+from poetgen.writing.sampler import TRIES, WIDE, Sampler
+from poetgen.writing.slots import SLOTS, Rows, Slot
 
 CHARACTERS = "春夏秋冬风花雪月山水云雨江河湖海天地日夜星光明白青红黄绿人心情意思归来去行坐看听松竹梅兰，。"
 VOCAB = Vocab.build(dict.fromkeys(CHARACTERS + "ab7・", 1), CONTROL)
@@ -76,10 +79,6 @@ def write(model: PoetModel, jobs: Iterable[Job], width: int = 0, lines: Any = No
 def one(model: PoetModel, request: Request | None = None, lines: Any = None, **options: Any) -> Sample:
     options = {"seed": 1, "top_k": 1000, "temperature": 1.0} | options
     return write(model, [Job(request or Request(), SampleConfig(**options))], lines=lines)[0]
-
-
-def test_examples_in_docstrings() -> None:
-    assert doctest.testmod(module).failed == 0
 
 
 # One seed, one poem ----------------------------------------------------------------------------------------------
@@ -236,7 +235,7 @@ def test_auto_writes_exactly_what_was_asked(length: int, form: str) -> None:
 def test_other_forms_end_where_the_model_ends_them(form: str) -> None:
     model = Rigged(any={"[END]": 10.0})
     sampler = Sampler(model, VOCAB)
-    sampler.again = 0.0
+    sampler.repetition_penalty = 0.0
     poems = list(sampler.samples([Job(Request(form=form), SampleConfig(length=40, top_k=1000, temperature=1.0))] * 300))
     lengths = [len(poem.text) for poem in poems]
     assert min(lengths) == 1 and max(lengths) <= 40
@@ -353,11 +352,18 @@ def test_the_model_s_own_perplexity_is_told() -> None:
 
 def test_more_rows_at_a_time_write_the_same(untrained: PoetModel, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = mixed_jobs(36)
-    narrow = write(untrained, jobs, width=SLOTS)
     monkeypatch.setattr(module, "WIDE", 48)
     sampler = Sampler(untrained, VOCAB)
-    if sampler.width == 48:  # as on every processor that we know of
-        assert list(sampler.samples(jobs)) == narrow
+    if sampler.width != 48:
+        pytest.skip("this processor rounds otherwise with more rows, and the sampler keeps to few")
+    assert list(sampler.samples(jobs)) == write(untrained, jobs, width=SLOTS)
+
+
+def test_more_rows_of_a_model_that_rounds_nothing_write_the_same() -> None:
+    jobs = mixed_jobs(36)
+    few, many = Rigged(**CHAIN), Rigged(**CHAIN)
+    assert write(many, jobs, width=48, lines=Half()) == write(few, jobs, width=SLOTS, lines=Half())
+    assert max(len(ids) for ids in many.read) == 48 and {len(ids) for ids in few.read} == {SLOTS}
 
 
 def test_rows_in_plenty_are_for_poems_in_plenty() -> None:
@@ -415,15 +421,15 @@ def test_narrowing_changes_nothing(lstm: PoetModel, monkeypatch: pytest.MonkeyPa
     rows: set[int] = set()
     read = Sampler._read
 
-    def counting(self: Sampler, slots: Sequence[Any], states: Sequence[State]) -> Any:
-        rows.add(len(slots))
-        return read(self, slots, states)
+    def counting(self: Sampler, table: Rows) -> Any:
+        rows.add(len(table))
+        return read(self, table)
 
     monkeypatch.setattr(Sampler, "_read", counting)
     narrowed = write(lstm, jobs, width=64, lines=lines)
     assert rows >= {64, 32, SLOTS}
     rows.clear()
-    monkeypatch.setattr(Sampler, "_narrowed", lambda self, *rows: rows)
+    monkeypatch.setattr(Rows, "narrow", lambda self: None)
     assert write(lstm, jobs, width=64, lines=lines) == narrowed
     assert rows == {64}
 
@@ -659,7 +665,7 @@ def test_drafts_cost_what_they_cost_without_company(untrained: PoetModel) -> Non
         text = VOCAB.decode(draft.tokens)
         assert draft.nats == pytest.approx(costs(untrained, header, text), abs=24e-4)
         bare = replace(header, title="", keywords=())
-        assert draft.bare_nats == pytest.approx(costs(untrained, bare, text), abs=24e-4)
+        assert draft.unconditional_nats == pytest.approx(costs(untrained, bare, text), abs=24e-4)
 
 
 def test_the_second_reader_is_told_neither_title_nor_keywords() -> None:
@@ -702,7 +708,7 @@ def test_no_poem_is_kept_once_it_was_handed_out() -> None:
     gc.collect()
     assert number == 399
     kinds = Counter(type(one) for one in gc.get_objects())
-    assert kinds[module._Slot] < 2 * SLOTS and kinds[Sample] < 4 * SLOTS
+    assert kinds[Slot] < 2 * SLOTS and kinds[Sample] < 4 * SLOTS
 
 
 # How it is done --------------------------------------------------------------------------------------------------

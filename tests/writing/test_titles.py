@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from poetgen.errors import SourceError
-from poetgen.writing.titles import LONGEST_LINE, Broken, Line, read_titles, split_keywords
+from poetgen.writing.request import split_keywords
+from poetgen.writing.titles import LONGEST_LINE, BrokenLine, TitleLine, read_titles
 
 
-def lines(path: Path) -> list[Line | Broken]:
+def lines(path: Path) -> list[TitleLine | BrokenLine]:
     return list(read_titles(path).lines)
 
 
@@ -22,7 +23,7 @@ def test_one_title_a_line(tmp_path: Path) -> None:
     path.write_bytes("\n春\r\n \n秋 夜\r冬".encode("utf-8-sig"))
     found = read_titles(path)
     assert found.size == 4, "counted by line feeds, before anything is read"
-    assert list(found.lines) == [Line(2, "春", {}), Line(4, "秋 夜", {}), Line(5, "冬", {})]
+    assert list(found.lines) == [TitleLine(2, "春", {}), TitleLine(4, "秋 夜", {}), TitleLine(5, "冬", {})]
     assert found.place(4) == f"{path}:4"
 
 
@@ -30,7 +31,7 @@ def test_one_title_a_line(tmp_path: Path) -> None:
 def test_encodings_are_told_apart(encoding: str, tmp_path: Path) -> None:
     path = tmp_path / "titles.txt"
     path.write_bytes("春夜喜雨\n山中答人\n明月何時有\n".encode(encoding))
-    assert [line.title for line in lines(path) if isinstance(line, Line)] == ["春夜喜雨", "山中答人", "明月何時有"]
+    assert [line.title for line in lines(path) if isinstance(line, TitleLine)] == ["春夜喜雨", "山中答人", "明月何時有"]
 
 
 def test_a_large_file_is_decoded_as_it_is_read(tmp_path: Path) -> None:
@@ -39,7 +40,7 @@ def test_a_large_file_is_decoded_as_it_is_read(tmp_path: Path) -> None:
     titles = [f"{'春' * (number % 7 + 10)}{number}" for number in range(40_000)]
     for encoding in ("utf-8", "gb18030", "utf-16"):
         path.write_bytes("\n".join(titles).encode(encoding))
-        assert [line.title for line in lines(path) if isinstance(line, Line)] == titles
+        assert [line.title for line in lines(path) if isinstance(line, TitleLine)] == titles
 
 
 def test_what_holds_no_titles(tmp_path: Path) -> None:
@@ -64,7 +65,7 @@ def test_what_holds_no_titles(tmp_path: Path) -> None:
         ('{"keywords": [1]}', "keywords must be a list of words"),
         ('{"options": {"top_p": "all"}}', 'top_p must be a number, not "all"'),
         ('{"lines": 2.5}', "lines must be a whole number, not 2.5"),
-        ("[" * 60_000, "brackets within brackets"),
+        ("[" * 60_000, "nested too deeply"),
         ('{"seed": ' + "9" * 5000 + "}", "4300 digits"),
         ('{"title": "' + "春" * LONGEST_LINE + '"}', "more than 65,536 characters in one line"),
         (" " * 200_000 + "{}", "more than 65,536 characters in one line"),
@@ -75,15 +76,15 @@ def test_a_broken_line_is_told_and_the_rest_is_read(line: str, reason: str, tmp_
     path = tmp_path / "requests.jsonl"
     path.write_text(f'{{"title": "春"}}\n\n{line}\n{{"title": "秋"}}\n', encoding="utf-8")
     first, broken, last = lines(path)
-    assert (first, last) == (Line(1, "春", {}), Line(4, "秋", {}))
-    assert isinstance(broken, Broken) and broken.number == 3 and reason in broken.reason
+    assert (first, last) == (TitleLine(1, "春", {}), TitleLine(4, "秋", {}))
+    assert isinstance(broken, BrokenLine) and broken.number == 3 and reason in broken.reason
 
 
 def test_a_broken_first_line_does_not_make_titles_of_records(tmp_path: Path) -> None:
     path = tmp_path / "requests.jsonl"
     path.write_text('title": "春"}\n{"title": "秋"}\n', encoding="utf-8")
     broken, line = lines(path)
-    assert isinstance(broken, Broken) and line == Line(2, "秋", {})
+    assert isinstance(broken, BrokenLine) and line == TitleLine(2, "秋", {})
 
 
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:
@@ -91,8 +92,8 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     good = "春夜喜雨\n" * 50
     path.write_bytes(good.encode() + b"\xb4\xba\xd2\xb9\n" + "秋\n".encode())
     *_, broken, last = lines(path)
-    assert isinstance(broken, Broken) and broken.number == 51 and "save the file as UTF-8" in broken.reason
-    assert last == Line(52, "秋", {})
+    assert isinstance(broken, BrokenLine) and broken.number == 51 and "save the file as UTF-8" in broken.reason
+    assert last == TitleLine(52, "秋", {})
 
 
 def test_fields_of_a_line(tmp_path: Path) -> None:
@@ -103,8 +104,8 @@ def test_fields_of_a_line(tmp_path: Path) -> None:
     ]
     path.write_text("\n".join(map(json.dumps, asked)), encoding="utf-8")
     assert lines(path) == [
-        Line(1, "春", {"lines": 16, "keywords": ["明月", "酒"]}, ("Titel", "id")),
-        Line(2, "秋", {"lines": 12, "top_k": 3, "seed": 5}),
+        TitleLine(1, "春", {"lines": 16, "keywords": ["明月", "酒"]}, ("Titel", "id")),
+        TitleLine(2, "秋", {"lines": 12, "top_k": 3, "seed": 5}),
     ]
 
 
@@ -124,9 +125,9 @@ def test_a_pipe_is_read_as_it_is_filled(tmp_path: Path) -> None:
     writer.start()
     found = read_titles(path)
     assert found.size is None
-    assert next(found.lines) == Line(1, "春夜喜雨", {})
+    assert next(found.lines) == TitleLine(1, "春夜喜雨", {})
     read.set()
-    assert next(found.lines) == Line(2, "秋", {})
+    assert next(found.lines) == TitleLine(2, "秋", {})
     assert next(found.lines, None) is None
     writer.join()
 

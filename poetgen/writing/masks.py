@@ -1,0 +1,109 @@
+"""What a vocabulary offers to each demand of a poem's rules, as masks that all poems share.
+
+Shapes: V vocabulary, M masks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poetgen.data.sequence import Layout
+from poetgen.data.vocab import Vocab
+from poetgen.prosody.feet import feet
+from poetgen.prosody.rhymes import ANY, usual_tones
+from poetgen.text import PUNCTUATION, is_han
+
+Mask: TypeAlias = NDArray[np.bool_]
+
+
+class Masks:
+    """What a vocabulary offers to each demand, as rows of a table (M, V), made when first asked for."""
+
+    def __init__(self, vocab: Vocab) -> None:
+        self.vocab = vocab
+        self.end = Layout(vocab).end
+        self._rows: dict[object, int] = {}
+        self._table: Mask = np.zeros((64, len(vocab)), dtype=bool)
+
+    @property
+    def table(self) -> Mask:
+        """Every mask so far, (M, V)."""
+        return self._table[: len(self._rows)]
+
+    def row(self, key: object, make: Callable[[], Mask]) -> int:
+        """The number of the mask that `key` stands for."""
+        row = self._rows.get(key)
+        if row is None:
+            row = len(self._rows)
+            if row == len(self._table):
+                self._table = np.concatenate([self._table, np.zeros_like(self._table)])
+            self._table[row] = make()
+            self._rows[key] = row
+        return row
+
+    @cached_property
+    def text(self) -> Mask:
+        """Everything that may stand in a poem, (V,): no control tokens, and in Chinese nothing but verse."""
+        chinese = self.vocab.chinese
+        return np.array([len(t) == 1 and (not chinese or is_verse(t)) for t in self.vocab.tokens])
+
+    @cached_property
+    def han(self) -> Mask:
+        """Chinese characters, (V,)."""
+        return np.array([len(token) == 1 and is_han(token) for token in self.vocab.tokens])
+
+    @cached_property
+    def _tones(self) -> dict[str, Mask]:
+        masks = {tone: np.array([len(t) == 1 and tone in usual_tones(t) for t in self.vocab.tokens]) for tone in "平仄"}
+        return masks | {ANY: self.han}
+
+    def tone(self, tone: str) -> Mask:
+        """Characters that can be read in a tone: 平, 仄, or 中 for any character at all, (V,)."""
+        return self._tones[tone]
+
+    def chars(self, text: str) -> Mask:
+        """The characters of a text, (V,)."""
+        mask = np.zeros(len(self.vocab), dtype=bool)
+        mask[[self.vocab.id(char) for char in text if char in self.vocab]] = True
+        return mask
+
+    @cached_property
+    def _feet(self) -> dict[tuple[str, str], tuple[dict[int, frozenset[str]], dict[str, frozenset[int]]]]:
+        return {}
+
+    def rhymes_of(self, tone: str, book: str) -> dict[int, frozenset[str]]:
+        """The rhymes of every character that has one as a foot of `tone`."""
+        return self._book(tone, book)[0]
+
+    def members(self, tone: str, book: str) -> dict[str, frozenset[int]]:
+        """The characters of every rhyme as feet of `tone`."""
+        return self._book(tone, book)[1]
+
+    def _book(self, tone: str, book: str) -> tuple[dict[int, frozenset[str]], dict[str, frozenset[int]]]:
+        if (tone, book) not in self._feet:
+            by_id = {int(id): feet(self.vocab.tokens[id], tone, book, usual=True) for id in np.flatnonzero(self.han)}
+            rhymes = {id: names for id, names in by_id.items() if names}
+            members: dict[str, set[int]] = {}
+            for id, names in rhymes.items():
+                for name in names:
+                    members.setdefault(name, set()).add(id)
+            self._feet[tone, book] = rhymes, {name: frozenset(ids) for name, ids in members.items()}
+        return self._feet[tone, book]
+
+    def of_rhymes(self, names: Iterable[str], tone: str, book: str) -> Mask:
+        """The characters of some rhymes together, (V,)."""
+        mask = np.zeros(len(self.vocab), dtype=bool)
+        members = self.members(tone, book)
+        for name in names:
+            mask[list(members[name])] = True
+        return mask
+
+
+def is_verse(char: str) -> bool:
+    """Whether a character may stand in Chinese verse; names and titles may hold others."""
+    return len(char) == 1 and (is_han(char) or char in PUNCTUATION or char == "\n")

@@ -1,0 +1,106 @@
+"""A poem that is asked for, its random numbers, and what comes of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from poetgen.config import SampleConfig
+from poetgen.writing.request import Request
+
+#: Marks after which a poem is printed in a new line.
+COUPLET_END: Final = "。！？；"
+
+
+class Job(NamedTuple):
+    """A poem to write: what is asked for, how each character is to be chosen, and its number among equal jobs.
+
+    Without a number, equal jobs of one call are counted.
+    """
+
+    request: Request
+    config: SampleConfig
+    number: int | None = None
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A poem that was written. `text` holds it in one piece, `lines` its couplets.
+
+    `perplexity` is the model's own over the characters written, at temperature 1 and without any cut; `scores` are
+    those of rank.py where there were several candidates. `breaks` counts the characters before each stanza but the
+    first. `checkpoint` is the id of the one that wrote it, where that is known.
+    """
+
+    request: Request
+    config: SampleConfig
+    number: int
+    form: str
+    text: str
+    perplexity: float
+    scores: Mapping[str, float] = field(default_factory=dict)
+    breaks: tuple[int, ...] = ()
+    checkpoint: str = ""
+
+    @property
+    def lines(self) -> list[str]:
+        """The couplets, each with its punctuation."""
+        return couplets(self.text)
+
+    def record(self, checkpoint: str = "") -> dict[str, Any]:
+        """The JSON Lines record of a poem; `checkpoint` is said in place of the id that the poem knows."""
+        options = asdict(self.config)
+        return {
+            "title": self.request.title,
+            "form": self.form,
+            "text": self.text,
+            "lines": self.lines,
+            "seed": options.pop("seed"),
+            "number": self.number,
+            "options": options | _given(self.request, "title"),
+            "checkpoint": checkpoint or self.checkpoint,
+            "scores": {"perplexity": round(self.perplexity, 2)}
+            | {name: round(value, 4) for name, value in self.scores.items()},
+        }
+
+
+def couplets(text: str) -> list[str]:
+    """Lines of a poem as they are printed: broken after 。！？ and ；, and wherever the text breaks its lines.
+
+    >>> couplets("白日依山尽，黄河入海流。欲穷千里目，更上一层楼。")
+    ['白日依山尽，黄河入海流。', '欲穷千里目，更上一层楼。']
+    """
+    lines = [""]
+    for char in text:
+        if char == "\n":
+            lines.append("")
+            continue
+        lines[-1] += char
+        if char in COUPLET_END:
+            lines.append("")
+    return [line for line in lines if line]
+
+
+def _given(options: Request | SampleConfig, *without: str) -> dict[str, Any]:
+    """The options that differ from their defaults."""
+    names = [option.name for option in fields(options) if option.name not in without]
+    return {name: value for name in names if (value := getattr(options, name)) != getattr(type(options), name, None)}
+
+
+def random_stream(request: Request, config: SampleConfig, number: int, draft: int) -> np.random.Generator:
+    """The random numbers of one draft: those of its seed, request, options and numbers, and of nothing else.
+
+    Options that have their defaults do not count, so that options yet to come change no poem; nor does the number of
+    candidates, so that more of them add drafts to those that there were.
+    """
+    # 1 and 1.0 ask for the same.
+    config = replace(config, top_p=float(config.top_p), temperature=float(config.temperature))
+    name = json.dumps(
+        [_given(request), _given(config, "candidates"), number, draft], ensure_ascii=False, sort_keys=True
+    )
+    return np.random.Generator(np.random.PCG64(int.from_bytes(hashlib.sha256(name.encode()).digest())))

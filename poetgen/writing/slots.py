@@ -1,0 +1,199 @@
+"""The drafts under way, and what the network keeps of each: its state, and what its characters have come to cost.
+
+Shapes: S slots, V vocabulary, L layers, H hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Final
+
+import numpy as np
+import torch
+
+from poetgen.data.vocab import PAD
+from poetgen.network.model import State
+from poetgen.writing.constraint import Constraint
+from poetgen.writing.sample import Sample
+
+#: The fewest rows that step together. Matrix products of fewer rows round differently, and a poem would depend on its
+#: company; from 16 rows on, the processors that we know of give the same bits, and a probe finds out.
+SLOTS: Final = 16
+
+
+@dataclass
+class SavedLine:
+    """A slot as it stood before a line, to go back to."""
+
+    constraint: Constraint
+    count: int
+    nats: float
+    unconditional_nats: float
+    states: tuple[State, ...]
+    refused: list[tuple[list[int], int]] = field(default_factory=list)
+    """What was taken back: a token, and those of its line before it."""
+
+
+@dataclass
+class Slot:
+    """A draft under way. The unconditional header is the header without what the poem is about."""
+
+    index: int
+    draft: int
+    sample: Sample
+    header: list[int]
+    unconditional_header: list[int]
+    random: np.random.Generator
+    constraint: Constraint
+    read: int = 0
+    nats: float = 0.0
+    unconditional_nats: float = 0.0
+    tokens: list[int] = field(default_factory=list)
+    handed_out: int = 0  # tokens
+    tries: int = 0
+    saved: SavedLine | None = None
+
+    @property
+    def writing(self) -> bool:
+        return self.read == len(self.header)
+
+    @property
+    def opening(self) -> bool:
+        """Whether the next input brings forth the first character of a line."""
+        return self.read + 1 >= len(self.header) and self.constraint.fresh
+
+    def next_input(self) -> int:
+        if self.writing:
+            return self.tokens[-1]
+        self.read += 1
+        return self.header[self.read - 1]
+
+    def next_unconditional_input(self) -> int:
+        """What the second reader reads, after next_input: nothing until what is left of the header is its own."""
+        if self.tokens:
+            return self.tokens[-1]
+        place = self.read - 1 - (len(self.header) - len(self.unconditional_header))
+        return self.unconditional_header[place] if place >= 0 else PAD
+
+    @property
+    def line(self) -> list[int]:
+        """The tokens since the last line that was kept."""
+        return self.tokens[self.saved.count if self.saved else 0 :]
+
+    @property
+    def starts_over(self) -> bool:
+        """Whether the line that begins was taken back."""
+        return self.saved is not None and self.saved.count == len(self.tokens)
+
+    @property
+    def at_line_end(self) -> bool:
+        return self.constraint.fresh or self.constraint.done
+
+    @property
+    def refused(self) -> list[int]:
+        """Tokens that led to a copy when they were last chosen here."""
+        if not self.saved or not self.saved.refused:
+            return []
+        line = self.line
+        return [token for before, token in self.saved.refused if before == line]
+
+    def push(self, token: int, end: int, nats: float, unconditional_nats: float) -> None:
+        """Go on by a token; `end` is no character."""
+        self.constraint.push(token)
+        if token != end:
+            self.tokens.append(token)
+            self.nats += nats
+            self.unconditional_nats += unconditional_nats
+
+    def take_back(self) -> None:
+        """Forget the line that was begun, and refuse a character of it when it is written again."""
+        saved = self.saved
+        assert saved is not None
+        # Each try gives up a character earlier in the line, so that even the likeliest choices come to another.
+        place = max(0, len(self.line) - 2 - self.tries)
+        saved.refused.append((self.line[:place], self.line[place]))
+        self.tries += 1
+        self.constraint = saved.constraint.copy()
+        del self.tokens[saved.count :]
+        self.nats, self.unconditional_nats = saved.nats, saved.unconditional_nats
+        if not self.tokens:
+            self.read -= 1
+
+    @property
+    def starts_unconditional(self) -> bool:
+        """Whether the second reader is about to begin."""
+        return not self.tokens and self.read - 1 == len(self.header) - len(self.unconditional_header)
+
+
+class Rows:
+    """The slots that step together, each in a row of its own, some of them empty.
+
+    `states` are those of the network as it reads, with the title and without; `costs` (S, V), in nats, is what each
+    character costs for having stood in the poem of a row: `penalty` for those that are `penalized` (V,).
+    """
+
+    def __init__(
+        self, slots: Sequence[Slot | None], zeros: State, vocabulary: int, penalty: float, penalized: Sequence[bool]
+    ) -> None:
+        self.slots = list(slots)
+        self.states: list[State] = [zeros, tuple(torch.zeros_like(part) for part in zeros)]
+        self.costs = torch.zeros(len(self.slots), vocabulary, device=zeros[0].device)
+        self.penalty, self._penalized = penalty, penalized
+
+    def __len__(self) -> int:
+        return len(self.slots)
+
+    @property
+    def taken(self) -> list[tuple[int, Slot]]:
+        """The slots that there are, with their rows."""
+        return [(row, slot) for row, slot in enumerate(self.slots) if slot]
+
+    def fill(self, row: int, slot: Slot | None) -> None:
+        """Let another draft move in, or none."""
+        self.slots[row] = slot
+        self.costs[row] = 0
+        for part in chain(*self.states):
+            part[:, row] = 0
+
+    def save_lines(self) -> None:
+        """Keep what it takes to write a line again, where one is about to begin."""
+        opening = [(row, slot) for row, slot in self.taken if slot.opening and not slot.starts_over]
+        if not opening:
+            return
+        rows = [row for row, _ in opening]
+        columns = [tuple(part[:, rows].unbind(1) for part in state) for state in self.states]
+        for place, (_, slot) in enumerate(opening):
+            states = tuple(tuple(part[place] for part in state) for state in columns)
+            slot.saved = SavedLine(slot.constraint.copy(), len(slot.tokens), slot.nats, slot.unconditional_nats, states)
+            slot.tries = 0
+
+    def take_back(self, row: int) -> None:
+        """Go back to where the line of a slot began."""
+        slot = self.slots[row]
+        assert slot is not None and slot.saved is not None
+        slot.take_back()
+        for state, columns in zip(self.states, slot.saved.states, strict=True):
+            for part, column in zip(state, columns, strict=True):
+                part[:, row] = column
+        self.costs[row] = 0
+        self.costs[row, [token for token in slot.tokens[:-1] if self._penalized[token]]] = self.penalty
+
+    def penalize(self) -> None:
+        """Charge for the last character but one of each poem: the last may be said twice at once, as 萧萧."""
+        last = [(row, slot.tokens[-2]) for row, slot in self.taken if len(slot.tokens) > 1]
+        last = [(row, token) for row, token in last if self._penalized[token]]
+        if last:
+            self.costs[tuple(zip(*last, strict=True))] = self.penalty
+
+    def narrow(self) -> None:
+        """Go on with fewer rows, where most have run out of poems."""
+        rows = [row for row, _ in self.taken]
+        if len(self) == SLOTS or 2 * len(rows) > len(self):
+            return
+        count = max(SLOTS, -(-len(rows) // SLOTS) * SLOTS)
+        kept = (rows + [row for row, slot in enumerate(self.slots) if not slot])[:count]
+        self.slots = [self.slots[row] for row in kept]
+        self.states = [tuple(part[:, kept].contiguous() for part in state) for state in self.states]
+        self.costs = self.costs[kept]

@@ -1,0 +1,265 @@
+"""The rules of a template as a machine: tones, rhymes, marks and heads of lines, without dead ends.
+
+A poem under a template is in one of a few *ways* (variants that still fit, each with the rhymes that its feet may
+still have), and its line reads along the alternatives that still fit. What all of them together allow is the mask:
+
+    春 眠 不 觉 晓 ，      alive   中平中仄仄   平平仄平仄     demands at the fourth place: 仄, 平
+                                                            allowed: any character with a tone
+
+There is no dead end. A tone can always be met while the vocabulary has a character of it, and a rhyme is only entered
+if it holds as many unused characters of each tone as feet of any rhyme are still to come, since rhymes may share
+characters; both are looked up before the first character is written, and a way is left when it closes. The masks are
+made once for each demand and shared by all poems, so that a step costs a lookup.
+
+Shapes: V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+
+import numpy as np
+
+from poetgen.prosody.rhymes import ANY, tones
+from poetgen.prosody.template import Template, TemplateLine
+from poetgen.text import PUNCTUATION
+from poetgen.writing.masks import Mask, Masks
+
+#: What may stand for a mark of a template.
+_MARKS: Final = {"。": "。？！；", "；": "；。", "？": "？。", "！": "！。"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Foot:
+    """The demand for a rhyming character."""
+
+    rhyme: int
+    tone: str
+
+
+#: What a place of a line asks for: a tone, a foot, a mark ("，"), or the id of one character (an acrostic's).
+_Demand: TypeAlias = "str | _Foot | int"
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A variant of the template that still fits, with the rhymes that its feet may have, by the number of the rhyme."""
+
+    variant: int
+    rhymes: tuple[frozenset[str], ...]
+
+
+class Verse:
+    """The rules of a template. Built by `constrain`, which proves that there is a way on."""
+
+    def __init__(self, masks: Masks, template: Template, rhyme: frozenset[str], heads: Sequence[int]) -> None:
+        self.masks, self.template = masks, template
+        self._heads = tuple(heads)
+        self._lines = [
+            [[_demands(line, tones) for tones in line.tones] for line in variant] for variant in template.variants
+        ]
+        self._needs = [_needs(variant) for variant in template.variants]
+        self._at, self._place = 0, 0  # line, and place in it
+        self._feet: frozenset[int] = frozenset()  # the feet so far
+        # What _viable gave for these feet; copies share it until they go on to another foot.
+        self._viable_rhymes: dict[tuple[_Way, int, int], frozenset[str]] = {}
+        self.fresh, self.done = True, False
+        self._unfinished = False  # whether the last line ended on a mark that promises more
+        ways = [_Way(number, self._all_rhymes(variant, rhyme)) for number, variant in enumerate(template.variants)]
+        self._ways = tuple(way for way in ways if self._possible(way))
+        self._alive = self._opened()
+
+    # Before the first character --------------------------------------------------------------------------------------
+
+    def _all_rhymes(self, variant: Sequence[TemplateLine], first: frozenset[str]) -> tuple[frozenset[str], ...]:
+        count = max((line.rhyme for line in variant if line.rhyme is not None), default=-1) + 1
+        known = frozenset(name for tone in ("平", "仄", ANY) for name in self.masks.members(tone, self.template.book))
+        return tuple(first if first and number == 0 else known for number in range(count))
+
+    def _possible(self, way: _Way) -> bool:
+        """Whether the vocabulary and the acrostic leave a way through the variant."""
+        asked = {d for line in self._lines[way.variant] for alternative in line for d in alternative}
+        if not all(self.masks.tone(d).any() for d in asked if d in ("平", "仄", ANY)):
+            return False
+        marks = {(d, self._last(n)) for n, line in enumerate(self._lines[way.variant]) for d in line[0]}
+        if not all(self.masks.chars(_marks(d, last)).any() for d, last in marks if isinstance(d, str) and _is_mark(d)):
+            return False
+        return self._passable(way, 0) and not self._stumbles(way.variant)
+
+    def _fits_head(self, head: int, demand: _Demand) -> bool:
+        if not isinstance(demand, str):  # a line of one character, which rhymes
+            return False
+        known = tones(self.masks.vocab.tokens[head])  # any reading: the user chose the character
+        return demand == ANY or demand in known or not known
+
+    @property
+    def possible(self) -> bool:
+        """Whether there is any way through."""
+        return bool(self._ways)
+
+    def stumbles_at(self) -> int:
+        """The line, from one, that the acrostic reaches in no variant; 0 if one takes all of it."""
+        stumbles = [self._stumbles(variant) for variant in range(len(self._lines))]
+        return max(stumbles) if all(stumbles) else 0
+
+    def _stumbles(self, variant: int) -> int:
+        for number, (head, line) in enumerate(zip(self._heads, self._lines[variant], strict=False), start=1):
+            if not any(self._fits_head(head, demands[0]) for demands in line):
+                return number
+        return 0
+
+    # Step by step ----------------------------------------------------------------------------------------------------
+
+    def _opened(self) -> tuple[tuple[_Way, tuple[_Demand, ...]], ...]:
+        """The alternatives of the line that begins, in every way that is left."""
+        head = self._heads[self._at] if self._at < len(self._heads) else None
+        openings = [(way, demands) for way in self._ways for demands in self._lines[way.variant][self._at]]
+        if head is None:
+            return tuple(openings)
+        return tuple((way, (head, *demands[1:])) for way, demands in openings if self._fits_head(head, demands[0]))
+
+    def _viable(self, way: _Way, rhyme: int, line: int) -> frozenset[str]:
+        """The rhymes that hold enough unused characters for all feet from `line` on, those of other rhymes too."""
+        key = way, rhyme, line
+        if key not in self._viable_rhymes:
+            self._viable_rhymes[key] = self._count(way, rhyme, line)
+        return self._viable_rhymes[key]
+
+    def _count(self, way: _Way, rhyme: int, line: int) -> frozenset[str]:
+        asked, count = self._needs[way.variant][line]
+        members = [self.masks.members(tone, self.template.book) for tone in asked[rhyme]]
+        return frozenset(
+            name
+            for name in way.rhymes[rhyme]
+            if all(
+                len(ids := of_tone.get(name, frozenset())) >= count
+                and len(ids) - sum(foot in ids for foot in self._feet) >= count
+                for of_tone in members
+            )
+        )
+
+    def _passable(self, way: _Way, line: int) -> bool:
+        """Whether every rhyme of a way can go on from `line`."""
+        return line == len(self._needs[0]) or all(self._viable(way, number, line) for number in range(len(way.rhymes)))
+
+    def _demand(self, way: _Way, demand: _Demand) -> object:
+        """A demand with all that its mask follows from."""
+        if isinstance(demand, _Foot):
+            return demand.tone, self._viable(way, demand.rhyme, self._at)
+        return demand
+
+    def _agreed(self) -> str | None:
+        """The demand of all ways together, where it is a tone or a mark and they agree."""
+        demand = self._alive[0][1][self._place]
+        if isinstance(demand, str) and all(demands[self._place] == demand for _, demands in self._alive):
+            return demand
+        return None
+
+    def mask(self) -> int:
+        demands = frozenset(self._demand(way, demands[self._place]) for way, demands in self._alive)
+        end = self.fresh and self._may_end()
+        return self.masks.row(
+            (self.template.book, demands, end, self._last(self._at)), lambda: self._mask(demands, end)
+        )
+
+    def _mask(self, demands: Iterable[object], end: bool) -> Mask:
+        masks = self.masks
+        mask = np.zeros(len(masks.vocab), dtype=bool)
+        for demand in demands:
+            if isinstance(demand, tuple):
+                mask |= masks.of_rhymes(demand[1], demand[0], self.template.book)
+            elif isinstance(demand, int):
+                mask[demand] = True
+            else:
+                text = str(demand)
+                mask |= masks.chars(_marks(text, self._last(self._at))) if _is_mark(text) else masks.tone(text)
+        mask[masks.end] = end
+        return mask
+
+    def _last(self, line: int) -> bool:
+        return line + 1 == len(self._lines[0])
+
+    def _may_end(self) -> bool:
+        whole = self._at >= max(4, len(self._heads)) and self._at % 2 == 0
+        return self.template.open and whole and not self._unfinished
+
+    def banned(self) -> Iterable[int]:
+        return self._feet if any(isinstance(demands[self._place], _Foot) for _, demands in self._alive) else ()
+
+    def push(self, token: int) -> None:
+        if token == self.masks.end:
+            self.done = True
+            return
+        if self._agreed() is not None:  # every way goes on, for the mask let nothing else pass
+            self._advance(token)
+            return
+        followed = [(self._follow(way, demands[self._place], token), demands) for way, demands in self._alive]
+        alive = [(way, demands) for way, demands in followed if way is not None]
+        if any(isinstance(demands[self._place], _Foot) for _, demands in alive):
+            self._feet, self._viable_rhymes = self._feet | {token}, {}
+            # A way in which this is no foot may have lost a character that it needs.
+            alive = [(way, demands) for way, demands in alive if self._passable(way, self._at + 1)]
+        self._alive = tuple(alive)
+        self._advance(token)
+
+    def _advance(self, token: int) -> None:
+        self._place += 1
+        self.fresh = self._place == len(self._alive[0][1])
+        if self.fresh:
+            self._at, self._place = self._at + 1, 0
+            self._unfinished = self.masks.vocab.tokens[token] == "；"
+            self._ways = tuple(dict.fromkeys(way for way, _ in self._alive))
+            self.done = self._at == len(self._lines[0])
+            self._alive = () if self.done else self._opened()
+
+    def _follow(self, way: _Way, demand: _Demand, token: int) -> _Way | None:
+        """The way that is left after a token, None if it does not fit."""
+        if isinstance(demand, _Foot):
+            of_token = self.masks.rhymes_of(demand.tone, self.template.book).get(token, frozenset())
+            shared = of_token & self._viable(way, demand.rhyme, self._at)
+            rhymes = (*way.rhymes[: demand.rhyme], shared, *way.rhymes[demand.rhyme + 1 :])
+            return replace(way, rhymes=rhymes) if shared else None
+        if isinstance(demand, int):
+            return way if token == demand else None
+        if _is_mark(demand):
+            return way if self.masks.vocab.tokens[token] in _marks(demand, self._last(self._at)) else None
+        return way if self.masks.tone(demand)[token] else None
+
+    def copy(self) -> Verse:
+        return copy(self)  # what it holds is never changed, only replaced
+
+
+def _demands(line: TemplateLine, pattern: str) -> tuple[_Demand, ...]:
+    """What the places of a line ask for, one after the other, its marks too."""
+    places: list[_Demand] = list(pattern)
+    if line.rhyme is not None:
+        places[-1] = _Foot(line.rhyme, pattern[-1])
+    if line.pause:
+        places.insert(line.pause, "、")
+    return (*places, line.mark)
+
+
+def _needs(variant: Sequence[TemplateLine]) -> list[tuple[list[frozenset[str]], int]]:
+    """By line: the tones in which each rhyme is still to come, and how many feet of any rhyme are."""
+    count = max((line.rhyme for line in variant if line.rhyme is not None), default=-1) + 1
+    needs = []
+    for start in range(len(variant)):
+        feet_left = [line for line in variant[start:] if line.rhyme is not None]
+        asked = [
+            {tones[-1] for line in feet_left if line.rhyme == rhyme for tones in line.tones} for rhyme in range(count)
+        ]
+        needs.append((list(map(frozenset, asked)), len(feet_left)))
+    return needs
+
+
+def _is_mark(demand: str) -> bool:
+    return demand in PUNCTUATION
+
+
+def _marks(mark: str, last: bool) -> str:
+    """What may stand for a mark; a poem does not end on one that promises more."""
+    marks = _MARKS.get(mark, mark)
+    return marks.replace("；", "") if last and len(marks) > 1 else marks

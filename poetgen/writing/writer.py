@@ -1,0 +1,98 @@
+"""From a title and options to poems, with a checkpoint: what the commands and the Python interface have in common."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, replace
+from typing import Any, Unpack
+
+from poetgen.config import CANDIDATES, SampleConfig
+from poetgen.corpus import dynasty
+from poetgen.corpus.dynasties import DYNASTIES
+from poetgen.errors import Option, UsageError
+from poetgen.network.checkpoint import Checkpoint
+from poetgen.writing.fitting import fit, in_script
+from poetgen.writing.request import Options, Plan, Request, check_options, plan
+from poetgen.writing.sample import Job, Sample
+from poetgen.writing.sampler import Sampler
+
+_OF_CONFIG = {field.name for field in fields(SampleConfig)}
+
+
+def fresh_seed() -> int:
+    """A seed for those who give none; short enough to be typed again."""
+    return random.SystemRandom().randrange(1, 1_000_000)
+
+
+class Writer:
+    """Writes what is asked for with a checkpoint. Not safe for use by several threads at once."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        self.vocab = checkpoint.vocab
+        self._sampler = Sampler(checkpoint.model, checkpoint.vocab, checkpoint.forms, checkpoint.lines)
+
+    def job(self, title: str = "", **options: Unpack[Options]) -> tuple[Job, list[str]]:
+        """What `title` and `options` ask for, brought to the model's vocabulary, and what there is to say about that.
+
+        Raises UsageError that names the option which is wrong.
+        """
+        if not isinstance(title, str):
+            raise UsageError(Option("title", title), ": give text")
+        given = check_options(options)
+        chosen: dict[str, Any] = {"candidates": CANDIDATES} | {n: v for n, v in given.items() if n in _OF_CONFIG}
+        config = SampleConfig(**{"seed": fresh_seed()} | chosen)
+        notes: list[str] = []
+
+        def fitted(text: str, field: str) -> str:
+            fitting, said = fit(text, self.vocab, field)
+            notes.extend(said)
+            return fitting
+
+        known_title = fitted(title, "title")
+        if title and not known_title and not notes:
+            notes.append("title: nothing is left of it; the poem has none")
+        request = Request(
+            title=known_title,
+            form=given.get("form") or "auto",
+            dynasty=_known_dynasty(given.get("dynasty") or ""),
+            author=fitted(given.get("author") or "", "author"),
+            keywords=tuple(filter(None, (fitted(word, "keywords") for word in given.get("keywords") or ()))),
+            rhyme=given.get("rhyme") or "auto",
+            tones=given.get("tones") or "strict",
+            acrostic=self._acrostic(given.get("acrostic") or ""),
+            lines=given.get("lines") or 0,
+        )
+        if note := self._sampler.check(request, config):  # says so now if the form cannot be had
+            notes.append(note)
+        return Job(request, config), notes
+
+    def _acrostic(self, text: str) -> str:
+        """The characters that lines begin with, in the model's script: a rule, of which nothing may be left out."""
+        chars = "".join(text.split())
+        if text and not chars:
+            raise UsageError(
+                Option("acrostic", text), ": give the characters that the lines begin with, or leave it out"
+            )
+        return in_script(chars, self.vocab)
+
+    def plan(self, job: Job) -> Plan:
+        """How a job will be carried out: its form, its length, its stanzas."""
+        return plan(job.request, job.config.length, self.checkpoint.forms)
+
+    def samples(self, jobs: Iterable[Job]) -> Iterator[Sample]:
+        """A poem for each job, in the order of the jobs, written many at a time."""
+        for sample in self._sampler.samples(jobs):
+            yield replace(sample, checkpoint=self.checkpoint.id)
+
+    def characters(self, job: Job) -> Iterator[str]:
+        """The characters of one poem, each as it is written."""
+        return (char for _, text, _ in self._sampler.steps([job]) for char in text)
+
+
+def _known_dynasty(name: str) -> str:
+    known = dynasty(name)
+    if name and not known:
+        raise UsageError(Option("dynasty", name), f": not known; choose one of {', '.join(DYNASTIES)}")
+    return known
