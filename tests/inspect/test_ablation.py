@@ -68,6 +68,7 @@ def test_every_run_of_a_grid(grid: tuple[Path, list[Run]]) -> None:
     assert len(log.read_text().splitlines()) == 4 and [path.name for path in log.parent.iterdir()] == [log.name]
 
 
+@pytest.mark.slow
 def test_all_are_scored_on_the_same_tokens(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scored = []
     batches = ablation.validation_batches
@@ -80,6 +81,7 @@ def test_all_are_scored_on_the_same_tokens(dataset: Dataset, tmp_path: Path, mon
     assert sum(bool(id) for batch in scored[0] for row in batch for id in row) == bodies
 
 
+@pytest.mark.slow
 def test_it_goes_on_where_it_stopped(
     dataset: Dataset, grid: tuple[Path, list[Run]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,6 +221,8 @@ def test_a_signal_that_was_not_heard_is_not_lost(
     assert code == 130 and "1 of 12 runs" in err and "resumes" in err
 
 
+@pytest.mark.slow
+@pytest.mark.processes
 def test_a_killed_grid_leaves_nothing_of_its_run_behind(prepared: Path, tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()

@@ -728,6 +728,7 @@ def test_a_run_goes_on_in_another_precision(sampling: str, dataset: Dataset, tmp
         assert records[-1]["reason"] == "budget"
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_gpu_learns_like_the_cpu(precision: str, dataset: Dataset, tmp_path: Path) -> None:
@@ -739,6 +740,7 @@ def test_a_gpu_learns_like_the_cpu(precision: str, dataset: Dataset, tmp_path: P
     Checkpoint.load(tmp_path / "gpu")
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 def test_a_gpu_resumes(dataset: Dataset, tmp_path: Path) -> None:
     config = replace(TINY, sampling="sequential", device="cuda", precision="fp32", dropout=0.2)

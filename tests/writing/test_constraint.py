@@ -482,6 +482,7 @@ POOL = (
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=250)
 @given(
     characters=st.sets(st.sampled_from(POOL), min_size=3, max_size=56),
