@@ -110,12 +110,12 @@ def test_the_commands() -> None:
     assert list(GROUP.commands) == ["preprocess", "train", "sample", "evaluate", "score", "check", "inspect"]
 
 
-#: Commands whose examples train networks.
-TRAINING = ("inspect digits", "inspect ablate")
+#: Commands whose examples train networks, or write hundreds of poems.
+SLOW = ("evaluate", "inspect digits", "inspect ablate")
 
 
 @pytest.mark.parametrize(
-    "command", [pytest.param(name, marks=pytest.mark.slow if name in TRAINING else ()) for name in COMMANDS]
+    "command", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in COMMANDS]
 )
 @pytest.mark.usefixtures("unpictured")
 def test_help_ends_with_an_example_that_runs(command: str, run: Run, place: Path) -> None:
@@ -534,6 +534,7 @@ def test_evaluate_sets_checkpoints_side_by_side(run: Run, place: Path) -> None:
     assert first == second
 
 
+@pytest.mark.slow
 def test_evaluate_refuses_checkpoints_of_two_scripts(run: Run, place: Path) -> None:
     """Each would find the characters of the other unknown."""
     run("preprocess", "--out", "data", "--jobs", 1, "--script", "traditional")
@@ -587,6 +588,7 @@ def test_plain_text_has_perplexity_and_bits(run: Run, place: Path) -> None:
     assert result.code == 0 and "diverged" not in result.out and result.out.count("best") == 1
 
 
+@pytest.mark.slow
 def test_evaluate_holds_all_poems_of_a_file_against_one_form(run: Run, place: Path) -> None:
     """Else those whose lines are wrong would count for no form at all, and every form would be perfect."""
     poems = [

@@ -476,6 +476,7 @@ def test_units_may_be_looked_for_in_human_poems(
     assert (code, out) == (2, "") and "--poems: 0 poems" in err and "10 or more" in err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("any_font")
 def test_a_poem_with_a_hole_is_told(tiny: Path, tmp_path: Path, few: None, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "poems.txt"

@@ -364,6 +364,7 @@ def test_digits_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert {record["forget_bias"] for record in records} == {None}
 
 
+@pytest.mark.slow
 def test_digits_compares_forget_biases(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     args = ["inspect", "digits", "--out", str(tmp_path), "--steps", "2", "--hidden", "4", "--lengths", "3"]
     code, out, _ = run([*args, "--cells", "rnn,lstm", "--repeats", "1"], capsys)

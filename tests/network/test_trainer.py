@@ -96,6 +96,7 @@ def test_every_epoch_scores_every_poem(dataset: Dataset, tmp_path: Path) -> None
     assert records[-1]["epoch"] == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [{"tie": False, "embed": 0}, {"seq_len": 1, "batch_size": 30}, {"seq_len": 5}], ids=str
 )
@@ -367,6 +368,7 @@ def test_a_run_whose_gradients_are_all_broken_is_given_up(
     assert trainer.progress.step == module.HOPELESS
 
 
+@pytest.mark.slow
 def test_what_was_good_is_kept_when_a_run_goes_astray(dataset: Dataset, tmp_path: Path) -> None:
     records = []
     with pytest.raises(DivergedError, match=f"with --resume: {tmp_path} holds the last good checkpoint"):

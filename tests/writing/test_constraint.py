@@ -178,6 +178,7 @@ REQUESTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("request_", REQUESTS, ids=lambda r: f"{r.form}{r.lines or ''}")
 def test_every_walk_comes_to_a_poem_of_its_form(request_: Request) -> None:
     planned, machine = start(request_)
