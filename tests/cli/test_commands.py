@@ -110,7 +110,7 @@ def test_the_commands() -> None:
     assert list(GROUP.commands) == ["preprocess", "train", "sample", "evaluate", "score", "check", "inspect"]
 
 
-#: Commands whose examples train networks, or write hundreds of poems.
+#: Commands whose examples train networks.
 SLOW = ("evaluate", "inspect digits", "inspect ablate")
 
 
