@@ -59,6 +59,7 @@ def test_batches_hold_as_many_tokens_whatever_the_window() -> None:
     assert rest == {TrainConfig(hidden=1, seq_len=1, batch_size=1, max_minutes=1.0)}
 
 
+@pytest.mark.slow
 def test_every_run_of_a_grid(grid: tuple[Path, list[Run]]) -> None:
     log, runs = grid
     assert {(run.seq_len, run.hidden) for run in runs} == {(16, 8), (16, 12), (32, 8), (32, 12)}
@@ -176,6 +177,7 @@ def run(args: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, 
     return exit.value.code, out, err
 
 
+@pytest.mark.slow
 def test_the_command(prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--data", str(prepared), "--out", str(tmp_path), "--minutes", "0.004", "--batch-tokens", "256"]
     args = [*options, "--seq-len", "32,16", "--hidden", "8", "--device", "cpu"]

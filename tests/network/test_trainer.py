@@ -79,6 +79,7 @@ def test_the_loss_falls(cell: str, sampling: str, dataset: Dataset, tmp_path: Pa
     assert steps[-1]["perplexity"] == pytest.approx(math.exp(steps[-1]["loss"]))
 
 
+@pytest.mark.slow
 def test_a_few_poems_are_learned_by_heart(tmp_path: Path) -> None:
     source = tmp_path / "poems.jsonl"
     source.write_text("".join(json.dumps(make_poem(number)) + "\n" for number in range(4)), encoding="utf-8")
@@ -123,6 +124,7 @@ def test_records_are_yielded_and_logged(dataset: Dataset, tmp_path: Path) -> Non
     json.loads((tmp_path / CONFIG).read_text(), parse_constant=lambda name: pytest.fail(name))
 
 
+@pytest.mark.slow
 def test_what_is_saved_is_the_best(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the fifth evaluation on things look worse and worse; what was best by then stays."""
     config = replace(TINY, epochs=8, lr_steps=(0.003,), patience=10**6, eval_every=5)
@@ -701,6 +703,7 @@ def test_bf16_stays_near_fp32(sampling: str, dataset: Dataset, tmp_path: Path) -
     assert {t.dtype for t in read_tensors(tmp_path / "bf16" / WEIGHTS)[0].values()} == {torch.float32}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not has_bf16(), reason="this processor has no LSTM in bfloat16")
 @pytest.mark.parametrize("sampling", ["poems", "sequential"])
 def test_bf16_resumes_bit_for_bit(sampling: str, dataset: Dataset, tmp_path: Path) -> None:
@@ -711,6 +714,7 @@ def test_bf16_resumes_bit_for_bit(sampling: str, dataset: Dataset, tmp_path: Pat
     same_tensors(tmp_path / "whole", tmp_path / "parts")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not has_bf16(), reason="this processor has no LSTM in bfloat16")
 def test_parts_are_summed_in_fp32(dataset: Dataset, tmp_path: Path) -> None:
     config = replace(TINY, dropout=0.0, precision="bf16")
@@ -719,6 +723,7 @@ def test_parts_are_summed_in_fp32(dataset: Dataset, tmp_path: Path) -> None:
         assert one["valid_loss"] == pytest.approx(two["valid_loss"], abs=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not has_bf16(), reason="this processor has no LSTM in bfloat16")
 @pytest.mark.parametrize("sampling", ["poems", "sequential"])
 def test_a_run_goes_on_in_another_precision(sampling: str, dataset: Dataset, tmp_path: Path) -> None:
