@@ -605,7 +605,6 @@ class Mute:
             yield Sample(request, config, number, "", "春。", 1.0)
 
 
-@pytest.mark.slow
 def test_memory_does_not_grow_with_the_titles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """20,000 different titles, begun anew and gone on with: kept whole, requests alone would take 10 megabytes."""
     monkeypatch.setattr(Numbers, "RECENT", 1000)
