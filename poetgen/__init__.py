@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from poetgen.poet import Poet, load
     from poetgen.writing.sample import Sample
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = ["Poet", "PoetgenError", "Sample", "__version__", "load"]
 

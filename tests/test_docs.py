@@ -1,11 +1,14 @@
 """The documentation: what it says of the commands holds, its links lead somewhere, its examples run."""
 
+import ast
+import importlib
 import re
 import shlex
 import shutil
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +19,23 @@ import typer
 from matplotlib.colors import to_rgb
 
 from poetgen import cli
-from poetgen.config import TrainConfig
+from poetgen.config import CANDIDATES, SampleConfig, TrainConfig
 from poetgen.corpus import FORMATS, Cleaner, Document, Record, Script, read
 from poetgen.corpus.counts import RULES
 from poetgen.corpus.fields import BODY_NAMES
 from poetgen.plots.embedding import COLOURS
+from poetgen.writing.request import Options, Request
 
 ROOT = Path(__file__).parent.parent
 READMES = [ROOT / "README.md", ROOT / "README.zh.md"]
 GUIDES = sorted((ROOT / "docs").glob("*.md"))
-PAGES = [*READMES, *GUIDES]
+PAGES = [*READMES, *GUIDES, ROOT / "CONTRIBUTING.md"]
+PACKAGE = ROOT / "poetgen"
+ROOMS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
 WITH_PYTHON = [page for page in PAGES if "```python" in page.read_text(encoding="utf-8")]
+
+#: Pages that tell of scripts, of Python or of the code.
+WITHOUT_COMMANDS = {"costs.md", "learning.md", "prosody.md", "api.md", "architecture.md", "CONTRIBUTING.md"}
 
 #: Which guide describes the options of which command.
 GUIDE_OF = {
@@ -140,6 +149,7 @@ def test_every_command_has_its_guide() -> None:
     readmes = [page.read_text(encoding="utf-8") for page in READMES]
     assert all(f"poetgen {name}" in text for name in GROUP.commands for text in readmes)
     assert all(f"docs/{page.name}" in text for page in GUIDES for text in readmes)
+    assert all("(CONTRIBUTING.md)" in text and "(CHANGELOG.md)" in text for text in readmes)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -167,6 +177,7 @@ def test_no_option_is_documented_that_does_not_exist(page: Path) -> None:
     known = {name for command in COMMANDS.values() for name in options(command)} | {"--version", "--help"}
     known.add("--logdir")  # TensorBoard's own
     known.add("--no-deps")  # pip's own
+    known |= {"--doctest-modules"}  # pytest's own
     for script in (ROOT / "benchmarks").glob("*.py"):
         known |= set(re.findall(r'add_argument\("(--[a-z-]+)"', script.read_text(encoding="utf-8")))
     known |= {"--nproc-per-node", "--nnodes", "--rdzv-backend", "--rdzv-endpoint"}  # torchrun's own
@@ -185,7 +196,7 @@ def test_help_ends_with_an_example_that_parses(name: str) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_commands_parse(page: Path) -> None:
     found = [args for block in blocks(page, "sh") for args in commands(block)]
-    assert found or page.name in ("costs.md", "learning.md", "prosody.md")  # which tell of scripts, not of commands
+    assert found or page.name in WITHOUT_COMMANDS
     for args in found:
         parse(args)
 
@@ -199,13 +210,14 @@ def test_commands_are_told_from_the_shell_around_them() -> None:
         parse(["train", "--embed", "0"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_cheap_commands_run(page: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for args in (args for block in blocks(page, "sh") for args in commands(block)):
         if split(args)[0] not in ("sample", "evaluate", "check", "score"):
             continue
-        if "--num" in args and args[0] == "evaluate":
-            args[args.index("--num") + 1] = "4"
+        if args[0] == "evaluate" and "--poems" not in args:
+            args += ["--num", "4"]  # of two the last counts
         # Every checkpoint and dataset of the guides is the tiny one here.
         for option, made in (("--checkpoint", "checkpoints/poet"), ("--data", "corpora/prepared")):
             if option in args:
@@ -265,6 +277,53 @@ def test_links_lead_somewhere(page: Path) -> None:
         target = page.parent / path if path else page
         assert target.exists(), f"{page.name}: {link} is not there"
         assert not anchor or anchor in anchors(target), f"{page.name}: {link} has no such heading"
+
+
+# The house -------------------------------------------------------------------------------------------------------
+
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
+
+
+def test_the_table_of_rooms_says_what_the_rooms_say() -> None:
+    table = {row[0]: row[1:] for row in rows(ARCHITECTURE.read_text(encoding="utf-8"), "room")}
+    assert sorted(table) == ROOMS
+    for room, row in table.items():
+        text = importlib.import_module(f"poetgen.{room}").__doc__ or ""
+        owns = " ".join(text.split("\n\n")[0].split()).removesuffix(".")
+        looks = re.search(r"^Looks into: ([^.]+)\.", text, re.MULTILINE)
+        assert looks
+        # The ground lies open to all.
+        others = [name for name in re.split(r",\s+", looks[1]) if name in (*ROOMS, "poet")]
+        assert row == [owns, ", ".join(others), "yes" if "Loads torch." in text else ""]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_modules_that_are_named_are_there(page: Path) -> None:
+    """`network/loss.py` in the text, poetgen/network/loss.py too: what a page sends its reader to look for."""
+    text = page.read_text(encoding="utf-8")
+    for name in re.findall(r"(?<![\w./-])((?:poetgen/)?[a-z_]+/[\w/]+\.(?:py|tsv))\b", text):
+        places = [ROOT / name, PACKAGE / name, ROOT / "tests" / name]
+        assert any(place.exists() for place in places), f"{page.name}: {name} is not there"
+
+
+def test_the_maps_of_the_readmes_show_every_room() -> None:
+    for page in READMES:
+        (tree,) = (block for block in blocks(page, "text") if "pyproject" in block or "corpora/" in block)
+        rooms = [row[0] for row in rows(ARCHITECTURE.read_text(encoding="utf-8"), "room")]
+        assert re.findall(r"^  ([a-z]+)/ ", tree, re.MULTILINE) == rooms
+
+
+def test_every_option_of_python_is_documented() -> None:
+    table = rows((ROOT / "docs" / "api.md").read_text(encoding="utf-8"), "argument")
+    names = [name for row in table for name in re.findall(r"\w+", row[0])]
+    assert sorted(names) == sorted(Options.__annotations__)
+    defaults = {field.name: field.default for config in (SampleConfig, Request) for field in fields(config)}
+    defaults |= {"candidates": CANDIDATES}
+    for row in table:
+        if row[0] not in ("keywords", "seed"):
+            shown = [ast.literal_eval(value.strip("` ")) for value in row[2].split(", ")]
+            documented = re.findall(r"\w+", row[0])
+            assert [defaults[name] for name in documented] == shown * (len(documented) // len(shown))
 
 
 # Code ------------------------------------------------------------------------------------------------------------

@@ -111,7 +111,13 @@ def test_the_commands() -> None:
     assert list(GROUP.commands) == ["preprocess", "train", "sample", "evaluate", "score", "check", "inspect"]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+#: Commands whose examples train networks.
+SLOW = ("evaluate", "inspect digits", "inspect ablate")
+
+
+@pytest.mark.parametrize(
+    "command", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in COMMANDS]
+)
 @pytest.mark.usefixtures("unpictured")
 def test_help_ends_with_an_example_that_runs(command: str, run: Run, place: Path) -> None:
     shown = run(*command.split(), "--help")
@@ -456,6 +462,7 @@ def test_a_batch_that_is_cut_short_keeps_its_poems(run: Run, place: Path, monkey
     assert Path("poems.jsonl").read_text(encoding="utf-8").splitlines() == whole.splitlines()[:2]
 
 
+@pytest.mark.slow
 def test_many_notes_are_counted(run: Run, place: Path) -> None:
     Path("titles.txt").write_text("🌸\n" * 15, encoding="utf-8")
     notes = run("sample", "--input", "titles.txt", "--seed", 1).err.splitlines()
@@ -496,6 +503,7 @@ def test_evaluate_writes_as_it_is_told(run: Run, place: Path, monkeypatch: pytes
     assert seen == [EvaluateConfig(3, ("五绝",), 7, 0.5, 2, critic=False, seed=9)]
 
 
+@pytest.mark.slow
 def test_evaluate_without_scikit_learn(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("poetgen.judging.report.find_spec", lambda name: None)
     poems = [make_poem(number) for number in range(0, 200, 4)]
@@ -506,6 +514,7 @@ def test_evaluate_without_scikit_learn(run: Run, place: Path, monkeypatch: pytes
     assert result.err.count('the n-gram judge is left out: pip install "poetgen[sklearn]"') == 1
 
 
+@pytest.mark.slow
 def test_evaluate_takes_the_dataset_of_the_checkpoint(run: Run, place: Path) -> None:
     assert set(json.loads(run(*EVALUATE, "--json").out)["columns"]) == {"human", "tiny", "5-gram"}
     run("preprocess", "--out", "corpora/prepared", "--jobs", 1, "--valid-share", 0.5)
@@ -514,6 +523,7 @@ def test_evaluate_takes_the_dataset_of_the_checkpoint(run: Run, place: Path) -> 
     assert result.code == 0 and "corpora/prepared is not what tiny was trained on" in result.err
 
 
+@pytest.mark.slow
 def test_evaluate_sets_checkpoints_side_by_side(run: Run, place: Path) -> None:
     shutil.copytree("checkpoints/tiny", "other/tiny")
     both = ("--checkpoint", "checkpoints/tiny", "--checkpoint", "other/tiny")
@@ -523,6 +533,7 @@ def test_evaluate_sets_checkpoints_side_by_side(run: Run, place: Path) -> None:
     assert first == second
 
 
+@pytest.mark.slow
 def test_evaluate_refuses_checkpoints_of_two_scripts(run: Run, place: Path) -> None:
     """Each would find the characters of the other unknown."""
     run("preprocess", "--out", "data", "--jobs", 1, "--script", "traditional")
@@ -532,6 +543,7 @@ def test_evaluate_refuses_checkpoints_of_two_scripts(run: Run, place: Path) -> N
     assert "--checkpoint: of different scripts (tiny simplified, other traditional)" in result.error
 
 
+@pytest.mark.slow
 def test_evaluate_judges_the_poems_of_a_file(run: Run, place: Path) -> None:
     with open("corpora/starter.jsonl", "a") as file:
         file.write('{"content": "春□秋冬风，花雪月山水。"}\n')
@@ -555,6 +567,7 @@ def test_evaluate_says_that_nothing_is_held_out(run: Run, place: Path) -> None:
     assert "data: its validation split is empty" in run("evaluate", "--data", "data").error
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unpictured")
 def test_plain_text_has_perplexity_and_bits(run: Run, place: Path) -> None:
     """A checkpoint of English: no ppl_char, no forms, and all that is left out is told."""
@@ -574,6 +587,7 @@ def test_plain_text_has_perplexity_and_bits(run: Run, place: Path) -> None:
     assert result.code == 0 and "diverged" not in result.out and result.out.count("best") == 1
 
 
+@pytest.mark.slow
 def test_evaluate_holds_all_poems_of_a_file_against_one_form(run: Run, place: Path) -> None:
     """Else those whose lines are wrong would count for no form at all, and every form would be perfect."""
     poems = [
@@ -612,6 +626,7 @@ def test_evaluate_has_columns_of_their_own(run: Run, place: Path) -> None:
 # Processes -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_seen_enough(place: Path) -> None:
     with start("sample", "春", "--num", 40, "--json", "--seed", 1) as process:
         assert process.stdout and process.stderr
@@ -620,6 +635,7 @@ def test_a_reader_that_has_seen_enough(place: Path) -> None:
     assert process.returncode == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("closed", "shown"), [(">&-", False), ("2>&-", True), (">&- 2>&-", False)])
 def test_streams_that_are_closed(closed: str, shown: bool, place: Path) -> None:
     command = shlex.join([sys.executable, "-m", "poetgen", "inspect", "neighbours", "春"])
@@ -627,12 +643,14 @@ def test_streams_that_are_closed(closed: str, shown: bool, place: Path) -> None:
     assert (done.returncode, done.stderr, bool(done.stdout)) == (0, "", shown)
 
 
+@pytest.mark.slow
 def test_an_error_that_the_locale_cannot_show(place: Path) -> None:
     command = [sys.executable, "-m", "poetgen", "inspect", "neighbours", b"\xff"]
     done = subprocess.run(command, env=os.environ | {"PYTHONIOENCODING": "latin-1"}, capture_output=True)
     assert done.returncode == 2 and done.stderr.startswith(b"poetgen: ") and done.stderr.count(b"\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_full_disk(place: Path) -> None:
     with open("/dev/full", "w") as full:
@@ -643,6 +661,7 @@ def test_a_full_disk(place: Path) -> None:
     assert done.stderr == b"poetgen: No space left on device\n"
 
 
+@pytest.mark.slow
 def test_standard_input_and_a_locale_without_chinese(place: Path) -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     process = start("sample", "--input", "-", "--seed", 1, "--form", "五绝", env=environment, stdin=subprocess.PIPE)
@@ -662,6 +681,8 @@ def test_ctrl_c_before_there_is_anything_to_save(run: Run, place: Path, monkeypa
     assert run(*TRAIN, "--init-embeddings", "--epochs", 0.1, "--out", "run").code == 0, "as the message says"
 
 
+@pytest.mark.slow
+@pytest.mark.processes
 def test_ctrl_c_in_a_process(place: Path) -> None:
     process = start(*TRAIN, "--epochs", 10_000, "--out", "run")
     assert process.stderr

@@ -451,6 +451,7 @@ def _one_line_json() -> str:
     return json.dumps({"title": "长", "content": "春眠不觉晓，处处闻啼鸟。" * 400_000}, ensure_ascii=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

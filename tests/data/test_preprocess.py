@@ -80,6 +80,7 @@ def test_marks_that_no_poem_has_are_known_all_the_same(tmp_path: Path, corpus: P
     assert "。" not in Dataset.load(tmp_path / "play").vocab
 
 
+@pytest.mark.slow
 def test_jobs_and_the_order_of_files_make_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = {
         f"{name}.jsonl": [make_poem(number) for number in range(10 * i, 10 * i + 14)] for i, name in enumerate("dbacfe")

@@ -59,6 +59,7 @@ def test_batches_hold_as_many_tokens_whatever_the_window() -> None:
     assert rest == {TrainConfig(hidden=1, seq_len=1, batch_size=1, max_minutes=1.0)}
 
 
+@pytest.mark.slow
 def test_every_run_of_a_grid(grid: tuple[Path, list[Run]]) -> None:
     log, runs = grid
     assert {(run.seq_len, run.hidden) for run in runs} == {(16, 8), (16, 12), (32, 8), (32, 12)}
@@ -68,6 +69,7 @@ def test_every_run_of_a_grid(grid: tuple[Path, list[Run]]) -> None:
     assert len(log.read_text().splitlines()) == 4 and [path.name for path in log.parent.iterdir()] == [log.name]
 
 
+@pytest.mark.slow
 def test_all_are_scored_on_the_same_tokens(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scored = []
     batches = ablation.validation_batches
@@ -80,6 +82,7 @@ def test_all_are_scored_on_the_same_tokens(dataset: Dataset, tmp_path: Path, mon
     assert sum(bool(id) for batch in scored[0] for row in batch for id in row) == bodies
 
 
+@pytest.mark.slow
 def test_it_goes_on_where_it_stopped(
     dataset: Dataset, grid: tuple[Path, list[Run]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,6 +177,7 @@ def run(args: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, 
     return exit.value.code, out, err
 
 
+@pytest.mark.slow
 def test_the_command(prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--data", str(prepared), "--out", str(tmp_path), "--minutes", "0.004", "--batch-tokens", "256"]
     args = [*options, "--seq-len", "32,16", "--hidden", "8", "--device", "cpu"]
@@ -219,6 +223,8 @@ def test_a_signal_that_was_not_heard_is_not_lost(
     assert code == 130 and "1 of 12 runs" in err and "resumes" in err
 
 
+@pytest.mark.slow
+@pytest.mark.processes
 def test_a_killed_grid_leaves_nothing_of_its_run_behind(prepared: Path, tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()

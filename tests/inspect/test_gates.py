@@ -420,6 +420,7 @@ def test_a_poem_as_text_and_in_a_file(
     assert drawn == [(2, 4, ())] * 2, "of the layer and as many units as were asked for"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("any_font")
 def test_the_layer_with_most_units_in_the_table_is_drawn(
     tiny: Path, tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -435,6 +436,7 @@ def test_the_layer_with_most_units_in_the_table_is_drawn(
     assert code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("any_font")
 def test_units_may_be_named(tiny: Path, tmp_path: Path, few: None, capsys: pytest.CaptureFixture[str]) -> None:
     args = "--checkpoint", tiny, "--out", tmp_path, "--layer", 1
@@ -445,6 +447,7 @@ def test_units_may_be_named(tiny: Path, tmp_path: Path, few: None, capsys: pytes
     assert code == 2 and "--unit 17: a layer has only 16 units" in err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("any_font")
 def test_features_that_nothing_follows_are_named(
     tiny: Path, tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -459,6 +462,7 @@ def test_features_that_nothing_follows_are_named(
     assert f"no unit follows these beyond chance: {names}\n" in err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("any_font")
 def test_units_may_be_looked_for_in_human_poems(
     tiny: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -472,6 +476,7 @@ def test_units_may_be_looked_for_in_human_poems(
     assert (code, out) == (2, "") and "--poems: 0 poems" in err and "10 or more" in err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("any_font")
 def test_a_poem_with_a_hole_is_told(tiny: Path, tmp_path: Path, few: None, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "poems.txt"

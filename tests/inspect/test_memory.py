@@ -74,6 +74,7 @@ def test_the_curve_steps_where_the_memory_begins(back: int) -> None:
             assert own.max() < 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_costs_are_of_the_mean_over_strangers_of_sequences_read_whole(cell: str) -> None:
     torch.manual_seed(1)
@@ -162,6 +163,7 @@ def test_gains_are_counted_from_reach_nought() -> None:
 # Bare cells ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
 def test_every_cell_can_hold_two_digits_for_a_while(cell: str) -> None:
     (outcome,) = digits([cell], [5], hidden=24, steps=800, rate=0.01)
@@ -169,6 +171,7 @@ def test_every_cell_can_hold_two_digits_for_a_while(cell: str) -> None:
     assert outcome.accuracy == 1 and 10 < outcome.steps < 800
 
 
+@pytest.mark.slow
 def test_a_gate_that_begins_shut_holds_nothing() -> None:
     shut, open = digits(["lstm"], [15], 24, 300, 0.01, (-6, 4))
     assert (shut.forget_bias, open.forget_bias) == (-6, 4)
@@ -267,6 +270,7 @@ def run(args: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, 
     return exit.value.code, out, err
 
 
+@pytest.mark.slow
 def test_memory_of_a_checkpoint(
     tiny: Path, prepared: Path, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -360,6 +364,7 @@ def test_digits_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert {record["forget_bias"] for record in records} == {None}
 
 
+@pytest.mark.slow
 def test_digits_compares_forget_biases(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     args = ["inspect", "digits", "--out", str(tmp_path), "--steps", "2", "--hidden", "4", "--lengths", "3"]
     code, out, _ = run([*args, "--cells", "rnn,lstm", "--repeats", "1"], capsys)

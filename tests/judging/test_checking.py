@@ -376,6 +376,7 @@ def test_the_command_as_people_run_it_loads_no_torch(poem_file: Path) -> None:
     assert [json.loads(line)["title"] for line in done.stdout.decode().splitlines()] == ["登鹳雀楼", "静夜思"]
 
 
+@pytest.mark.slow
 def test_the_example_of_the_help_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     command = [sys.executable, "-m", "poetgen", "check"]
     helped = subprocess.run([*command, "--help"], capture_output=True, check=True, cwd=ROOT).stdout.decode()

@@ -96,6 +96,7 @@ def test_padding_changes_nothing() -> None:
     assert abs(float(beside[0] - beside[1])) > 1e-4, "and poems are told apart at all"
 
 
+@pytest.mark.slow
 def test_rare_characters_have_something_in_common() -> None:
     """A machine that writes rare characters is found out by others than it was trained on."""
     rare = [chr(0x4E00 + number) for number in range(60)]
@@ -105,6 +106,7 @@ def test_rare_characters_have_something_in_common() -> None:
     assert judge(poems(60, 1), machine, vocab, table, folds=2).auc > 0.9
 
 
+@pytest.mark.slow
 def test_characters_outside_the_vocabulary_can_be_judged() -> None:
     """In poems of any length, side by side."""
     human, machine = ([*poems(30, seed), *poems(30, seed + 1, lines=8)] for seed in (1, 3))
@@ -113,6 +115,7 @@ def test_characters_outside_the_vocabulary_can_be_judged() -> None:
     assert judge(human, machine, VOCAB, TABLE, folds=2).auc > 0.9
 
 
+@pytest.mark.slow
 def test_order_within_lines_is_seen() -> None:
     """By embeddings that know which characters are near each other, as those of a trained model do."""
     table = torch.zeros(len(VOCAB), 12)
@@ -123,10 +126,12 @@ def test_order_within_lines_is_seen() -> None:
     assert judge(poems(150, 1), machine, VOCAB, table, folds=2).auc > 0.85
 
 
+@pytest.mark.slow
 def test_poems_of_one_hand_cannot_be_told() -> None:
     assert judge(poems(120, 1), poems(120, 2), VOCAB, TABLE, folds=2).auc == pytest.approx(0.5, abs=0.1)
 
 
+@pytest.mark.slow
 def test_the_lines_that_give_a_machine_away() -> None:
     human, machine = poems(40, 1), poems(40, 2)
     odd = {number: f"{ALIEN}{char}" for number, char in zip(range(0, 40, 2), CHARACTERS, strict=False)}

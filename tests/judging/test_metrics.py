@@ -64,6 +64,7 @@ def test_repeats(poem: str, answer: bool) -> None:
 # Intervals -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     """Of 200 samples from a known distribution, about 190 intervals hold what it is known to give."""
     rng = np.random.default_rng(7)
@@ -122,6 +123,7 @@ def test_quantiles_have_intervals() -> None:
     assert math.isnan(metrics.quantile([], 0.5).value) and math.isnan(metrics.ratio([], []).value)
 
 
+@pytest.mark.slow
 def test_the_interval_of_variety_holds_what_other_poems_would_give() -> None:
     """Drawn from the same hundred characters, other poems have another variety, which the interval foretells."""
     rng = np.random.default_rng(1)

@@ -97,6 +97,7 @@ def contexts_of(bodies: Sequence[str]) -> list[list[int]]:
 # Against the formulas --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("count", [3, 60])
 def test_every_probability_is_that_of_the_formulas(order: int, count: int) -> None:

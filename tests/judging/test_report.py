@@ -120,6 +120,7 @@ def test_tables_come_as_their_figures_are_found(loaded: Checkpoint, dataset: Dat
     assert seven.split()[0] == "七绝" and metrics.DEFINITIONS["bpc"] in meanings
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_report(whole: tuple[Report, list[Row]]) -> None:
     found, rows = whole
     again = Report(found.checkpoints, CONFIG, found.human, dataset=found.dataset)
@@ -258,6 +259,7 @@ def test_each_checkpoint_ranks_the_titles_of_its_own_poems(loaded: Checkpoint, m
     assert [(row.figure, row.column) for row in rows] == [("relevance", HUMAN), ("relevance", "theirs")]
 
 
+@pytest.mark.slow
 def test_chance_ranks_titles_as_the_definition_says(loaded: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     draw = np.random.default_rng(3)
     reader(monkeypatch, lambda poem: draw.random())
@@ -291,6 +293,7 @@ def test_judges_have_rows_and_lines(loaded: Checkpoint, monkeypatch: pytest.Monk
     assert found.record(rows)["machine-like"] == [{"column": "tiny", "form": "五绝", "lines": ["春江"]}]
 
 
+@pytest.mark.slow
 def test_judges_tell_poems_of_odd_characters(loaded: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """Real judges: they are told which poems are whose and under which titles, and whose lines give them away."""
     pytest.importorskip("sklearn")
@@ -318,6 +321,7 @@ def test_judges_tell_poems_of_odd_characters(loaded: Checkpoint, monkeypatch: py
     assert told == [(titles, titles)] * 2
 
 
+@pytest.mark.slow
 def test_the_interval_of_an_auc_holds_the_truth_about_as_often_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """Scores of both sides from normals a standard deviation apart, for which the AUC is known."""
     monkeypatch.setattr(metrics, "RESAMPLES", 200)

@@ -395,6 +395,7 @@ except SaveError as error:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [WEIGHTS, STATE, "log.jsonl"])
 def test_a_disk_that_fills_up_while_saving(name: str, tiny: Path, prepared: Path, tmp_path: Path) -> None:
     """The old files stay as they were, whichever is the first that has no room."""

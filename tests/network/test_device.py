@@ -73,6 +73,7 @@ def test_the_probe_leaves_no_trace() -> None:
     assert torch.get_num_threads() == threads
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this build has no oneDNN")
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="only x86 can be told to be older than it is")
 def test_where_bf16_is_emulated_fp32_is_chosen() -> None:

@@ -160,6 +160,7 @@ def test_an_empty_split_has_no_vectors(split: Split) -> None:
     assert not vectors(empty, 4, 1).any()
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 def test_a_gpu_learns_like_the_cpu(prepared: object) -> None:
     split = Dataset.load(prepared).train  # type: ignore[arg-type]

@@ -82,6 +82,7 @@ def test_the_loss_falls(cell: str, sampling: str, dataset: Dataset, tmp_path: Pa
     assert steps[-1]["perplexity"] == pytest.approx(math.exp(steps[-1]["loss"]))
 
 
+@pytest.mark.slow
 def test_a_few_poems_are_learned_by_heart(tmp_path: Path) -> None:
     source = tmp_path / "poems.jsonl"
     source.write_text("".join(json.dumps(make_poem(number)) + "\n" for number in range(4)), encoding="utf-8")
@@ -99,6 +100,7 @@ def test_every_epoch_scores_every_poem(dataset: Dataset, tmp_path: Path) -> None
     assert records[-1]["epoch"] == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [{"tie": False, "embed": 0}, {"seq_len": 1, "batch_size": 30}, {"seq_len": 5}], ids=str
 )
@@ -125,6 +127,7 @@ def test_records_are_yielded_and_logged(dataset: Dataset, tmp_path: Path) -> Non
     json.loads((tmp_path / CONFIG).read_text(), parse_constant=lambda name: pytest.fail(name))
 
 
+@pytest.mark.slow
 def test_what_is_saved_is_the_best(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the fifth evaluation on things look worse and worse; what was best by then stays."""
     config = replace(TINY, epochs=8, lr_steps=(0.003,), patience=10**6, eval_every=5)
@@ -370,6 +373,7 @@ def test_a_run_whose_gradients_are_all_broken_is_given_up(
     assert trainer.position.step == module.HOPELESS
 
 
+@pytest.mark.slow
 def test_what_was_good_is_kept_when_a_run_goes_astray(dataset: Dataset, tmp_path: Path) -> None:
     records = []
     with pytest.raises(DivergedError, match=f"with --resume: {tmp_path} holds the last good checkpoint"):
@@ -703,6 +707,7 @@ def test_bf16_stays_near_fp32(sampling: str, dataset: Dataset, tmp_path: Path) -
     assert {t.dtype for t in read_tensors(tmp_path / "bf16" / WEIGHTS)[0].values()} == {torch.float32}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not has_bf16(), reason="this processor has no LSTM in bfloat16")
 @pytest.mark.parametrize("sampling", ["poems", "sequential"])
 def test_bf16_resumes_bit_for_bit(sampling: str, dataset: Dataset, tmp_path: Path) -> None:
@@ -713,6 +718,7 @@ def test_bf16_resumes_bit_for_bit(sampling: str, dataset: Dataset, tmp_path: Pat
     same_tensors(tmp_path / "whole", tmp_path / "parts")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not has_bf16(), reason="this processor has no LSTM in bfloat16")
 def test_parts_are_summed_in_fp32(dataset: Dataset, tmp_path: Path) -> None:
     config = replace(TINY, dropout=0.0, precision="bf16")
@@ -721,6 +727,7 @@ def test_parts_are_summed_in_fp32(dataset: Dataset, tmp_path: Path) -> None:
         assert one["valid_loss"] == pytest.approx(two["valid_loss"], abs=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not has_bf16(), reason="this processor has no LSTM in bfloat16")
 @pytest.mark.parametrize("sampling", ["poems", "sequential"])
 def test_a_run_goes_on_in_another_precision(sampling: str, dataset: Dataset, tmp_path: Path) -> None:
@@ -732,6 +739,7 @@ def test_a_run_goes_on_in_another_precision(sampling: str, dataset: Dataset, tmp
         assert records[-1]["reason"] == "budget"
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_gpu_learns_like_the_cpu(precision: str, dataset: Dataset, tmp_path: Path) -> None:
@@ -743,6 +751,7 @@ def test_a_gpu_learns_like_the_cpu(precision: str, dataset: Dataset, tmp_path: P
     Checkpoint.load(tmp_path / "gpu")
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 def test_a_gpu_resumes(dataset: Dataset, tmp_path: Path) -> None:
     config = replace(TINY, sampling="sequential", device="cuda", precision="fp32", dropout=0.2)

@@ -253,6 +253,7 @@ def test_only_regulated_forms_have_rules(form: str) -> None:
         check(DENG_GUANQUE_LOU, form)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not CCPC.exists(), reason="the THU-CCPC validation set is not part of the project")
 def test_human_quatrains_measure_as_documented() -> None:
     poems, rhyming, metrical, known, total = Counter(), Counter(), Counter(), 0, 0  # type: ignore[var-annotated]

@@ -121,6 +121,8 @@ def kill_at(process: subprocess.Popen[str], path: Path, poems: int, number: int 
 # Going on --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
+@pytest.mark.processes
 def test_killed_and_resumed_is_byte_for_byte_unbroken(run: Run, place: Path) -> None:
     count = write_requests(20)
     code, _, whole_err = run(*MIXED, "--seed", 3, "--output", "whole.jsonl")
@@ -181,6 +183,8 @@ def test_more_titles_are_a_longer_run(run: Run, place: Path) -> None:
     ]
 
 
+@pytest.mark.slow
+@pytest.mark.processes
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stop_leaves_whole_records_and_says_how_to_go_on(number: int, code: int, run: Run, place: Path) -> None:
     Path("titles.txt").write_text("春\n" * 3000, encoding="utf-8")
@@ -216,6 +220,8 @@ def test_the_poem_that_was_being_written_counts(
     assert err == "stopped after 3 poems; the same command with --resume goes on with poems.jsonl\n"
 
 
+@pytest.mark.slow
+@pytest.mark.processes
 def test_standard_input_can_be_gone_on_with(place: Path) -> None:
     titles = "春\n秋\n春\n"
     words = ("--input", "-", "--output", "poems.jsonl")
@@ -469,6 +475,7 @@ def test_a_number_that_is_none_of_a_poem_is_passed_over(number: object, run: Run
 # Files -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="no bound on the size of files here")
 def test_a_full_disk_leaves_whole_records(run: Run, place: Path) -> None:
     Path("titles.txt").write_text("春\n" * 50, encoding="utf-8")
@@ -529,6 +536,8 @@ def test_parts_are_merged_in_order_each_place_once(tmp_path: Path) -> None:
 # Several processes -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
+@pytest.mark.processes
 def test_two_processes_write_what_one_does(run: Run, place: Path) -> None:
     count = write_requests(12)
     code, _, alone = run(*MIXED, "--seed", 3, "--output", "one.jsonl")
@@ -550,6 +559,8 @@ def split(whole: bytes, size: int, cuts: list[int]) -> None:
         Path(f"poems.jsonl.{rank}-of-{size}").write_bytes(b"".join(own[:cut]) + half)
 
 
+@pytest.mark.slow
+@pytest.mark.processes
 def test_processes_go_on_with_what_others_left(run: Run, place: Path) -> None:
     """Two take up a file begun by one, and parts of three and of two; one takes up the parts of two."""
     count = write_requests(12)
@@ -570,6 +581,8 @@ def test_processes_go_on_with_what_others_left(run: Run, place: Path) -> None:
     assert Path("poems.jsonl").read_bytes() == whole and not list(place.glob("poems.jsonl.*"))
 
 
+@pytest.mark.slow
+@pytest.mark.processes
 def test_a_rank_that_is_killed_loses_nothing(run: Run, place: Path) -> None:
     Path("titles.txt").write_text("春\n" * 300, encoding="utf-8")
     words = ("--input", "titles.txt", "--output", "poems.jsonl", "--seed", 1)
@@ -588,6 +601,8 @@ def test_a_rank_that_is_killed_loses_nothing(run: Run, place: Path) -> None:
     assert [record["number"] for record in records("poems.jsonl")] == list(range(300))
 
 
+@pytest.mark.slow
+@pytest.mark.processes
 def test_processes_need_files(run: Run, place: Path) -> None:
     process = start("春", command=TORCHRUN)
     out, err = process.communicate(timeout=PATIENCE)

@@ -174,6 +174,7 @@ REQUESTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("request_", REQUESTS, ids=lambda r: f"{r.form}{r.lines or ''}")
 def test_every_walk_comes_to_a_poem_of_its_form(request_: Request) -> None:
     planned, machine = start(request_)
@@ -478,6 +479,7 @@ POOL = (
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=250)
 @given(
     characters=st.sets(st.sampled_from(POOL), min_size=3, max_size=56),
