@@ -103,7 +103,7 @@ def preprocess(
         sources,
         downloads=downloads,
         passed_over=passed_over,
-        progress=lambda done, total: progress("downloading", done, total or 0),
+        progress=lambda done, total: progress("downloading", int(done), int(total)),
     )
     poems, counts, lexicon = Poems(), Counts(), keywords.Lexicon()
     hashes: list[duplicates.Clauses] = []
