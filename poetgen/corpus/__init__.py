@@ -1,6 +1,6 @@
 """What others wrote becomes poems: sources, encodings, readers, cleaning, near duplicates, words.
 
-Looks into: text, errors, config, files, prosody.
+Looks into: text, errors, files, progress, prosody.
 """
 
 from poetgen.corpus.clean import Cleaner, Script

@@ -18,11 +18,11 @@ def connected_components(count: int, one_end: NDArray[np.int64], other_end: NDAr
     """
     first = np.arange(count)
     while True:
-        one, other = first[one_end], first[other_end]
-        if (one == other).all():
+        here, there = first[one_end], first[other_end]
+        if (here == there).all():
             return first
-        least = np.minimum(one, other)
-        np.minimum.at(first, one, least)
-        np.minimum.at(first, other, least)
+        least = np.minimum(here, there)
+        np.minimum.at(first, here, least)
+        np.minimum.at(first, there, least)
         while not np.array_equal(shorter := first[first], first):
             first = shorter

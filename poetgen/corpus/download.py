@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from email.message import Message
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 from poetgen.errors import SaveError, SourceError
-from poetgen.files import write_atomic
+from poetgen.files import parse_json, write_atomic
+from poetgen.progress import ProgressCallback, silent
 
 if TYPE_CHECKING:
     import httpx
@@ -29,15 +30,14 @@ _TRIES: Final = 3
 #: Where a folder keeps the addresses of what was downloaded into it; hidden, so that no reader takes it for a corpus.
 _LEDGER: Final = ".downloads.json"
 
-#: Told the bytes so far, and in all where the server says.
-Progress = Callable[[int, int | None], None]
 
-
-def fetch(url: str, folder: Path, progress: Progress | None = None, *, max_bytes: int = MAX_BYTES) -> Path:
+def fetch(url: str, folder: Path, progress: ProgressCallback = silent, *, max_bytes: int = MAX_BYTES) -> Path:
     """The file at an address, downloaded into a folder, or the one kept there since an earlier call.
 
     What arrives goes to NAME.part and takes its name when it is complete, so that a file that stands in the folder is
     whole. A download that broke off goes on where it stopped, if the server can and its file is still the same.
+
+    `progress` is told the bytes so far, and in all, 0 where the server does not say.
 
     Raises SourceError when the address cannot be fetched or holds more than `max_bytes` bytes, SaveError when the file
     cannot be written.
@@ -124,7 +124,7 @@ class _Part:
         self._notes.unlink(missing_ok=True)
 
 
-def _receive(client: httpx.Client, url: str, part: _Part, progress: Progress | None, max_bytes: int) -> str:
+def _receive(client: httpx.Client, url: str, part: _Part, progress: ProgressCallback, max_bytes: int) -> str:
     """Receive the file, or the rest of it, into its part; the name that it should have.
 
     Raises _Broken when the connection breaks off, SourceError when trying again would not help.
@@ -156,16 +156,14 @@ def _receive(client: httpx.Client, url: str, part: _Part, progress: Progress | N
             if not resumed:
                 part.note(response.headers if plain else {})
             with part.path.open("ab" if resumed else "wb") as file:
-                if progress:
-                    progress(size, total)
+                progress(size, total or 0)
                 # As they arrive: chunks of a set size would lose the bytes before a break that do not fill one.
                 for chunk in response.iter_bytes():
                     size += len(chunk)
                     if size > max_bytes:
                         break
                     file.write(chunk)
-                    if progress:
-                        progress(size, total)
+                    progress(size, total or 0)
             if size > max_bytes:
                 part.forget()
                 raise SourceError(_too_large(url, size, max_bytes))
@@ -282,7 +280,7 @@ def _ledger(folder: Path) -> dict[str, Any]:
 def _read_json(path: Path) -> dict[str, Any]:
     """A JSON object that poetgen wrote, or an empty one where it is missing or damaged: only a download is lost."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -58,8 +58,8 @@ def lines_of_field(body: str) -> tuple[str, ...]:
     return tuple(body.replace("|", "\n").split("\n"))
 
 
-class Place:
-    """A document that is being read, the number of the record that comes next, and what its name tells of its poems."""
+class RecordBuilder:
+    """Makes the records of a document: it counts them, and knows what the name of the document tells of its poems."""
 
     def __init__(self, name: str, unit: str = "record") -> None:
         self.name = name

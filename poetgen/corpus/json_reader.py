@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from poetgen.corpus.fields import Place, field_names, lines_of_field
+from poetgen.corpus.fields import RecordBuilder, field_names, lines_of_field
 from poetgen.corpus.poem import Record
 from poetgen.errors import SourceError
 from poetgen.files import parse_json
@@ -22,15 +22,15 @@ def json_records(text: str, name: str, passed_over: Counter[str]) -> Iterator[Re
         value = parse_json(text)
     except ValueError as error:
         raise _unreadable(name, 0, error) from error
-    place, before = Place(name), passed_over.total()
-    yield from _walk(value, place, {}, passed_over)
-    if not place.number and passed_over.total() == before:
+    builder, before = RecordBuilder(name), passed_over.total()
+    yield from _walk(value, builder, {}, passed_over)
+    if not builder.number and passed_over.total() == before:
         passed_over["JSON without poems"] += 1
 
 
 def json_line_records(text: str, name: str, passed_over: Counter[str]) -> Iterator[Record]:
     """The poems of a document with a JSON value on each line."""
-    place = Place(name, "line")
+    builder = RecordBuilder(name, "line")
     for number, line in enumerate(io.StringIO(text), 1):
         line = line.strip().lstrip("\ufeff")
         if not line:
@@ -39,10 +39,10 @@ def json_line_records(text: str, name: str, passed_over: Counter[str]) -> Iterat
             value = parse_json(line)
         except ValueError as error:
             raise _unreadable(name, number, error) from error
-        place.number = number - 1
+        builder.number = number - 1
         before = passed_over.total()
-        yield from _walk(value, place, {}, passed_over)
-        if place.number < number and passed_over.total() == before:
+        yield from _walk(value, builder, {}, passed_over)
+        if builder.number < number and passed_over.total() == before:
             passed_over["line without a poem"] += 1
 
 
@@ -63,26 +63,28 @@ def _unreadable(name: str, line: int, error: ValueError) -> SourceError:
     return SourceError(f"{name}{f', line {line}' if line else ''}: JSON that cannot be read ({error}).")
 
 
-def _walk(value: Any, place: Place, collection: Mapping[str, str], passed_over: Counter[str]) -> Iterator[Record]:
+def _walk(
+    value: Any, builder: RecordBuilder, collection: Mapping[str, str], passed_over: Counter[str]
+) -> Iterator[Record]:
     """The poems within a JSON value; what a collection says of itself holds for its poems."""
     if isinstance(value, list):
         for item in value:
-            yield from _walk(item, place, collection, passed_over)
+            yield from _walk(item, builder, collection, passed_over)
         return
     if not isinstance(value, dict):
         return
     names = field_names(tuple(value))
     body: Any = next((value[key] for key in names.body if value[key]), [] if names.body else None)
     if isinstance(body, str):
-        yield place.record(value, names, lines_of_field(body), collection)
+        yield builder.record(value, names, lines_of_field(body), collection)
     elif isinstance(body, list) and {*map(type, body)} <= {str}:
         if _is_preface(value):
             passed_over["preface"] += 1
         else:
-            yield place.record(value, names, tuple(body), collection)
+            yield builder.record(value, names, tuple(body), collection)
     elif isinstance(body, (list, dict)):
         inner = {key: text for key, text in value.items() if isinstance(text, str)}
-        yield from _walk(body, place, {**collection, **inner}, passed_over)
+        yield from _walk(body, builder, {**collection, **inner}, passed_over)
     elif any(key in value for key in _DESCRIPTION_NAMES):
         passed_over["biography" if "name" in value else "introduction"] += 1
 

@@ -9,20 +9,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from poetgen.corpus.facts import read_facts
 from poetgen.text import is_han
 
-KEYWORDS = 4
+#: How many keywords a poem has at most.
+KEYWORDS_PER_POEM: Final = 4
 
-#: Words that tell nothing of a poem: 虚词, pronouns, numbers and counters, and the commonest verbs.
-STOP_WORDS = frozenset(
-    "之乎者也矣焉哉兮而以于於其则乃且若所与为因何不无有非未莫勿毋亦又更还复却犹尚已曾将欲可能应须当得教令使"
-    "此彼是斯这那谁孰我吾予余君汝尔他自相一二三四五六七八九十百千万两几多少半双数第个上下中前后里外内间边头"
-    "来去归到从向在见看闻听知如似同共皆都尽只但空独初始方正新旧长大小高深远近时今昔年日处人生事言道作成过"
-) | frozenset("不见 不知 不是 不可 不得 何处 何人 何事 何时 如何 无人 无奈 不能 可以 一个 一片 一曲 有人 如此".split())
+#: Words that tell nothing of a poem (stop_words.tsv).
+STOP_WORDS: Final = frozenset(word for (row,) in read_facts("stop_words.tsv") for word in row.split(" "))
 
 
 @dataclass(frozen=True)
@@ -65,11 +64,12 @@ class Lexicon:
         self._ids.append(remap[part.ids] if len(part.ids) else part.ids)
         self._counts.append(part.counts)
 
-    def keywords(self, kept: NDArray[np.bool_], most: int = KEYWORDS) -> Iterator[tuple[str, ...]]:
+    def keywords(self, kept: NDArray[np.bool_], most: int = KEYWORDS_PER_POEM) -> Iterator[tuple[str, ...]]:
         """For each poem that `kept` (N,) marks, its `most` most telling words, ties in the order of reading.
 
-        By falling TF-IDF, tf · ln(N / df), with df taken to be at least 5: a word that hardly another poem has is no
-        better a key than a rare one.
+        By falling TF-IDF, tf · ln((N + 1) / max(df, 5)), where tf is how often the poem has the word, df how many of
+        the N marked poems have it. A word that hardly another poem has is no better a key than a rare one, hence the 5
+        (or N, where there are fewer poems).
         """
         words = list(self._table)
         documents = int(kept.sum())

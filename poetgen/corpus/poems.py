@@ -27,14 +27,13 @@ from poetgen.corpus.poem import Poem, Record
 from poetgen.corpus.readers import read
 from poetgen.corpus.sources import Document, documents
 from poetgen.errors import SourceError
+from poetgen.files import STDIN
 from poetgen.prosody.forms import SHAPES, form_of, recognise
 from poetgen.prosody.rhymes import tones
 from poetgen.text import CLAUSE_ENDS, PUNCTUATION
 
-STDIN: Final = Path("-")
-
 _MARK: Final = re.compile(rf"[{PUNCTUATION},.?!;|]")
-_CUTS: Final = re.compile(rf"[{CLAUSE_ENDS},.?!;|\s]+")
+_BREAKS: Final = re.compile(rf"[{CLAUSE_ENDS},.?!;|\s]+")
 
 
 class _StandardInput(Document):
@@ -52,15 +51,14 @@ def read_poems(path: Path, script: Script = "keep", passages: bool = False) -> t
     """
     name = "standard input" if path == STDIN else str(path)
     passed_over: Counter[str] = Counter()
-    found = [_StandardInput(name, path, 0, asked=True)] if path == STDIN else documents([path])
-    every = ((document.name, read(document, passed_over=passed_over)) for document in found)
-    records = chain.from_iterable(own if passages else _verse(own, of) for of, own in every)
+    sources = [_StandardInput(name, path, 0, asked=True)] if path == STDIN else documents([path])
+    records = chain.from_iterable(_records(document, passages, passed_over) for document in sources)
     poems, counts = cleaned(records, script, passages)
     # What was no poem at all is told like a poem that is left out.
     counts.read += passed_over.total()
     counts.dropped |= {kind: DropCount(poems=count) for kind, count in passed_over.items()}
     if not poems:
-        reasons = ", ".join(f"{tally.poems:,} {reason}" for reason, tally in counts.dropped.items())
+        reasons = ", ".join(f"{count.poems:,} {reason}" for reason, count in counts.dropped.items())
         left_out = f" (left out: {reasons})" if reasons else ""
         raise SourceError(
             f"{name}: no poem in it could be read{left_out}; give text, JSON, JSON Lines, CSV or a .zip of them"
@@ -85,16 +83,16 @@ def cleaned(records: Iterable[Record], script: Script = "keep", passages: bool =
     return poems, cleaner.counts
 
 
-def _verse(records: Iterator[Record], name: str) -> Iterator[Record]:
-    """The records of a document, the poems of its text in place of passages."""
+def _records(document: Document, passages: bool, passed_over: Counter[str]) -> Iterator[Record]:
+    """The records of a document, the poems of its text in place of passages, unless there may be `passages`."""
     text: list[str] = []
-    for record in records:
-        if record.verse:
+    for record in read(document, passed_over=passed_over):
+        if record.verse or passages:
             yield record
         else:  # passages in a row give the text back
             text.append("\n".join(record.paragraphs))
     if text:
-        yield from poems_of_text("".join(text), name)
+        yield from poems_of_text("".join(text), document.name)
 
 
 def poems_of_text(text: str, name: str = "") -> Iterator[Record]:
@@ -110,25 +108,25 @@ def poems_of_text(text: str, name: str = "") -> Iterator[Record]:
     head: list[str] = []
     body: list[str] = []
     headed = False
-    for heading, lines in _blocks(text):
+    for heading, lines in _paragraphs(text):
         if body and (heading or not headed):
             number += 1
-            yield _record(name, number, head, body)
+            yield _poem_of_text(name, number, head, body)
             head, body = [], []
         if heading:
             head, headed = heading, headed or not number
         # A file with one poem on each line.
-        if not heading and not body and len(lines) > 1 and all(recognise(_cut(line)) in SHAPES for line in lines):
+        if not heading and not body and len(lines) > 1 and all(recognise(_clauses(line)) in SHAPES for line in lines):
             for line in lines:
                 number += 1
-                yield _record(name, number, [], [line])
+                yield _poem_of_text(name, number, [], [line])
         else:
             body += lines
     if body:
-        yield _record(name, number + 1, head, body)
+        yield _poem_of_text(name, number + 1, head, body)
 
 
-def _blocks(text: str) -> Iterator[tuple[list[str], list[str]]]:
+def _paragraphs(text: str) -> Iterator[tuple[list[str], list[str]]]:
     """The lines between blank ones as (title and author, verse); a heading that stands alone joins what follows it."""
     waiting: list[str] = []
     blocks = [[line.strip() for line in block.splitlines()] for block in re.split(r"\n\s*\n", text) if block.strip()]
@@ -164,10 +162,10 @@ def _headings(block: Sequence[str]) -> int:
     return 1 if len(block) > 2 and recognise(block[1:]) == "古体" != recognise(block) else 0
 
 
-def _cut(line: str) -> list[str]:
-    return [clause for clause in _CUTS.split(line) if clause]
+def _clauses(line: str) -> list[str]:
+    return [clause for clause in _BREAKS.split(line) if clause]
 
 
-def _record(name: str, number: int, head: Sequence[str], body: Sequence[str]) -> Record:
+def _poem_of_text(name: str, number: int, head: Sequence[str], body: Sequence[str]) -> Record:
     title, author = (*head, "", "")[:2]
     return Record(f"{name}, poem {number}", tuple(body), title=title, author=author)

@@ -13,12 +13,13 @@ import stat
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from poetgen.errors import SourceError
+from poetgen.progress import ProgressCallback, silent
 
 #: Bytes that the documents of all archives may expand to, together.
 MAX_EXPANDED: Final = 4 * 2**30
@@ -74,7 +75,7 @@ def documents(
     *,
     downloads: Path = Path("corpora"),
     passed_over: Counter[str] | None = None,
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: ProgressCallback = silent,
     max_expanded: int = MAX_EXPANDED,
 ) -> list[Document]:
     """The documents of some files, folders, .zip archives and http(s) addresses, in an order that is the same anywhere.
@@ -82,13 +83,13 @@ def documents(
     Sources come in the order given, what a folder or archive holds in the order of its names; a file that two sources
     reach is listed once. Files that cannot be a corpus (licences, images, programs, prepared datasets) are passed over
     and counted by kind in `passed_over`. Addresses are downloaded once, into `downloads`; `progress` is told the bytes
-    so far and in all.
+    so far and in all, 0 where the server does not say.
 
     Raises SourceError, naming the source, when one is missing, unreadable, empty, damaged, or larger than
     `max_expanded` bytes once expanded; SaveError when a download cannot be written.
     """
     counts: Counter[str] = Counter() if passed_over is None else passed_over
-    found: list[Document] = []
+    listed: list[Document] = []
     for source in sources:
         text = os.fspath(source)
         if text.startswith(("http://", "https://")):
@@ -97,23 +98,23 @@ def documents(
             path = fetch(text, downloads, progress)
         else:
             path = Path(text)
-        before = len(found)
-        found.extend(_of_path(path, counts))
-        if len(found) == before:
+        before = len(listed)
+        listed.extend(_of_path(path, counts))
+        if len(listed) == before:
             raise SourceError(f"{path}: nothing in it can be a corpus. Give text, JSON, JSON Lines, CSV or .zip files.")
-    if not found:
+    if not listed:
         raise SourceError("no sources were given. Name a file, a folder, a .zip archive or an address.")
     once: dict[tuple[str, int], Document] = {}
-    for document in found:
+    for document in listed:
         once.setdefault((os.path.realpath(document.path), document.member), document)
-    found = list(once.values())
-    expanded = sum(document.size for document in found if document.member >= 0)
+    unique = list(once.values())
+    expanded = sum(document.size for document in unique if document.member >= 0)
     if expanded > max_expanded:
         raise SourceError(
-            f"{next(d for d in found if d.member >= 0).path}: expands to {expanded / 2**30:.1f} GB, and the limit is "
+            f"{next(d for d in unique if d.member >= 0).path}: expands to {expanded / 2**30:.1f} GB, and the limit is "
             f"{max_expanded / 2**30:.1f} GB. Unpack what you trust and give the folder."
         )
-    return found
+    return unique
 
 
 def _of_path(path: Path, counts: Counter[str]) -> Iterator[Document]:

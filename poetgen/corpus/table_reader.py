@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from poetgen.corpus.fields import BODY_NAMES, Place, field_names, first_text, lines_of_field
+from poetgen.corpus.fields import BODY_NAMES, RecordBuilder, field_names, first_text, lines_of_field
 from poetgen.corpus.poem import Record
 from poetgen.errors import SourceError
 
@@ -41,7 +41,7 @@ def table_records(text: str, name: str) -> Iterator[Record]:
     if csv.field_size_limit() < len(text):
         csv.field_size_limit(len(text))
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    place = Place(name, "row")
+    builder = RecordBuilder(name, "row")
     try:
         header = [cell.strip().lower() for cell in next(rows)]
         for row in rows:
@@ -53,6 +53,6 @@ def table_records(text: str, name: str) -> Iterator[Record]:
             poem = dict(zip(header, row, strict=False))
             names = field_names(tuple(poem))
             if any(cell.strip() for cell in row):
-                yield place.record(poem, names, lines_of_field(first_text(poem, names.body)))
+                yield builder.record(poem, names, lines_of_field(first_text(poem, names.body)))
     except csv.Error as error:
         raise SourceError(f"{name}, line {rows.line_num}: broken CSV ({error}). Mend or remove the file.") from error

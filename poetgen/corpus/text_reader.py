@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from poetgen.corpus.dynasties import dynasty_of_place
-from poetgen.corpus.fields import Place, field_names, lines_of_field
+from poetgen.corpus.fields import RecordBuilder, field_names, lines_of_field
 from poetgen.corpus.poem import Record
 
 #: Passages of plain text: long enough to learn from, short enough to shuffle.
@@ -32,17 +32,17 @@ def is_titled(line: str) -> bool:
 
 def line_records(text: str, name: str) -> Iterator[Record]:
     """One poem a line: `title::author::body`, or `title:body`, or a body alone."""
-    place = Place(name, "line")
+    builder = RecordBuilder(name, "line")
     for number, line in enumerate(io.StringIO(text), 1):
         line = line.strip().lstrip("\ufeff")
         if not line:
             continue
-        place.number = number - 1
+        builder.number = number - 1
         fields = _FIELD_MARK.split(line, maxsplit=2)
         if len(fields) == 1:
             fields = _COLON.split(line, maxsplit=1)
         poem = {"title": fields[0] if len(fields) > 1 else "", "author": fields[1] if len(fields) > 2 else ""}
-        yield place.record(poem, field_names(("title", "author")), lines_of_field(fields[-1]))
+        yield builder.record(poem, field_names(("title", "author")), lines_of_field(fields[-1]))
 
 
 def passage_records(text: str, name: str) -> Iterator[Record]:

@@ -84,8 +84,8 @@ def archive_like(path: Path, poems: list[list[str]]) -> Path:
 
 def cleaned(path: Path, passed_over: Counter[str]) -> tuple[list[Poem], Cleaner]:
     cleaner = Cleaner("keep")
-    found = documents([path], passed_over=passed_over)
-    records = [record for document in found for record in read(document, passed_over=passed_over)]
+    sources = documents([path], passed_over=passed_over)
+    records = [record for document in sources for record in read(document, passed_over=passed_over)]
     return [poem for _, poem in cleaner.clean_all(records)], cleaner
 
 

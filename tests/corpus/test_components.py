@@ -13,8 +13,8 @@ from poetgen.corpus.components import connected_components
 def test_components_are_those_of_a_plain_search(links: list[tuple[int, int]]) -> None:
     ends = np.array(links, dtype=np.int64).reshape(-1, 2)
     expected = list(range(30))
-    for one, other in links:
-        joined = {expected[one], expected[other]}
+    for start, end in links:
+        joined = {expected[start], expected[end]}
         expected = [min(joined) if member in joined else member for member in expected]
     assert connected_components(30, ends[:, 0], ends[:, 1]).tolist() == expected
 

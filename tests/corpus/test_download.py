@@ -122,12 +122,12 @@ def test_a_file_put_there_by_hand_is_used(server: tuple[str, Behaviour], tmp_pat
 
 def test_two_addresses_with_one_name_give_two_files(server: tuple[str, Behaviour], tmp_path: Path) -> None:
     base, todo = server
-    one = fetch(f"{base}/a/master.zip", tmp_path)
+    first = fetch(f"{base}/a/master.zip", tmp_path)
     todo.data = b"two"
-    two = fetch(f"{base}/b/master.zip", tmp_path)
-    assert one != two and one.read_bytes() == DATA and two.read_bytes() == b"two"
-    assert two.suffix == ".zip"
-    assert [fetch(f"{base}/{x}/master.zip", tmp_path) for x in "ab"] == [one, two]
+    second = fetch(f"{base}/b/master.zip", tmp_path)
+    assert first != second and first.read_bytes() == DATA and second.read_bytes() == b"two"
+    assert second.suffix == ".zip"
+    assert [fetch(f"{base}/{x}/master.zip", tmp_path) for x in "ab"] == [first, second]
     assert len(todo.asked) == 2
 
 
@@ -288,5 +288,5 @@ def test_names_of_addresses(url: str, name: str) -> None:
 def test_an_address_is_a_source_like_any_other(server: tuple[str, Behaviour], tmp_path: Path) -> None:
     base, todo = server
     todo.data = "春:春眠不觉晓，处处闻啼鸟。\n".encode()
-    (found,) = documents([f"{base}/poems.txt"], downloads=tmp_path / "corpora")
-    assert found.read() == todo.data
+    (document,) = documents([f"{base}/poems.txt"], downloads=tmp_path / "corpora")
+    assert document.read() == todo.data

@@ -44,12 +44,12 @@ BODY = st.text(alphabet="春夏秋冬，。？、\n", max_size=40)
 
 @given(st.lists(BODY, max_size=6))
 def test_clauses_are_those_of_the_poems(bodies: list[str]) -> None:
-    found = hash_clauses(bodies)
+    hashed = hash_clauses(bodies)
     expected = [(number, clause) for number, body in enumerate(bodies) for clause in cut(body) if clause]
-    assert found.poem.tolist() == [number for number, _ in expected]
-    assert found.length.tolist() == [len(clause) for _, clause in expected]
+    assert hashed.poem.tolist() == [number for number, _ in expected]
+    assert hashed.length.tolist() == [len(clause) for _, clause in expected]
     texts: dict[str, int] = {}
-    for (_, clause), value in zip(expected, found.hash.tolist(), strict=True):
+    for (_, clause), value in zip(expected, hashed.hash.tolist(), strict=True):
         assert texts.setdefault(clause, value) == value, "one clause, one hash, wherever it stands"
     assert len(set(texts.values())) == len(texts)
 
@@ -149,10 +149,10 @@ def test_a_line_that_a_hundred_thousand_poems_share_costs_neither_time_nor_memor
     draw = random.Random(3)
     fresh = ["".join(draw.choices("春夏秋冬风花雪月山水云雨东西南北", k=6)) for _ in range(100_000)]
     bodies = [f"年年岁岁花相似，{line}。岁岁年年人不同。" for line in fresh]
-    found = hash_clauses(bodies)
+    hashed = hash_clauses(bodies)
     tracemalloc.start()
     began = time.process_time()
-    near_duplicates(found, len(bodies))
+    near_duplicates(hashed, len(bodies))
     seconds = time.process_time() - began
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -163,11 +163,11 @@ def test_a_corpus_that_goes_on_repeating_itself_is_compared_in_bounded_memory() 
     draw = random.Random(1)
     lines = ["".join(draw.choices("春夏秋冬风花雪月山水云雨", k=5)) for _ in range(24)]
     bodies = ["，".join(draw.sample(lines, 4)) + "。" for _ in range(4000)]
-    found = hash_clauses(bodies)
+    hashed = hash_clauses(bodies)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_AT_ONCE", 1 << 16)
         tracemalloc.start()
-        assert (near_duplicates(found, len(bodies)) >= 0).mean() > 0.9
+        assert (near_duplicates(hashed, len(bodies)) >= 0).mean() > 0.9
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert peak < 40 << 20
@@ -201,8 +201,8 @@ def test_families_are_those_of_a_plain_search() -> None:
         for i, j in combinations(range(100), 2):
             if set(cut(bodies[i])) & set(cut(bodies[j])):
                 family[i] = family[j] = min(family[i], family[j])
-    found = kin(*bodies)
-    assert found == family and len(set(found)) > 5
+    families = kin(*bodies)
+    assert families == family and len(set(families)) > 5
 
 
 def many(count: int) -> list[str]:
@@ -214,20 +214,20 @@ def many(count: int) -> list[str]:
 
 def test_the_split_keeps_families_together_and_has_its_share() -> None:
     bodies = many(3000)
-    found = hash_clauses(bodies)
-    keys, family = poem_keys(found, len(bodies)), kinships(found, len(bodies))
+    hashed = hash_clauses(bodies)
+    keys, family = poem_keys(hashed, len(bodies)), kinships(hashed, len(bodies))
     valid = choose_valid(keys, family, 0.1)
     assert abs(valid.mean() - 0.1) < 0.015
-    assert leaks(found, valid) == 0
-    assert leaks(found, np.arange(len(bodies)) % 2 == 0) > 100, "the check would see a leak"
+    assert leaks(hashed, valid) == 0
+    assert leaks(hashed, np.arange(len(bodies)) % 2 == 0) > 100, "the check would see a leak"
     assert not choose_valid(keys, family, 0.0).any()
     assert (choose_valid(keys, family, 0.1) <= choose_valid(keys, family, 0.2)).all()
 
 
 def test_leaks_are_counted_by_line_on_the_side_of_validation() -> None:
-    found = hash_clauses([A, B, with_lines(B, A, 1), "人生如梦，"])
-    assert leaks(found, np.array([False, False, True, False])) == 4
-    assert leaks(found, np.array([True, False, False, False])) == 1
+    hashed = hash_clauses([A, B, with_lines(B, A, 1), "人生如梦，"])
+    assert leaks(hashed, np.array([False, False, True, False])) == 4
+    assert leaks(hashed, np.array([True, False, False, False])) == 1
     phrases = hash_clauses(["人生如梦，", "人生如梦，"])
     side = np.array([True, False])
     assert (leaks(phrases, side), leaks(phrases, side, least=1)) == (0, 1)

@@ -1,12 +1,15 @@
 """The telling words of a poem."""
 
+import math
+import random
+
 import numpy as np
 
-from poetgen.corpus.keywords import KEYWORDS, STOP_WORDS, Lexicon, cut
+from poetgen.corpus.keywords import KEYWORDS_PER_POEM, STOP_WORDS, Lexicon, cut
 
 
 def keywords(
-    *texts: str, kept: list[bool] | None = None, parts: int = 1, most: int = KEYWORDS
+    *texts: str, kept: list[bool] | None = None, parts: int = 1, most: int = KEYWORDS_PER_POEM
 ) -> list[tuple[str, ...]]:
     lexicon = Lexicon()
     for part in np.array_split(np.array(texts, dtype=object), parts):
@@ -15,8 +18,8 @@ def keywords(
 
 
 def words(text: str) -> list[str]:
-    found = cut([text])
-    return [found.table[index] for index in found.ids.tolist()]
+    cut_text = cut([text])
+    return [cut_text.table[index] for index in cut_text.ids.tolist()]
 
 
 def test_words_are_cut_and_single_characters_count() -> None:
@@ -30,18 +33,18 @@ def test_particles_and_punctuation_are_no_words() -> None:
 
 
 def test_texts_have_their_own_words() -> None:
-    found = cut(["明月故乡", "", "酒"])
-    assert found.counts.tolist() == [2, 0, 1]
-    assert found.ids.tolist() == [0, 1, 2]
+    telling = cut(["明月故乡", "", "酒"])
+    assert telling.counts.tolist() == [2, 0, 1]
+    assert telling.ids.tolist() == [0, 1, 2]
 
 
 def test_what_is_rare_elsewhere_and_frequent_here_tells_most() -> None:
     common = ["春风，杨柳"] * 30
     rare = ["鹦鹉，春风"] * 6
-    found = keywords(*common, *rare, "鹦鹉，春风，鹦鹉，杨柳，杨柳，杨柳")
-    assert found[0] == ("春风", "杨柳") or found[0] == ("杨柳", "春风")
-    assert found[30] == ("鹦鹉", "春风")
-    assert found[-1][0] == "鹦鹉"
+    ranked = keywords(*common, *rare, "鹦鹉，春风，鹦鹉，杨柳，杨柳，杨柳")
+    assert ranked[0] == ("春风", "杨柳") or ranked[0] == ("杨柳", "春风")
+    assert ranked[30] == ("鹦鹉", "春风")
+    assert ranked[-1][0] == "鹦鹉"
 
 
 def test_a_poem_has_at_most_a_few_keywords_each_once() -> None:
@@ -54,9 +57,9 @@ def test_words_of_poems_that_are_dropped_do_not_count() -> None:
     texts = ["明月，酒", *["明月，剑"] * 40, *["酒，琴"] * 10]
     assert keywords(*texts)[0] == ("酒", "明月"), "明月 is in nearly all of them"
     kept = [True] + [False] * 40 + [True] * 10
-    found = keywords(*texts, kept=kept)
-    assert len(found) == 11
-    assert found[0] == ("明月", "酒"), "and is the rarer one once they are gone"
+    ranked = keywords(*texts, kept=kept)
+    assert len(ranked) == 11
+    assert ranked[0] == ("明月", "酒"), "and is the rarer one once they are gone"
 
 
 def test_the_parts_in_which_a_corpus_was_read_make_no_difference() -> None:
@@ -69,3 +72,16 @@ def test_the_parts_in_which_a_corpus_was_read_make_no_difference() -> None:
 def test_a_poem_without_words_has_no_keywords() -> None:
     assert keywords("", "之，乎，者，也", "明月") == [(), (), ("明月",)]
     assert keywords() == []
+
+
+def test_words_are_ranked_by_the_formula_that_is_documented() -> None:
+    draw = random.Random(2)
+    vocabulary = list("月酒剑琴舟花雪霜竹柳")
+    poems = [draw.choices(vocabulary, weights=range(1, 11), k=draw.randint(1, 20)) for _ in range(60)]
+
+    def weight(word: str, poem: list[str]) -> float:
+        df = sum(word in other for other in poems)
+        return poem.count(word) * math.log((len(poems) + 1) / max(df, 5))
+
+    expected = [tuple(sorted(dict.fromkeys(poem), key=lambda word: -weight(word, poem))[:4]) for poem in poems]
+    assert keywords(*("，".join(poem) for poem in poems)) == expected

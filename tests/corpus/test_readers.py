@@ -166,8 +166,8 @@ def test_a_collection_speaks_for_its_poems(tmp_path: Path) -> None:
             {"type": "五绝", "content": [{"chapter": "静夜思", "author": "李白", "paragraphs": [*QUIET_NIGHT]}]}
         ],
     }
-    found = records(tmp_path, json.dumps(value), "qianjiashi.json")
-    assert [(r.title, r.author, r.dynasty, r.paragraphs) for r in found] == [("静夜思", "李白", "宋", QUIET_NIGHT)]
+    read_back = records(tmp_path, json.dumps(value), "qianjiashi.json")
+    assert [(r.title, r.author, r.dynasty, r.paragraphs) for r in read_back] == [("静夜思", "李白", "宋", QUIET_NIGHT)]
 
 
 # ---- formats
@@ -180,16 +180,16 @@ def test_json_lines(tmp_path: Path) -> None:
         {"title": "三", "content": "床前明月光\n疑是地上霜", "keywords": "明月"},
     ]
     text = "\n\n".join(json.dumps(line, ensure_ascii=False) for line in lines) + "\n"
-    found = records(tmp_path, text, "poems.txt")
-    assert [r.paragraphs for r in found] == [("床前明月光", "疑是地上霜")] * 3
-    assert [r.dynasty for r in found] == ["唐", "唐", ""]
-    assert [r.title for r in found] == ["一", "二", "三"]
-    assert [r.origin.rsplit(", ")[-1] for r in found] == ["line 1", "line 3", "line 5"]
+    read_back = records(tmp_path, text, "poems.txt")
+    assert [r.paragraphs for r in read_back] == [("床前明月光", "疑是地上霜")] * 3
+    assert [r.dynasty for r in read_back] == ["唐", "唐", ""]
+    assert [r.title for r in read_back] == ["一", "二", "三"]
+    assert [r.origin.rsplit(", ")[-1] for r in read_back] == ["line 1", "line 3", "line 5"]
 
 
 def test_an_object_with_a_record_a_line_is_json(tmp_path: Path) -> None:
-    (one, two) = records(tmp_path, '{"content": [\n{"content": "春"},\n{"content": "秋"}\n]}\n', "poems.json")
-    assert (one.paragraphs, two.paragraphs) == (("春",), ("秋",))
+    first, second = records(tmp_path, '{"content": [\n{"content": "春"},\n{"content": "秋"}\n]}\n', "poems.json")
+    assert (first.paragraphs, second.paragraphs) == (("春",), ("秋",))
     with pytest.raises(SourceError, match="line 1: broken JSON"):
         records(tmp_path, '{"content": "春\n{"content": "秋"}\n', "cut.jsonl")
 
@@ -205,14 +205,14 @@ def test_csv(tmp_path: Path, delimiter: str, header: list[str]) -> None:
     out = io.StringIO()
     writer = csv.writer(out, delimiter=delimiter)
     writer.writerows([header, ["静夜思", "李白", "唐", "\n".join(QUIET_NIGHT)], [], ['a"b;,\t', "", "", "x|y"]])
-    one, two = records(tmp_path, out.getvalue(), "poems.tsv")
-    assert (one.title, one.author, one.dynasty, one.paragraphs) == ("静夜思", "李白", "唐", QUIET_NIGHT)
-    assert (two.title, two.paragraphs) == ('a"b;,', ("x", "y"))
+    first, second = records(tmp_path, out.getvalue(), "poems.tsv")
+    assert (first.title, first.author, first.dynasty, first.paragraphs) == ("静夜思", "李白", "唐", QUIET_NIGHT)
+    assert (second.title, second.paragraphs) == ('a"b;,', ("x", "y"))
 
 
 def test_csv_with_rows_too_short_and_too_long(tmp_path: Path) -> None:
-    found = records(tmp_path, "  \n\ntitle,content\na\nb,c,\n", "a.csv")
-    assert [(r.title, r.paragraphs) for r in found] == [("a", ("",)), ("b", ("c",))]
+    read_back = records(tmp_path, "  \n\ntitle,content\na\nb,c,\n", "a.csv")
+    assert [(r.title, r.paragraphs) for r in read_back] == [("a", ("",)), ("b", ("c",))]
     with pytest.raises(SourceError, match="line 2: 3 cells, where the header has 2. Put quotes around"):
         records(tmp_path, "title,content\nb,c,d\n", "b.csv")
     with pytest.raises(SourceError, match="broken CSV"):
@@ -237,10 +237,10 @@ def test_json_that_python_will_not_read(tmp_path: Path, name: str) -> None:
     ],
 )
 def test_one_poem_a_line(tmp_path: Path, line: str, expected: tuple[str, str, tuple[str, ...]]) -> None:
-    found = records(tmp_path, f"\n{line}\n{line}\n")
-    assert [(r.title, r.author, r.paragraphs) for r in found] == [expected] * 2
-    assert [r.origin.rsplit(", ")[-1] for r in found] == ["line 2", "line 3"]
-    assert all(r.verse for r in found)
+    read_back = records(tmp_path, f"\n{line}\n{line}\n")
+    assert [(r.title, r.author, r.paragraphs) for r in read_back] == [expected] * 2
+    assert [r.origin.rsplit(", ")[-1] for r in read_back] == ["line 2", "line 3"]
+    assert all(r.verse for r in read_back)
 
 
 def test_lines_without_a_title_when_asked_for(tmp_path: Path) -> None:
@@ -251,10 +251,10 @@ def test_lines_without_a_title_when_asked_for(tmp_path: Path) -> None:
 def test_plain_text_is_cut_into_passages_that_give_the_text_back(tmp_path: Path) -> None:
     paragraph = "却说那日天色已晚，众人各自散去。" * 20
     text = "\n\n".join(f"{number}{paragraph}\n{paragraph}" for number in range(30))
-    found = records(tmp_path, text)
-    assert len(found) > 5 and "".join("\n".join(r.paragraphs) for r in found) == text
-    assert not any(r.verse for r in found)
-    assert all(len("\n".join(r.paragraphs)) <= 2000 for r in found)
+    read_back = records(tmp_path, text)
+    assert len(read_back) > 5 and "".join("\n".join(r.paragraphs) for r in read_back) == text
+    assert not any(r.verse for r in read_back)
+    assert all(len("\n".join(r.paragraphs)) <= 2000 for r in read_back)
 
 
 @settings(max_examples=60)
@@ -262,10 +262,10 @@ def test_plain_text_is_cut_into_passages_that_give_the_text_back(tmp_path: Path)
 def test_no_passage_loses_text(text: str) -> None:
     from poetgen.corpus.text_reader import passage_records
 
-    found = list(passage_records(text, "a"))
-    kept = "".join("\n".join(r.paragraphs) for r in found)
+    read_back = list(passage_records(text, "a"))
+    kept = "".join("\n".join(r.paragraphs) for r in read_back)
     assert kept.replace(" ", "").replace("\n", "") == "".join(text.split()), "only blank passages are left out"
-    assert all(len("\n".join(r.paragraphs)) <= 2000 for r in found)
+    assert all(len("\n".join(r.paragraphs)) <= 2000 for r in read_back)
 
 
 def test_a_dialogue_is_plain_text(tmp_path: Path) -> None:
@@ -301,8 +301,8 @@ def test_what_was_written_is_read_back(tmp_path: Path, format: str, poems: list[
         writer.writeheader()
         writer.writerows(rows)
         text = out.getvalue()
-    found = records(tmp_path, text, format=format)
-    assert [(r.title, r.author, "\n".join(r.paragraphs)) for r in found] == poems
+    read_back = records(tmp_path, text, format=format)
+    assert [(r.title, r.author, "\n".join(r.paragraphs)) for r in read_back] == poems
 
 
 # ---- encodings
@@ -327,8 +327,8 @@ TRADITIONAL = "春:春眠不覺曉，處處聞啼鳥。夜來風雨聲，花落�
     ],
 )
 def test_encodings_are_told_apart(tmp_path: Path, encoding: str, text: str, length: int) -> None:
-    found = records(tmp_path, (text * length).encode(encoding))
-    assert [(r.title, r.paragraphs[0]) for r in found] == [tuple(text.strip().split(":"))] * length
+    read_back = records(tmp_path, (text * length).encode(encoding))
+    assert [(r.title, r.paragraphs[0]) for r in read_back] == [tuple(text.strip().split(":"))] * length
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "gb18030", "big5"])
@@ -345,16 +345,16 @@ def test_big_endian_mark_and_line_ends(tmp_path: Path) -> None:
 def test_mixed_encodings_in_one_folder(tmp_path: Path) -> None:
     for name, encoding, text in [("a", "utf-8", SIMPLIFIED), ("b", "gb18030", SIMPLIFIED), ("c", "big5", TRADITIONAL)]:
         (tmp_path / f"{name}.txt").write_bytes(text.encode(encoding))
-    found = [record for document in documents([tmp_path]) for record in read(document)]
-    assert [r.paragraphs[0] for r in found] == [t.strip()[2:] for t in (SIMPLIFIED, SIMPLIFIED, TRADITIONAL)]
+    read_back = [record for document in documents([tmp_path]) for record in read(document)]
+    assert [r.paragraphs[0] for r in read_back] == [t.strip()[2:] for t in (SIMPLIFIED, SIMPLIFIED, TRADITIONAL)]
 
 
 def test_a_slip_in_a_long_file_costs_one_character(tmp_path: Path) -> None:
     data = (SIMPLIFIED * 50).encode()
     at = data.index("鸟".encode(), 700)
-    (*_,) = found = records(tmp_path, data[:at] + b"\xff" + data[at + 3 :])
-    assert len(found) == 50
-    assert "".join(r.paragraphs[0] for r in found).count("\ufffd") == 1
+    (*_,) = read_back = records(tmp_path, data[:at] + b"\xff" + data[at + 3 :])
+    assert len(read_back) == 50
+    assert "".join(r.paragraphs[0] for r in read_back).count("\ufffd") == 1
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufeff"), max_size=200))

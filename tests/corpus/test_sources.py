@@ -1,4 +1,4 @@
-"""Sources: what is found, in which order, what is passed over, and what is refused."""
+"""Sources: what is listed, in which order, what is passed over, and what is refused."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def write_zip(path: Path, members: dict[str, bytes], compression: int = zipfile.
     return path
 
 
-def names(found: list[Document]) -> list[str]:
-    return [document.name for document in found]
+def names(listed: list[Document]) -> list[str]:
+    return [document.name for document in listed]
 
 
 def test_a_folder_is_read_in_the_order_of_names_with_its_archives_in_place(tmp_path: Path) -> None:
@@ -36,25 +36,25 @@ def test_a_folder_is_read_in_the_order_of_names_with_its_archives_in_place(tmp_p
     (corpus / "b" / "2.txt").write_bytes(b"b2")
     (corpus / "b" / "1.txt").write_bytes(b"b1")
     write_zip(corpus / "a.zip", {"y.json": b"[]y", "x/z.json": b"[]z"})
-    found = documents([corpus])
-    assert names(found) == [
+    listed = documents([corpus])
+    assert names(listed) == [
         "corpus/a.zip:x/z.json",
         "corpus/a.zip:y.json",
         "corpus/b/1.txt",
         "corpus/b/2.txt",
         "corpus/c.txt",
     ]
-    assert [document.read() for document in found] == [b"[]z", b"[]y", b"b1", b"b2", b"c"]
-    assert [document.size for document in found] == [3, 3, 2, 2, 1]
+    assert [document.read() for document in listed] == [b"[]z", b"[]y", b"b1", b"b2", b"c"]
+    assert [document.size for document in listed] == [3, 3, 2, 2, 1]
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["1.txt", "2.txt", "a.zip", "b", "c.txt", "corpus"]
 
 
 def test_sources_keep_their_order_and_a_file_reached_twice_is_listed_once(tmp_path: Path) -> None:
     (tmp_path / "b.txt").write_text(POEM, encoding="utf-8")
     (tmp_path / "a.txt").write_text(POEM, encoding="utf-8")
-    found = documents([tmp_path / "b.txt", tmp_path])
-    assert [document.path.name for document in found] == ["b.txt", "a.txt"]
-    assert [document.asked for document in found] == [True, False]
+    listed = documents([tmp_path / "b.txt", tmp_path])
+    assert [document.path.name for document in listed] == ["b.txt", "a.txt"]
+    assert [document.asked for document in listed] == [True, False]
 
 
 def test_an_archive_is_known_by_its_content(tmp_path: Path) -> None:
@@ -71,8 +71,8 @@ def test_what_is_no_corpus_is_passed_over_and_counted(tmp_path: Path) -> None:
         (tmp_path / "prepared" / name).write_bytes(b"{}")
     write_zip(tmp_path / "z.zip", {"readme.txt": b"x", "in.zip": b"x", "__MACOSX/._a": b"x", "a.txt": b"x"})
     counts: Counter[str] = Counter()
-    found = documents([tmp_path], passed_over=counts)
-    assert [document.name.split("/", 1)[1] for document in found] == ["poems.txt", "z.zip:a.txt"]
+    listed = documents([tmp_path], passed_over=counts)
+    assert [document.name.split("/", 1)[1] for document in listed] == ["poems.txt", "z.zip:a.txt"]
     assert counts == {
         "readme or licence": 3,
         ".png file": 1,
@@ -127,11 +127,11 @@ def _read(document: Document) -> bytes:
 
 def test_documents_travel_to_other_processes(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "a.zip", {f"{i:03}.txt": bytes([i]) * 5000 for i in range(100)})
-    found = documents([path])
-    found[0].read()  # the archive is open here before the workers start
-    assert pickle.loads(pickle.dumps(found)) == found
+    listed = documents([path])
+    listed[0].read()  # the archive is open here before the workers start
+    assert pickle.loads(pickle.dumps(listed)) == listed
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        assert pool.map(_read, found, chunksize=1) == [bytes([i]) * 5000 for i in range(100)]
+        assert pool.map(_read, listed, chunksize=1) == [bytes([i]) * 5000 for i in range(100)]
 
 
 # ---- bad input: one line that names the file
