@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -110,9 +111,7 @@ def _read(sources: Sequence[str | Path], config: PreprocessConfig, progress: Sta
     """Read all sources; raises SourceError where no poem could be kept."""
     corpus = _Corpus()
 
-    def downloading(done: float, total: float | None) -> None:
-        progress("downloading", done, total or 0)
-
+    downloading = partial(progress, "downloading")
     files = documents(sources, downloads=downloads, passed_over=corpus.passed_over, progress=downloading)
     corpus.documents = len(files)
     for part in read_parts(files, config, progress):

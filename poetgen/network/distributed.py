@@ -17,22 +17,23 @@ from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from poetgen.errors import RankError
+from poetgen.errors import RankError, UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 #: How long ranks wait for one that does not answer; rank 0 keeps the others waiting while it saves and draws.
 TIMEOUT = timedelta(minutes=5)
 
 
 class World:
-    """A world of one: a process that has nothing to sum and nobody to tell. It is also the form of larger ones.
+    """The processes that work together, as one of them sees it; this class is for a process that works alone.
 
-    `rank` is the number of this process, from 0, of the `size` that train together. A world is a context, which all
-    leave at once.
+    `rank` is the number of this process, from 0, of the `size` that there are. Alone, it is all there is: it is the
+    first, and sums and gathers give back what it has. `_TorchWorld` does the same for several. A world is a context,
+    which all leave at once.
     """
 
     rank, size = 0, 1
@@ -44,11 +45,11 @@ class World:
     def sum(self, tensor: Tensor) -> None:
         """Put the sum over all ranks into `tensor`, which has the same shape and dtype on each. Raises RankError."""
 
-    def first(self, work: Callable[[], T]) -> T:
+    def first(self, work: Callable[[], _T]) -> _T:
         """What `work` gives on rank 0, where alone it is called, told to all ranks. Raises RankError."""
         return work()
 
-    def gather(self, value: T) -> list[T]:
+    def gather(self, value: _T) -> list[_T]:
         """The `value` of each rank, in their order, on every rank. Raises RankError."""
         return [value]
 
@@ -68,9 +69,12 @@ class World:
 def join() -> World:
     """The world that torchrun has made this process part of; without torchrun, a world of one, which loads nothing.
 
-    Raises RankError where the others are not found.
+    Raises UsageError where the environment that torchrun sets makes no sense, RankError where the others are not found.
     """
-    return _Joined() if int(os.environ.get("WORLD_SIZE", "1")) > 1 else World()
+    if _world_size() == 1:
+        return World()
+    _check_environment()
+    return _TorchWorld()
 
 
 def end(code: object) -> None:
@@ -78,14 +82,43 @@ def end(code: object) -> None:
 
     gloo's threads may outlive the interpreter, and then abort a process whose work is done.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    try:
+        alone = _world_size() == 1
+    except UsageError:  # which join has said
+        alone = True
+    if not alone:
         with suppress(OSError):
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(code if isinstance(code, int) else int(code is not None))
 
 
-class _Joined(World):
+def _world_size() -> int:
+    return _number("WORLD_SIZE", default=1, least=1)
+
+
+def _number(name: str, default: int = 0, least: int = 0, below: int | None = None) -> int:
+    """A whole number that torchrun sets in the environment, from `least` up; raises UsageError that names it."""
+    text = os.environ.get(name) or str(default)
+    number = int(text) if text.isdecimal() and len(text) < 10 else -1
+    if number < least or (below is not None and number >= below):
+        bounds = f"from {least} to {below - 1}" if below is not None else f"of at least {least}"
+        raise UsageError(
+            f"{name}={text}: not a whole number {bounds}; torchrun sets it: start the processes with torchrun, "
+            f"or unset WORLD_SIZE to run alone"
+        )
+    return number
+
+
+def _check_environment() -> None:
+    """Raise UsageError where what torchrun sets makes no sense; what is missing is torch's to complain of."""
+    size = _world_size()
+    for name, least, below in (("RANK", 0, size), ("LOCAL_RANK", 0, size), ("MASTER_PORT", 1, 1 << 16)):
+        if os.environ.get(name):
+            _number(name, least=least, below=below)
+
+
+class _TorchWorld(World):
     """A world of several, found by the environment that torchrun has set."""
 
     def __init__(self) -> None:
@@ -106,20 +139,20 @@ class _Joined(World):
     def device(self, name: str) -> str:
         import torch
 
-        own = name in ("auto", "cuda") and torch.cuda.is_available()
-        return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if own else name
+        on_a_gpu = name in ("auto", "cuda") and torch.cuda.is_available()
+        return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if on_a_gpu else name
 
     def sum(self, tensor: Tensor) -> None:
         with _unbroken():
             self._dist.all_reduce(tensor)
 
-    def first(self, work: Callable[[], T]) -> T:
-        told: list[Any] = [work() if self.rank == 0 else None]
+    def first(self, work: Callable[[], _T]) -> _T:
+        values: list[Any] = [work() if self.rank == 0 else None]
         with _unbroken():
-            self._dist.broadcast_object_list(told)
-        return told[0]  # type: ignore[no-any-return]
+            self._dist.broadcast_object_list(values)
+        return values[0]  # type: ignore[no-any-return]
 
-    def gather(self, value: T) -> list[T]:
+    def gather(self, value: _T) -> list[_T]:
         values: list[Any] = [None] * self.size
         with _unbroken():
             self._dist.all_gather_object(values, value)

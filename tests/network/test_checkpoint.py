@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import save_file
 
 from poetgen.config import ModelConfig
-from poetgen.data.dataset import FORMS, LINES, Dataset
+from poetgen.data.dataset import LINES_FILE, TUNES_FILE, Dataset
 from poetgen.data.vocab import Vocab
 from poetgen.errors import CheckpointError, SaveError
 from poetgen.network import checkpoint
@@ -126,7 +126,9 @@ def test_export_halves_the_weights_and_keeps_the_rest(tiny: Path, tmp_path: Path
         found, expected = loaded.model(ids)[0], source.model(ids)[0]
     assert found.dtype == torch.float32
     torch.testing.assert_close(found, expected, rtol=0.02, atol=0.02)
-    assert sorted(path.name for path in (tmp_path / "box").iterdir()) == sorted((WEIGHTS, CONFIG, VOCAB, CARD, LINES))
+    assert sorted(path.name for path in (tmp_path / "box").iterdir()) == sorted(
+        (WEIGHTS, CONFIG, VOCAB, CARD, LINES_FILE)
+    )
 
 
 # What the corpus taught besides ----------------------------------------------------------------------------------
@@ -136,7 +138,7 @@ TUNE = Template("望春", ((TemplateLine(("平平仄",), 0, "。"), TemplateLine
 
 def teach(folder: Path) -> None:
     """Put a tune beside a dataset or a checkpoint."""
-    (folder / FORMS).write_text(tunes.tunes_json({"望春": tunes.LearnedTune(TUNE, 20, 1.0)}), encoding="utf-8")
+    (folder / TUNES_FILE).write_text(tunes.tunes_json({"望春": tunes.LearnedTune(TUNE, 20, 1.0)}), encoding="utf-8")
 
 
 def test_tunes_and_lines_come_along_from_dataset_to_checkpoint_to_export(prepared: Path, tmp_path: Path) -> None:
@@ -151,7 +153,7 @@ def test_tunes_and_lines_come_along_from_dataset_to_checkpoint_to_export(prepare
         loaded = Checkpoint.load(tmp_path / name)
         assert loaded.forms == {"望春": TUNE}
         assert loaded.lines is not None and clauses(body)[0] in loaded.lines
-        for kept in (FORMS, LINES):
+        for kept in (TUNES_FILE, LINES_FILE):
             assert (tmp_path / name / kept).read_bytes() == (data / kept).read_bytes()
 
 
@@ -166,17 +168,17 @@ def test_what_another_dataset_taught_does_not_stay(prepared: Path, tmp_path: Pat
     out.mkdir()
     teach(out)
     Trainer(Dataset.load(prepared), TINY, out)
-    assert not (out / FORMS).exists() and (out / LINES).exists()
+    assert not (out / TUNES_FILE).exists() and (out / LINES_FILE).exists()
 
 
 def test_a_dataset_made_in_memory_teaches_nothing_and_deletes_nothing(prepared: Path, tmp_path: Path) -> None:
     found = Dataset.load(prepared)
     teach(tmp_path)
     Trainer(Dataset(found.vocab, found.train, found.valid, "0"), TINY, tmp_path)
-    assert (tmp_path / FORMS).exists()
+    assert (tmp_path / TUNES_FILE).exists()
 
 
-@pytest.mark.parametrize("name", [FORMS, LINES])
+@pytest.mark.parametrize("name", [TUNES_FILE, LINES_FILE])
 def test_broken_tunes_and_lines_are_named(name: str, tmp_path: Path) -> None:
     make(tmp_path)
     (tmp_path / name).write_bytes(b"{}")
@@ -186,8 +188,8 @@ def test_broken_tunes_and_lines_are_named(name: str, tmp_path: Path) -> None:
 
 
 def test_where_tunes_cannot_be_copied(prepared: Path, tmp_path: Path) -> None:
-    (tmp_path / FORMS).mkdir()  # what lies in the way cannot be removed
-    with pytest.raises(SaveError, match=FORMS):
+    (tmp_path / TUNES_FILE).mkdir()  # what lies in the way cannot be removed
+    with pytest.raises(SaveError, match=TUNES_FILE):
         checkpoint.copy_learned(prepared, tmp_path)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import torch
 
+from poetgen import cli
 from poetgen.config import TrainConfig
 from poetgen.data.dataset import Dataset
 from poetgen.network.checkpoint import STATE, WEIGHTS, Checkpoint, read_tensors
@@ -72,7 +73,7 @@ def wait_for_evaluation(out: Path, process: subprocess.Popen[str]) -> None:
         time.sleep(0.05)
 
 
-def told(text: str) -> list[str]:
+def error_lines(text: str) -> list[str]:
     """What poetgen says of errors, among what torchrun and the run say."""
     return [line for line in text.splitlines() if line.startswith("poetgen: ")]
 
@@ -87,8 +88,8 @@ def assert_alike(found: list[dict[str, Any]], expected: list[dict[str, Any]]) ->
     assert [(r["kind"], r["step"], r["tokens"], r["lr"]) for r in found] == [
         (r["kind"], r["step"], r["tokens"], r["lr"]) for r in expected
     ]
-    for one, two in zip(found, expected, strict=True):
-        assert figures(one) == pytest.approx(figures(two), rel=1e-3)
+    for record, other in zip(found, expected, strict=True):
+        assert figures(record) == pytest.approx(figures(other), rel=1e-3)
 
 
 def assert_same_weights(one: Path, two: Path) -> None:
@@ -101,6 +102,8 @@ def assert_same_weights(one: Path, two: Path) -> None:
 # One result, however many compute it -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
+@pytest.mark.processes
 @pytest.mark.parametrize("sampling", ["poems", "sequential"])
 def test_two_processes_do_what_one_does(sampling: str, prepared: Path, tmp_path: Path) -> None:
     """Stopped in the middle of an epoch, the run of two goes on as one of two, and then as one of one."""
@@ -123,6 +126,8 @@ def test_two_processes_do_what_one_does(sampling: str, prepared: Path, tmp_path:
     assert_same_weights(tmp_path / "one", out)
 
 
+@pytest.mark.slow
+@pytest.mark.processes
 @pytest.mark.parametrize("init_embeddings", [False, True])
 def test_shards_are_the_same_in_ranks_and_in_parts(init_embeddings: bool, prepared: Path, tmp_path: Path) -> None:
     """Down to their dropout, and to the vectors that they start from: two processes, and one that does two parts."""
@@ -138,6 +143,8 @@ def test_shards_are_the_same_in_ranks_and_in_parts(init_embeddings: bool, prepar
 # Ends ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
+@pytest.mark.processes
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_killed_process_ends_the_others(victim: int, prepared: Path, tmp_path: Path) -> None:
     config = replace(TINY, epochs=10**6, eval_every=5, patience=10**6)
@@ -149,13 +156,15 @@ def test_a_killed_process_ends_the_others(victim: int, prepared: Path, tmp_path:
     survivor = ranks[1 - victim]
     out, err = survivor.communicate(timeout=PATIENCE)
     assert (survivor.returncode, out) == (1, "")
-    assert "a process of the run has ended or does not answer" in err.splitlines()[-1] and len(told(err)) == 1
+    assert "a process of the run has ended or does not answer" in err.splitlines()[-1] and len(error_lines(err)) == 1
     assert "Traceback" not in err
     Checkpoint.load(tmp_path)
     resumed = Trainer(Dataset.load(prepared), replace(config, epochs=1), tmp_path, resume=True)
     assert resumed.position.step >= 5
 
 
+@pytest.mark.slow
+@pytest.mark.processes
 def test_torchrun_ends_when_one_process_is_killed(prepared: Path, tmp_path: Path) -> None:
     """And the other says why; at the second try at the latest, for torchrun may end that one, too, before it can."""
     for out in (tmp_path / "first", tmp_path / "second"):
@@ -170,11 +179,13 @@ def test_torchrun_ends_when_one_process_is_killed(prepared: Path, tmp_path: Path
         _, err = run.communicate(timeout=PATIENCE)
         assert run.returncode == 1
         Checkpoint.load(out)
-        if told(err):
+        if error_lines(err):
             break
-    assert len(told(err)) == 1 and "go on from it with --resume" in told(err)[0]
+    assert len(error_lines(err)) == 1 and "go on from it with --resume" in error_lines(err)[0]
 
 
+@pytest.mark.slow
+@pytest.mark.processes
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_a_signal_saves_once_and_stops_everywhere(number: signal.Signals, prepared: Path, tmp_path: Path) -> None:
     run = start(prepared, tmp_path, replace(TINY, epochs=10**6, eval_every=20, patience=10**6))
@@ -184,10 +195,12 @@ def test_a_signal_saves_once_and_stops_everywhere(number: signal.Signals, prepar
     (line,) = (line for line in err.splitlines() if line.startswith("stopped at step"))
     end = records(tmp_path)[-1]
     assert end["reason"] == "interrupted" and f"stopped at step {end['step']:,}, and saved" in line
-    assert not told(err)
+    assert not error_lines(err)
     assert json.loads(read_tensors(tmp_path / STATE)[1]["run"])["progress"]["step"] == end["step"]
 
 
+@pytest.mark.slow
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("case", "message"),
     [("data", "no prepared dataset here"), ("out", "holds a run already"), ("clip", "--clip -1: give a number")],
@@ -198,9 +211,11 @@ def test_bad_input_is_reported_once(case: str, message: str, prepared: Path, tin
     run = start(data, out, TINY, *(["--clip", "-1"] if case == "clip" else []))
     printed, err = run.communicate(timeout=PATIENCE)
     assert run.returncode == 1 and printed == ""
-    assert len(told(err)) == 1 and message in told(err)[0]
+    assert len(error_lines(err)) == 1 and message in error_lines(err)[0]
 
 
+@pytest.mark.slow
+@pytest.mark.processes
 def test_no_process_goes_on_before_all_have_joined(tmp_path: Path) -> None:
     """One that ended before, as by an error, would leave the others looking for it."""
     port, come = free_port(), tmp_path / "come"
@@ -230,6 +245,8 @@ def test_no_process_goes_on_before_all_have_joined(tmp_path: Path) -> None:
     assert [process.returncode for process in ranks] == [0, 0], errors
 
 
+@pytest.mark.slow
+@pytest.mark.processes
 def test_who_has_the_word_may_finish(tmp_path: Path) -> None:
     """torchrun ends all processes as soon as one has ended, however slowly another is still speaking."""
     script = tmp_path / "script.py"
@@ -246,9 +263,11 @@ def test_who_has_the_word_may_finish(tmp_path: Path) -> None:
         "    os._exit(world.tells() or 1)\n"
     )
     done = subprocess.run([*TORCHRUN[:-2], str(script)], capture_output=True, text=True, timeout=PATIENCE)
-    assert done.returncode == 1 and told(done.stderr) == ["poetgen: what was wrong"]
+    assert done.returncode == 1 and error_lines(done.stderr) == ["poetgen: what was wrong"]
 
 
+@pytest.mark.slow
+@pytest.mark.processes
 def test_processes_without_the_same_dataset_say_so(prepared: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
@@ -259,7 +278,9 @@ def test_processes_without_the_same_dataset_say_so(prepared: Path, tmp_path: Pat
     ranks = [start_rank(rank, port, arguments((prepared, other)[rank], tmp_path / "run", TINY)) for rank in range(2)]
     errors = [process.communicate(timeout=PATIENCE)[1] for process in ranks]
     assert [process.returncode for process in ranks] == [1, 1]
-    assert told("".join(errors)) == ["poetgen: --data: process 1 has another dataset than process 0; copy it there"]
+    assert error_lines("".join(errors)) == [
+        "poetgen: --data: process 1 has another dataset than process 0; copy it there"
+    ]
     assert not (tmp_path / "run" / WEIGHTS).exists()
 
 
@@ -286,3 +307,39 @@ def test_a_broken_environment_is_an_error_of_one_line(prepared: Path, tmp_path: 
     )  # fmt: skip
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "the processes of the run do not find each other" in done.stderr and "MASTER_ADDR" in done.stderr
+
+
+#: What torchrun would set for the first of two processes.
+ENVIRONMENT = {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("WORLD_SIZE", value) for value in ("two", "0", "-1", "1.5", "9" * 5000)]
+    + [("RANK", value) for value in ("one", "2", "-1", "0x1")]
+    + [("LOCAL_RANK", "first"), ("LOCAL_RANK", "7"), ("MASTER_PORT", "http"), ("MASTER_PORT", "0")]
+    + [("MASTER_PORT", "70000")],
+    ids=lambda value: value[:20],
+)
+def test_an_environment_that_makes_no_sense_is_named(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for variable, usual in ENVIRONMENT.items():
+        monkeypatch.setenv(variable, usual)
+    monkeypatch.setenv(name, value)
+    for command in (["train", "--data", "nowhere"], ["sample", "春夜"]):
+        with pytest.raises(SystemExit) as ended:
+            # A process of several ends at once where nothing is wrong with its environment.
+            monkeypatch.setattr(os, "_exit", sys.exit)
+            cli.main(command)
+        (line,) = capsys.readouterr().err.splitlines()
+        assert ended.value.code == 2
+        assert line.startswith(f"poetgen: {name}={value}: not a whole number ") and "torchrun" in line
+    assert not torch.distributed.is_initialized()
+
+
+def test_commands_of_one_process_do_not_mind_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "two")
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert not ended.value.code

@@ -10,13 +10,12 @@ from torch import Tensor
 
 from poetgen.config import ModelConfig
 from poetgen.corpus.poem import Poem
-from poetgen.data.batches import Batch
+from poetgen.data.batches import Batch, validation_batches
 from poetgen.data.dataset import Split, split_of
 from poetgen.data.sequence import CONTROL
 from poetgen.data.vocab import Vocab
 from poetgen.network.model import PoetModel
 from poetgen.network.perplexity import Scorer, Tally, to_device
-from poetgen.network.trainer import validation_batches
 
 CHARACTERS = "春夏秋冬风花雪月山水，。"
 VOCAB = Vocab.build(dict.fromkeys(CHARACTERS, 1), CONTROL)
