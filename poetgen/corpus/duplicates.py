@@ -19,11 +19,11 @@ from poetgen.text import CLAUSE_ENDS, PAUSE
 
 #: Shorter clauses (四字 and less) are stock phrases that hundreds of poems share.
 LEAST_SHARED = 5
-#: A poem this much of which (by characters) stands in one earlier poem is a near duplicate of it.
+#: A poem this much of which (by characters) stands in one earlier poem that stays is a near duplicate of it.
 NEAR = 0.75
 
-#: Pairs of poems, or clauses of such pairs, that are looked at together: a few hundred MB.
-_AT_ONCE = 1 << 22
+#: Pairs of poems, or clauses of such pairs, that are looked at together: some hundred MB.
+_AT_ONCE = 1 << 20
 
 _CLAUSE_ENDS = np.array([ord(mark) for mark in f"{CLAUSE_ENDS}\n"], dtype=np.uint32)
 _WITHOUT_ENDS = dict.fromkeys(_CLAUSE_ENDS.tolist())
@@ -115,11 +115,10 @@ def exact_duplicates(keys: U64) -> NDArray[np.bool_]:
 
 
 def near_duplicates(clauses: Clauses, count: int) -> I64:
-    """(N,) an earlier poem that a poem nearly repeats, or -1 where none of all the earlier ones is that near.
+    """(N,) an earlier poem that a poem nearly repeats, and that is no near duplicate itself, or -1.
 
     A poem that nearly repeats another lacks at most 1 - NEAR of its own characters there. So it shares one at least of
-    any clauses that make up more than that, and only poems that hold one of its rarest are compared with it: first the
-    first few that hold it, which is soon done with a corpus that goes on repeating itself, then ever more.
+    any clauses that make up more than that, and only poems that hold one of its rarest are compared with it.
     """
     held = _Holdings.of(clauses, count)
     total = np.bincount(held.poem, weights=held.weight, minlength=count)
@@ -129,15 +128,13 @@ def near_duplicates(clauses: Clauses, count: int) -> I64:
     before -= before[np.searchsorted(poem, poem)]
     telling = order[(before <= (1 - NEAR) * total[poem]) & (held.earlier[order] > 0)]
     result = np.full(count, -1, dtype=np.int64)
-    compared, most = 0, 16
-    while len(telling):
-        for rows in _blocks(np.minimum(held.earlier[telling], most) - compared):
-            poem, other = held.pairs(telling[rows], compared, most)
-            for some in _blocks(held.size[poem]):
-                near = held.shared(poem[some], other[some]) >= NEAR * total[poem[some]]
-                result[poem[some][near]] = other[some][near]
-        telling = telling[(result[held.poem[telling]] < 0) & (held.earlier[telling] > most)]
-        compared, most = most, most * 16
+    for rows in _blocks(held.earlier[telling]):
+        poem, other = held.pairs(telling[rows], result < 0)
+        for some in _blocks(held.size[poem]):
+            near = held.shared(poem[some], other[some]) >= NEAR * total[poem[some]]
+            for copy, original in zip(poem[some][near].tolist(), other[some][near].tolist(), strict=True):
+                if result[copy] < 0 and result[original] < 0:
+                    result[copy] = original
     return result
 
 
@@ -178,14 +175,15 @@ class _Holdings:
             size=size,
         )
 
-    def pairs(self, rows: I64, start: int, stop: int) -> tuple[I64, I64]:
-        """For some rows the pairs of the poem and an earlier one with the same clause, each pair once.
+    def pairs(self, rows: I64, kept: NDArray[np.bool_]) -> tuple[I64, I64]:
+        """For some rows the pairs of the poem and an earlier one with the same clause, in order, each pair once.
 
-        Of the earlier poems those from number `start` up to `stop` are taken.
+        Only poems are paired that `kept` (N,) marks.
         """
-        number = np.minimum(self.earlier[rows], stop) - start
-        other = self.poem[_ranges(rows - self.earlier[rows] + start, number)]
-        poem, other = np.divmod(np.unique(np.repeat(self.poem[rows], number) * self.count + other), self.count)
+        rows = rows[kept[self.poem[rows]]]
+        earlier = self.earlier[rows]
+        poem, other = np.repeat(self.poem[rows], earlier), self.poem[_ranges(rows - earlier, earlier)]
+        poem, other = np.divmod(np.unique((poem * self.count + other)[kept[other]]), max(1, self.count))
         return poem, other
 
     def shared(self, poem: I64, other: I64) -> I64:

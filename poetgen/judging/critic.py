@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from poetgen.corpus.components import connected_components
 from poetgen.corpus.poem import Poem
 from poetgen.data.batches import batch_groups, poem_batches
 from poetgen.data.dataset import Split, split_of
@@ -188,19 +189,12 @@ def _cross_validate(
 
 def _together(*keys: Sequence[str]) -> NDArray[np.int64]:
     """(N,) a number for each poem, the same for those that share a key, if only by way of others; "" is no key."""
-    parent = list(range(len(keys[0])))
-
-    def root(row: int) -> int:
-        while parent[row] != row:
-            parent[row] = row = parent[parent[row]]
-        return row
-
+    links = []
     for key in keys:
         first: dict[str, int] = {}
-        for row, value in enumerate(key):
-            if value:
-                parent[root(row)] = root(first.setdefault(value, row))
-    return np.array([root(row) for row in range(len(parent))], dtype=np.int64)
+        links += [(row, first.setdefault(value, row)) for row, value in enumerate(key) if value]
+    rows = np.array(links, dtype=np.int64).reshape(-1, 2)
+    return connected_components(len(keys[0]), rows[:, 0], rows[:, 1])
 
 
 def _folds(
