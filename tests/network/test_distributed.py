@@ -278,7 +278,9 @@ def test_processes_without_the_same_dataset_say_so(prepared: Path, tmp_path: Pat
     ranks = [start_rank(rank, port, arguments((prepared, other)[rank], tmp_path / "run", TINY)) for rank in range(2)]
     errors = [process.communicate(timeout=PATIENCE)[1] for process in ranks]
     assert [process.returncode for process in ranks] == [1, 1]
-    assert error_lines("".join(errors)) == ["poetgen: --data: process 1 has another dataset than process 0; copy it there"]
+    assert error_lines("".join(errors)) == [
+        "poetgen: --data: process 1 has another dataset than process 0; copy it there"
+    ]
     assert not (tmp_path / "run" / WEIGHTS).exists()
 
 
