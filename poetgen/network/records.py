@@ -205,22 +205,22 @@ def cut_log(path: Path, step: int) -> None:
     A process that was killed may have logged more than it saved, and what it logged last may be half a line.
     """
     try:
-        lines = path.read_bytes().splitlines()
+        lines = path.read_bytes().splitlines(keepends=True)
     except FileNotFoundError:
         return
     except OSError as error:
         raise SaveError(f"{path}: cannot be read ({error.strerror})") from error
-    kept = [line for line in lines if _step(line) <= step]
+    kept = [line for line in lines if line.endswith(b"\n") and _step(line) <= step]
     if len(kept) < len(lines):
-        write_atomic(path, b"".join(line + b"\n" for line in kept))
+        write_atomic(path, b"".join(kept))
 
 
 def _step(line: bytes) -> float:
-    """The step of a line; infinite where it is no record, whatever its kind."""
+    """The step of a record of whatever kind; -1 of a line that is none."""
     try:
         return float(parse_json(line)["step"])
     except (ValueError, KeyError, TypeError):
-        return math.inf
+        return -1
 
 
 def read_log(path: Path) -> list[TrainingRecord]:
