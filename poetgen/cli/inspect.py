@@ -130,7 +130,22 @@ def chart(
     if rows:
         print(display.table([("group", "members", "nearest in the group", "by chance"), *rows]), end="", flush=True)
     paths = draw(placed, out / "map", caption)
+    _note_numbers("".join(placed.chars))
     note(f"drawn in {' and '.join(map(str, paths))}")
+
+
+def _note_numbers(chars: str) -> None:
+    """Where no font has the characters of a picture, say so, and which number stands for which, twenty in a line."""
+    from poetgen.plots import NO_FONT, font_for
+
+    if font_for(chars) is not None:
+        return
+    note(f"{NO_FONT}: in the picture numbers stand for characters, as follows")
+    shown = chars.replace("\n", "↵")
+    for start in range(0, len(shown), 20):
+        tens = shown[start : start + 10], shown[start + 10 : start + 20]
+        numbers = f"{start + 1}-{min(start + 20, len(shown))}"
+        note(f"  {numbers:>9}  {' '.join(filter(None, tens))}")
 
 
 # gates -----------------------------------------------------------------------------------------------------------
@@ -217,7 +232,9 @@ def gates(
         note(f"no unit follows these beyond chance: {', '.join(unfollowed)}")
     measured = len(read) // 2
     note(f"found in {len(read) - measured} poems, measured in {measured} others")
-    note(f"drawn in {' and '.join(map(str, draw(shown, out / 'gates')))}")
+    paths = draw(shown, out / "gates")
+    _note_numbers(own.body)
+    note(f"drawn in {' and '.join(map(str, paths))}")
 
 
 def _one_poem(given: str, title: str, vocab: Vocab) -> Poem:

@@ -23,12 +23,11 @@ from poetgen import cli
 from poetgen.config import ModelConfig
 from poetgen.data.sequence import CONTROL
 from poetgen.data.vocab import Vocab
-from poetgen.errors import PoetgenError, UsageError
+from poetgen.errors import UsageError
 from poetgen.inspect import embedding as module
 from poetgen.inspect.embedding import GROUPS, Embedding, Map, groups, place
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.model import PoetModel
-from poetgen.plots import chinese_font
 from poetgen.plots import embedding as plots
 
 
@@ -56,6 +55,12 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 def any_font(monkeypatch: pytest.MonkeyPatch) -> None:
     """For maps of which only positions and colours are looked at: the usual font, whatever it can draw."""
     monkeypatch.setattr(poetgen.plots, "chinese_font", FontProperties)
+
+
+@pytest.fixture
+def no_font(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without Chinese characters."""
+    monkeypatch.setattr(poetgen.plots, "chinese_font", lambda: None)
 
 
 def embedding_of(vectors: dict[str, tuple[float, ...]]) -> Embedding:
@@ -232,18 +237,31 @@ def test_groups_have_colours_of_their_own() -> None:
     assert max(Counter("".join(GROUPS.values())).values()) == 1, "no character is in two groups"
 
 
-def test_labels_do_not_overlap(tiny_embedding: Embedding, tmp_path: Path) -> None:
-    try:
-        chinese_font()
-    except PoetgenError as error:
-        pytest.skip(str(error))
-    figure = plots.figure(place(tiny_embedding, 1))
-    figure.savefig(tmp_path / "map.png")  # lays it out
-    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
-    centres = np.array([[(box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2] for box in boxes])
-    size = max(box.width for box in boxes)
-    distance = np.linalg.norm(centres[:, None] - centres[None], axis=2) + np.diag([np.inf] * len(boxes))
-    assert distance.min() > 0.9 * size
+@pytest.mark.usefixtures("any_font")
+def test_characters_do_not_overlap(tiny_embedding: Embedding, tmp_path: Path) -> None:
+    placed = place(tiny_embedding, 1)
+    figure = plots.figure(placed)
+    plots.save(figure, tmp_path / "map")  # lays it out
+    (axes,) = figure.axes
+    centres = axes.transData.transform(placed.points) / figure.dpi * 72  # in points
+    widest = max(text.get_fontsize() for text in axes.texts)  # a Chinese character is as wide as it is high
+    distance = np.linalg.norm(centres[:, None] - centres[None], axis=2) + np.diag([np.inf] * len(centres))
+    assert distance.min() > 0.9 * widest
+
+
+@pytest.mark.usefixtures("no_font")
+def test_without_a_font_numbers_stand_for_characters_and_do_not_overlap(
+    tiny_embedding: Embedding, tmp_path: Path
+) -> None:
+    placed = place(tiny_embedding, 1)
+    figure = plots.figure(placed)
+    plots.save(figure, tmp_path / "map")
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.texts] == [str(number + 1) for number in range(len(placed.chars))]
+    assert [to_hex(text.get_color()).upper() for text in axes.texts] == [plots.COLOURS[name] for name in placed.groups]
+    label = axes.text(0, 0, "999", fontsize=max(text.get_fontsize() for text in axes.texts))
+    (x, _), (next_x, _) = axes.transData.transform([(0, 0), (1, 0)])
+    assert label.get_window_extent().width < next_x - x, "labels of three digits are as wide as characters may be"
 
 
 @pytest.mark.usefixtures("any_font")
@@ -323,16 +341,28 @@ def test_a_map_without_groups_has_no_table(
     assert (done.code, done.out) == (0, "") and (tmp_path / "map.png").exists()
 
 
-def test_a_map_without_a_font(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
-    def missing() -> None:
-        raise PoetgenError("no font with Chinese characters is installed")
+@pytest.mark.usefixtures("no_font")
+def test_a_map_without_a_font(tiny: Path, tiny_embedding: Embedding, tmp_path: Path, run: Run) -> None:
+    done = run("map", "--num", 25, "--checkpoint", tiny, "--out", tmp_path)
+    assert done.code == 0 and done.out.startswith("group"), done.err
+    assert "apt install fonts-noto-cjk" in done.err and (tmp_path / "map.png").exists()
+    told = dict(re.findall(r"^ +(\d+)-\d+  (.+)$", done.err, re.MULTILINE))
+    assert list(told)[:2] == ["1", "21"]
+    chars = "".join(told.values()).replace(" ", "")
+    assert chars[:25] == "".join(tiny_embedding.chars[:25]), "which number is which character"
+    assert done.err.splitlines()[-1].startswith("drawn in ")
 
-    monkeypatch.setattr(poetgen.plots, "chinese_font", missing)
-    done = run("map", "--num", 10, "--checkpoint", tiny, "--out", tmp_path)
-    assert done.code == 1 and done.out.startswith("group"), "the table comes first"
-    assert done.err.splitlines()[-1] == "poetgen: no font with Chinese characters is installed"
-    # Where there is nothing Chinese to draw, none is needed.
-    plots.draw(Map(("a", "b"), np.array([[0.0, 1], [2, 3]]), ("", "")), tmp_path / "map")
+
+@pytest.mark.usefixtures("any_font")
+def test_a_map_with_a_font_tells_no_numbers(tiny: Path, tmp_path: Path, run: Run) -> None:
+    done = run("map", "--num", 25, "--checkpoint", tiny, "--out", tmp_path)
+    assert done.code == 0 and [line.split()[0] for line in done.err.splitlines()] == ["placing", "drawn"]
+
+
+@pytest.mark.usefixtures("no_font")
+def test_a_map_without_chinese_characters_needs_no_chinese_font() -> None:
+    figure = plots.figure(Map(("a", "b"), np.array([[0.0, 1], [2, 3]]), ("", "")))
+    assert [text.get_text() for text in figure.axes[0].texts] == ["a", "b"]
 
 
 def test_a_place_that_cannot_be_written_is_told_before_the_work(

@@ -19,12 +19,11 @@ from poetgen import cli
 from poetgen.config import ModelConfig
 from poetgen.corpus import Poem
 from poetgen.data.sequence import Header, Layout
-from poetgen.errors import PoetgenError, UsageError
+from poetgen.errors import UsageError
 from poetgen.inspect import gates
 from poetgen.inspect.gates import FEATURES, GATES, STATES, Follower, Survey
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.model import PoetModel
-from poetgen.plots import chinese_font
 from poetgen.plots import gates as drawing
 
 #: The first line rhymes too, and 下, 客 and 鬓 do not.
@@ -327,6 +326,26 @@ def any_font(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(poetgen.plots, "chinese_font", FontProperties)
 
 
+@pytest.fixture
+def no_font(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without Chinese characters."""
+    monkeypatch.setattr(poetgen.plots, "chinese_font", lambda: None)
+
+
+@pytest.mark.usefixtures("no_font")
+def test_without_a_font_places_are_numbered_and_the_title_is_left_out(
+    picture: gates.Picture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures: list[Any] = []
+    monkeypatch.setattr(drawing, "save", lambda figure, stem: figures.append(figure) or [stem])
+    drawing.draw(picture, tmp_path / "gates")
+    panels = [axes for axes in figures[0].axes if axes.images]
+    for axes in panels:
+        labels = [label.get_text() for label in axes.get_xticklabels()]
+        assert labels == [str(place + 1) for place in range(len(picture.poem.body))]
+    assert figures[0].get_suptitle() == f"layer {picture.layer}"
+
+
 @pytest.mark.usefixtures("any_font")
 def test_the_picture_shows_every_unit_and_character(
     picture: gates.Picture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -378,13 +397,16 @@ def rows_of(out: str) -> tuple[list[str], list[list[str]], list[list[str]]]:
     return heads, strongest, [re.split("  +", line) for line in second.splitlines()]
 
 
+@pytest.mark.parametrize("font", [True, False])
 def test_a_poem_as_text_and_in_a_file(
-    tiny: Path, tmp_path: Path, few: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    font: bool,
+    tiny: Path,
+    tmp_path: Path,
+    few: None,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    try:
-        chinese_font()
-    except PoetgenError as error:
-        pytest.skip(str(error))
+    monkeypatch.setattr(poetgen.plots, "chinese_font", FontProperties if font else lambda: None)
     drawn, draw = [], gates.picture
     monkeypatch.setattr(gates, "picture", lambda *args: drawn.append(args[3:]) or draw(*args))
     path = tmp_path / "poem.txt"
@@ -498,16 +520,14 @@ def test_what_cannot_be_drawn(
     assert (code, out) == (2, "") and says in err
 
 
-def test_without_a_font(
-    tiny: Path, tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def missing() -> None:
-        raise PoetgenError("no font with Chinese characters is installed")
-
-    monkeypatch.setattr(poetgen.plots, "chinese_font", missing)
+@pytest.mark.usefixtures("no_font")
+def test_without_a_font(tiny: Path, tmp_path: Path, few: None, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(QUIET, "--checkpoint", tiny, "--out", tmp_path, "--json", capsys=capsys)
-    assert code == 1 and err.splitlines()[-1] == "poetgen: no font with Chinese characters is installed"
-    assert all(json.loads(line)["part"] for line in out.splitlines()) and out, "what was found comes first"
+    assert code == 0 and (tmp_path / "gates.png").exists(), err
+    assert out and all(json.loads(line)["part"] for line in out.splitlines())
+    assert "apt install fonts-noto-cjk" in err
+    told = re.findall(r"^ +(\d+)-(\d+)  (.+)$", err, re.MULTILINE)
+    assert told == [("1", "20", f"{QUIET[:10]} {QUIET[10:20]}"), ("21", "24", QUIET[20:])]
 
 
 def test_a_place_that_cannot_be_written_is_told_before_the_work(
