@@ -58,6 +58,12 @@ def any_font(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def sklearn() -> None:
+    """What places characters on a map, where it is installed."""
+    pytest.importorskip("sklearn")
+
+
+@pytest.fixture
 def no_font(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without Chinese characters."""
     monkeypatch.setattr(poetgen.plots, "chinese_font", lambda: None)
@@ -164,6 +170,7 @@ def test_the_map_has_the_commonest_and_the_groups(tiny_embedding: Embedding) -> 
 # The map ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("sklearn")
 def test_what_is_alike_is_near_on_the_map() -> None:
     rng = np.random.default_rng(1)
     chars = [chr(0x4E00 + number) for number in range(60)]
@@ -174,6 +181,7 @@ def test_what_is_alike_is_near_on_the_map() -> None:
     assert distance.min() >= 1, "no two labels overlap"
 
 
+@pytest.mark.usefixtures("sklearn")
 def test_one_seed_gives_one_map(tiny_embedding: Embedding) -> None:
     first, again, other = (place(tiny_embedding, seed) for seed in (1, 1, 2))
     assert np.array_equal(first.points, again.points) and not np.array_equal(first.points, other.points)
@@ -181,6 +189,7 @@ def test_one_seed_gives_one_map(tiny_embedding: Embedding) -> None:
     assert place(few, 1).groups == ("seasons", "directions", "numbers", "")
 
 
+@pytest.mark.usefixtures("sklearn")
 def test_points_at_one_place_are_moved_apart() -> None:
     points = module._apart(np.zeros((4, 2)) + [[0, 0], [0, 0], [5, 5], [5.5, 5]])
     distance = np.linalg.norm(points[:, None] - points[None], axis=2)
@@ -189,6 +198,7 @@ def test_points_at_one_place_are_moved_apart() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
+@pytest.mark.usefixtures("sklearn")
 def test_maps_of_few_characters(count: int, tiny_embedding: Embedding) -> None:
     if count < 3:
         with pytest.raises(UsageError, match=f"{count} characters make no map"):
@@ -237,7 +247,7 @@ def test_groups_have_colours_of_their_own() -> None:
     assert max(Counter("".join(GROUPS.values())).values()) == 1, "no character is in two groups"
 
 
-@pytest.mark.usefixtures("any_font")
+@pytest.mark.usefixtures("any_font", "sklearn")
 def test_characters_do_not_overlap(tiny_embedding: Embedding, tmp_path: Path) -> None:
     placed = place(tiny_embedding, 1)
     figure = plots.figure(placed)
@@ -249,7 +259,7 @@ def test_characters_do_not_overlap(tiny_embedding: Embedding, tmp_path: Path) ->
     assert distance.min() > 0.9 * widest
 
 
-@pytest.mark.usefixtures("no_font")
+@pytest.mark.usefixtures("no_font", "sklearn")
 def test_without_a_font_numbers_stand_for_characters_and_do_not_overlap(
     tiny_embedding: Embedding, tmp_path: Path
 ) -> None:
@@ -318,7 +328,7 @@ def test_what_cannot_be_asked(args: list[str], message: str, tiny: Path, run: Ru
     assert (done.code, done.out) == (2, "") and message in done.err and "Traceback" not in done.err
 
 
-@pytest.mark.usefixtures("any_font")
+@pytest.mark.usefixtures("any_font", "sklearn")
 def test_a_map_from_the_command_line(tiny: Path, run: Run, tmp_path: Path) -> None:
     checkpoint = Path(shutil.copytree(tiny, tmp_path / "poet"))
     done = run("map", "--num", 40, "--checkpoint", checkpoint, "--out", tmp_path / "maps")
@@ -332,7 +342,7 @@ def test_a_map_from_the_command_line(tiny: Path, run: Run, tmp_path: Path) -> No
     )
 
 
-@pytest.mark.usefixtures("any_font")
+@pytest.mark.usefixtures("any_font", "sklearn")
 def test_a_map_without_groups_has_no_table(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
 ) -> None:
@@ -341,7 +351,7 @@ def test_a_map_without_groups_has_no_table(
     assert (done.code, done.out) == (0, "") and (tmp_path / "map.png").exists()
 
 
-@pytest.mark.usefixtures("no_font")
+@pytest.mark.usefixtures("no_font", "sklearn")
 def test_a_map_without_a_font(tiny: Path, tiny_embedding: Embedding, tmp_path: Path, run: Run) -> None:
     done = run("map", "--num", 25, "--checkpoint", tiny, "--out", tmp_path)
     assert done.code == 0 and done.out.startswith("group"), done.err
@@ -353,7 +363,7 @@ def test_a_map_without_a_font(tiny: Path, tiny_embedding: Embedding, tmp_path: P
     assert done.err.splitlines()[-1].startswith("drawn in ")
 
 
-@pytest.mark.usefixtures("any_font")
+@pytest.mark.usefixtures("any_font", "sklearn")
 def test_a_map_with_a_font_tells_no_numbers(tiny: Path, tmp_path: Path, run: Run) -> None:
     done = run("map", "--num", 25, "--checkpoint", tiny, "--out", tmp_path)
     assert done.code == 0 and [line.split()[0] for line in done.err.splitlines()] == ["placing", "drawn"]
