@@ -147,7 +147,7 @@ def _lead(trainer: Trainer, data: Path, tensorboard: bool) -> str:
         note(_opening(trainer, data))
         place = out, trainer.progress.step, trainer.progress.seconds
         with Board(*place) if tensorboard else nullcontext() as events:
-            reason = _follow(trainer, progress, display, events)
+            reason = _follow(trainer, progress, events)
     if reason == "interrupted" and not trainer.progress.step:
         note("stopped before the first step: nothing is saved, and the same command begins again")
     elif reason == "interrupted":
@@ -177,8 +177,9 @@ _RUN_FILES = (
 _PLOT_EVERY = 120.0
 
 
-def _follow(trainer: Trainer, progress: Any, display: Any, events: Board | None) -> str:
+def _follow(trainer: Trainer, progress: Any, events: Board | None) -> str:
     """Show a run to its end and draw its picture now and then; returns why it ended."""
+    from poetgen.cli.training_view import RunView
     from poetgen.plots import training
 
     def write() -> list[str]:
@@ -187,7 +188,7 @@ def _follow(trainer: Trainer, progress: Any, display: Any, events: Board | None)
             events.write(lines, trainer.progress.step, trainer.progress.seconds)
         return lines
 
-    view = display.RunView(progress, write)
+    view = RunView(progress, write)
     drawn, reason = time.monotonic(), ""
     for record in trainer.run(lambda done, total: progress.update("skip-gram vectors", done, total)):
         view.show(record)

@@ -20,7 +20,7 @@ import typer
 
 import poetgen
 from poetgen import cli
-from poetgen.cli import display
+from poetgen.cli import display, training_view
 from poetgen.config import EvaluateConfig
 from poetgen.errors import SaveError
 from poetgen.network.checkpoint import Checkpoint
@@ -295,9 +295,9 @@ def test_a_failed_overwrite_loses_nothing(run: Run, place: Path) -> None:
 def test_the_first_signal_saves_and_resume_goes_on(
     number: signal.Signals, code: int, run: Run, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    show = display.RunView.show
+    show = training_view.RunView.show
 
-    def interrupting(view: display.RunView, record: dict[str, object]) -> None:
+    def interrupting(view: training_view.RunView, record: dict[str, object]) -> None:
         show(view, record)
         if record["kind"] == "step" and record["step"] == 10:
             signal.raise_signal(number)
@@ -305,7 +305,7 @@ def test_the_first_signal_saves_and_resume_goes_on(
     whole = run(*TRAIN, "--epochs", 3, "--out", "whole")
     before = signal.getsignal(number)
     with monkeypatch.context() as patch:
-        patch.setattr(display.RunView, "show", interrupting)
+        patch.setattr(training_view.RunView, "show", interrupting)
         result = run(*TRAIN, "--epochs", 3, "--out", "run")
     assert (result.code, whole.code) == (code, 0)
     assert signal.getsignal(number) == before
@@ -348,11 +348,11 @@ def test_a_run_outlives_its_picture(run: Run, place: Path, monkeypatch: pytest.M
 
 @pytest.mark.usefixtures("unpictured")
 def test_the_second_signal_quits_at_once(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def impatient(view: display.RunView, record: dict[str, object]) -> None:
+    def impatient(view: training_view.RunView, record: dict[str, object]) -> None:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(display.RunView, "show", impatient)
+    monkeypatch.setattr(training_view.RunView, "show", impatient)
     result = run(*TRAIN, "--out", "run")
     assert result.code == 130
     assert "Traceback" not in result.err

@@ -15,7 +15,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from poetgen import cli
-from poetgen.cli import display
+from poetgen.cli import training_view
 from poetgen.errors import SaveError, UsageError
 from poetgen.network.tensorboard import FOLDER, TAGS, Board
 from poetgen.plots import training
@@ -98,15 +98,15 @@ def test_without_the_option_there_is_nothing(run: Run) -> None:
 
 
 def test_repeated_steps_do_not_double(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    show = display.RunView.show
+    show = training_view.RunView.show
 
-    def killing(view: display.RunView, record: dict[str, Any]) -> None:
+    def killing(view: training_view.RunView, record: dict[str, Any]) -> None:
         show(view, record)
         if record["kind"] == "step" and record["step"] == 20:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(display.RunView, "show", killing)
+        patch.setattr(training_view.RunView, "show", killing)
         given = (*TRAIN, "--epochs", "4", "--eval-every", "15", "--out", "run", "--tensorboard")
         assert run(*given)[0] == 130
     code, said = run("train", "--resume", "--out", "run", "--tensorboard")
@@ -117,15 +117,15 @@ def test_repeated_steps_do_not_double(run: Run, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_going_on_after_ctrl_c(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    show = display.RunView.show
+    show = training_view.RunView.show
 
-    def interrupting(view: display.RunView, record: dict[str, Any]) -> None:
+    def interrupting(view: training_view.RunView, record: dict[str, Any]) -> None:
         show(view, record)
         if record["kind"] == "step" and record["step"] == 10:
             signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr(display.RunView, "show", interrupting)
+        patch.setattr(training_view.RunView, "show", interrupting)
         code, said = run(*TRAIN, "--epochs", "3", "--out", "run", "--tensorboard")
     assert code == 130
     command = said.splitlines()[-1].split("to go on: poetgen ")[1]
