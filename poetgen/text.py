@@ -3,34 +3,46 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
+#: Marks that end a sentence.
+SENTENCE_ENDS: Final = "。？！"
+#: Marks after which verse goes on in a new line of print: what stands between two of them is a couplet, as a rule.
+COUPLET_ENDS: Final = SENTENCE_ENDS + "；"
+#: Marks that end a clause (句).
+CLAUSE_ENDS: Final = "，。？！；："
+#: The mark that stands inside a clause (顿号).
+PAUSE: Final = "、"
 #: The one set of punctuation marks that a cleaned body may hold.
-PUNCTUATION = "，。？！；：、"
+PUNCTUATION: Final = CLAUSE_ENDS + PAUSE
 
-#: Marks that end a clause (句); the pause 、 stands inside one.
-_CLAUSE_END = re.compile("[，。？！；：\n]+")
+_CLAUSE_END: Final = re.compile(f"[{CLAUSE_ENDS}\n]+")
 
 #: What anthologies print for a character that is lost, and texts made of ids for one that the vocabulary lacks.
-LOST = "□"
+LOST: Final = "□"
 
-#: Ranges of the Unicode blocks that hold Han characters (Unicode 16, ideograph blocks and 〇).
-_HAN = (
+# The blocks of ideographs, and the zero 〇. Planes 2 and 3 are Unicode's for ideographs alone, so that those which it
+# has yet to name count too. The iteration mark 々 is none: it stands for another character.
+_HAN_BLOCKS: Final = (
     (0x3007, 0x3007),
     (0x3400, 0x4DBF),
     (0x4E00, 0x9FFF),
     (0xF900, 0xFAFF),
-    (0x20000, 0x323AF),
+    (0x20000, 0x3FFFF),
 )
+
+#: Han characters, for use inside the [..] of a regular expression: those for which `is_han` is true.
+HAN_RANGES: Final = "".join(f"{chr(first)}-{chr(last)}" for first, last in _HAN_BLOCKS)
 
 
 def is_han(char: str) -> bool:
     """Whether `char` is a Chinese character.
 
-    >>> is_han("春"), is_han("，"), is_han("𠮷"), is_han("a")
-    (True, False, True, False)
+    >>> is_han("春"), is_han("，"), is_han("𠮷"), is_han("a"), is_han("々")
+    (True, False, True, False, False)
     """
     code = ord(char)
-    return any(low <= code <= high for low, high in _HAN)
+    return any(first <= code <= last for first, last in _HAN_BLOCKS)
 
 
 def clauses(body: str) -> list[str]:
@@ -39,4 +51,4 @@ def clauses(body: str) -> list[str]:
     >>> clauses("白日依山尽，黄河入海流。欲穷千里目，更上一层楼。")
     ['白日依山尽', '黄河入海流', '欲穷千里目', '更上一层楼']
     """
-    return [clause.replace("、", "") for clause in _CLAUSE_END.split(body) if clause]
+    return [clause.replace(PAUSE, "") for clause in _CLAUSE_END.split(body) if clause]

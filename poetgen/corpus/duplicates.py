@@ -14,14 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from poetgen.text import CLAUSE_ENDS, PAUSE
+
 #: Shorter clauses (四字 and less) are stock phrases that hundreds of poems share.
 LEAST_SHARED = 5
 #: A poem this much of which (by characters) stands in one earlier poem is a near duplicate of it.
 NEAR = 0.75
 
-_ENDS = np.array([ord(mark) for mark in "，。？！；：\n"], dtype=np.uint32)
-_NO_ENDS = dict.fromkeys(_ENDS.tolist())
-_PAUSE = ord("、")
+_CLAUSE_ENDS = np.array([ord(mark) for mark in f"{CLAUSE_ENDS}\n"], dtype=np.uint32)
+_WITHOUT_ENDS = dict.fromkeys(_CLAUSE_ENDS.tolist())
 
 U64 = NDArray[np.uint64]
 I64 = NDArray[np.int64]
@@ -53,19 +54,19 @@ def as_one_clause(body: str) -> str:
     >>> as_one_clause("白日依山尽，黄河入海流。")
     '白日依山尽黄河入海流'
     """
-    return body.translate(_NO_ENDS)
+    return body.translate(_WITHOUT_ENDS)
 
 
 def hash_clauses(bodies: Sequence[str]) -> Clauses:
     """Cut bodies into clauses and hash them; poems are numbered from 0."""
     text = "\n".join(bodies) + "\n"
     chars = np.frombuffer(text.encode("utf-32-le"), dtype="<u4").astype(np.uint32)
-    chars = chars[chars != _PAUSE]
-    ends = np.flatnonzero(np.isin(chars, _ENDS))
+    chars = chars[chars != ord(PAUSE)]
+    ends = np.flatnonzero(np.isin(chars, _CLAUSE_ENDS))
     starts = np.concatenate(([0], ends[:-1] + 1))
     lengths = ends - starts
     # The poem of a clause is how many line feeds between bodies stand before it; bodies may hold some themselves.
-    breaks = np.cumsum([len(body) - body.count("、") + 1 for body in bodies]) - 1 if bodies else np.zeros(0, np.int64)
+    breaks = np.cumsum([len(body) - body.count(PAUSE) + 1 for body in bodies]) - 1 if bodies else np.zeros(0, np.int64)
     poems = np.searchsorted(breaks, starts)
     kept = lengths > 0
     position = np.arange(len(chars)) - np.repeat(starts, lengths + 1)

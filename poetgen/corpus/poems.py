@@ -28,11 +28,12 @@ from poetgen.corpus.sources import Document, documents
 from poetgen.errors import SourceError
 from poetgen.prosody.forms import SHAPES, form_of, recognise
 from poetgen.prosody.rhymes import tones
+from poetgen.text import CLAUSE_ENDS, PUNCTUATION
 
 STDIN: Final = Path("-")
 
-_MARK: Final = re.compile(r"[，。？！；：、,.?!;|]")
-_CUTS: Final = re.compile(r"[，。？！；：,.?!;|\s]+")
+_MARK: Final = re.compile(rf"[{PUNCTUATION},.?!;|]")
+_CUTS: Final = re.compile(rf"[{CLAUSE_ENDS},.?!;|\s]+")
 
 
 class _StandardInput(Document):
