@@ -139,11 +139,11 @@ def _settled(context: typer.Context) -> tuple[TrainConfig, Path]:
 
 def _lead(trainer: Trainer, data: Path, tensorboard: bool) -> str:
     """Train, and say what there is to say, as one process of a run does for all; returns why the run ended."""
-    from poetgen.cli import display
+    from poetgen.cli.progress_bar import ProgressBar
     from poetgen.network.tensorboard import Board
 
     out = trainer.out
-    with display.Progress(delay=0.0) as progress:
+    with ProgressBar(delay=0.0) as progress:
         note(_opening(trainer, data))
         place = out, trainer.progress.step, trainer.progress.seconds
         with Board(*place) if tensorboard else nullcontext() as events:

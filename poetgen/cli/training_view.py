@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from poetgen.cli.display import Progress
+from poetgen.cli.progress_bar import ProgressBar
 from poetgen.humanize import brief, duration
 
 Record = Mapping[str, Any]
@@ -24,7 +24,7 @@ class RunView:
         "plateau": "the validation loss stopped falling",
     }
 
-    def __init__(self, progress: Progress, write: Callable[[], Sequence[str]]) -> None:
+    def __init__(self, progress: ProgressBar, write: Callable[[], Sequence[str]]) -> None:
         self._progress = progress
         self._write = write
 

@@ -100,7 +100,7 @@ class Run:
         return self.tokens / max(1e-9, self.seconds)
 
 
-def ablate(
+def run_grid(
     dataset: Dataset, grid: Grid, log: Path, progress: Callable[[float, str], None] = lambda done, note: None
 ) -> Iterator[Run]:
     """Train the runs of a grid that `log` does not have, and yield all as they are known.
@@ -135,10 +135,10 @@ def _tell(progress: Callable[[float, str], None], before: int, share: float, not
 def _train(dataset: Dataset, config: TrainConfig, progress: Callable[[float, str], None]) -> Run:
     valid = dataset.valid
     few = valid.poems[:: max(1, int(valid.poems["body"].sum()) // _OWN_TOKENS)]
-    own = Dataset(dataset.vocab, dataset.train, Split(valid.tokens, few, valid.layout), dataset.fingerprint)
+    quick = Dataset(dataset.vocab, dataset.train, Split(valid.tokens, few, valid.layout), dataset.fingerprint)
     ppl_char = ppl_all = math.inf
     with TemporaryDirectory(prefix="poetgen-ablate-") as folder:
-        trainer = Trainer(own, config, Path(folder))
+        trainer = Trainer(quick, config, Path(folder))
         try:
             for record in trainer.run():
                 if record["kind"] == "step":

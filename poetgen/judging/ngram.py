@@ -18,7 +18,7 @@ Shapes: T tokens of some bodies, end to end; V vocabulary; G n-grams of an order
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from poetgen.data.dataset import FIELDS, Split
 from poetgen.data.vocab import UNK, Vocab, unknown_nats
 from poetgen.errors import DatasetError
+from poetgen.progress import ProgressCallback, silent
 
 #: Discounts of the counts 1, 2 and 3+ where a corpus is too small to estimate them, as lmplz --discount_fallback has.
 FALLBACK = (0.5, 1.0, 1.5)
@@ -37,7 +38,7 @@ _MOST = 2**31 - 1
 #: Tokens read or scored at a time, which bounds the scratch memory.
 _CHUNK = 1 << 20
 
-Ids = NDArray[np.integer[Any]]
+TokenIds = NDArray[np.integer[Any]]
 
 
 def discounts(counts_of_counts: Sequence[int]) -> tuple[float, float, float]:
@@ -53,10 +54,10 @@ def discounts(counts_of_counts: Sequence[int]) -> tuple[float, float, float]:
     """
     if not all(counts_of_counts[:3]):
         return FALLBACK
-    one, two, three, four = counts_of_counts
-    share = one / (one + 2 * two)
-    found = (1 - 2 * share * two / one, 2 - 3 * share * three / two, 3 - 4 * share * four / three)
-    return found if min(found) > 0 else FALLBACK
+    once, twice, three, four = counts_of_counts
+    share = once / (once + 2 * twice)
+    estimates = (1 - 2 * share * twice / once, 2 - 3 * share * three / twice, 3 - 4 * share * four / three)
+    return estimates if min(estimates) > 0 else FALLBACK
 
 
 @dataclass(frozen=True)
@@ -103,9 +104,7 @@ class NGram:
         self._start = start
 
     @classmethod
-    def train(
-        cls, split: Split, order: int = 5, progress: Callable[[int, int], None] = lambda done, total: None
-    ) -> NGram:
+    def train(cls, split: Split, order: int = 5, progress: ProgressCallback = silent) -> NGram:
         """Count the bodies of a split, each with its end; nothing is pruned. `progress` gets orders done, and `order`.
 
         There are fewer levels than `order` where no body is that long. Raises DatasetError where there is no body.
@@ -137,7 +136,7 @@ class NGram:
         return cls(split.layout.vocab, start, levels)
 
     def poems(
-        self, split: Split, progress: Callable[[int, int], None] = lambda done, total: None
+        self, split: Split, progress: ProgressCallback = silent
     ) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float64]]]:
         """For each poem of a split, in order: its number, and what its tokens cost.
 
@@ -168,7 +167,7 @@ class NGram:
         starts[:, 0] = True
         return self._chances(rows.ravel(), starts.ravel()).reshape(rows.shape)[:, -1]
 
-    def _chances(self, tokens: Ids, starts: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def _chances(self, tokens: TokenIds, starts: NDArray[np.bool_]) -> NDArray[np.float64]:
         """(T,) the probability of each token given those before it, back to where the last of `starts` (T,) is set."""
         size = len(self.vocab)
         chances = np.full(len(tokens), 1 / size)
@@ -197,7 +196,7 @@ class _Grams(NamedTuple):
     numbers: NDArray[np.int32]
 
 
-def _count(stream: Ids, contexts: NDArray[np.int32], below: NDArray[np.int32], size: int) -> _Grams:
+def _count(stream: TokenIds, contexts: NDArray[np.int32], below: NDArray[np.int32], size: int) -> _Grams:
     """Count the n-grams that end at each token whose context is not −1; `below` (T,) numbers their suffixes."""
     at = np.flatnonzero(contexts >= 0)
     keys, at = _sort(contexts[at] * np.int64(size) + stream[at], at)
@@ -234,7 +233,7 @@ def _contexts(numbers: NDArray[np.int32], starts: NDArray[np.bool_]) -> NDArray[
     return contexts
 
 
-def _streams(split: Split) -> Iterator[tuple[NDArray[np.int64], Ids]]:
+def _streams(split: Split) -> Iterator[tuple[NDArray[np.int64], TokenIds]]:
     """Bodies of about _CHUNK tokens together, each between [BODY] and [END]: their sizes, and their tokens (T,)."""
     before = sum((split.poems[name].astype(np.int64) for name in FIELDS[:-1]), start=split.poems["start"])
     sizes = split.poems["body"].astype(np.int64) + 2

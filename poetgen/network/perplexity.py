@@ -10,7 +10,7 @@ Shapes: B rows, T time steps, V vocabulary.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from torch.nn import functional as F
 from poetgen.data.dataset import Batch, Split
 from poetgen.data.vocab import PAD, UNK, Vocab, counted, unknown_nats
 from poetgen.network.model import PoetModel, State
+from poetgen.progress import ProgressCallback, silent
 
 #: Window and rows of a pass over a split; they change its speed and not its figures.
 SEQ_LEN, ROWS = 256, 64
@@ -111,7 +112,7 @@ class Scorer:
         return total
 
     def poems(
-        self, model: PoetModel, split: Split, progress: Callable[[int, int], None] = lambda done, total: None
+        self, model: PoetModel, split: Split, progress: ProgressCallback = silent
     ) -> Iterator[tuple[int, Reading]]:
         """For each poem of a split, given its title, tune and form: its number, and the reading of its body and end.
 

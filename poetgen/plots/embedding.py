@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from poetgen.inspect.embedding import GROUPS, Map
+from poetgen.inspect.embedding import CHARACTER_GROUPS, CharacterMap
 from poetgen.plots import BLUE, GREEN, VERMILION, font_for, save, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: The colour of each group, and of characters of none.
-COLOURS = {**dict(zip(GROUPS, (VERMILION, BLUE, GREEN), strict=True)), "": "#8C8C8C"}
+COLOURS = {**dict(zip(CHARACTER_GROUPS, (VERMILION, BLUE, GREEN), strict=True)), "": "#8C8C8C"}
 #: Inches from one label to the next, and of the smallest picture; sizes of labels in points, of no group and of one.
 _STEP, _LEAST = 0.17, 4.0
 _SIZE, _SIZE_IN_GROUP = 9.5, 11.5
@@ -22,7 +22,7 @@ _SIZE, _SIZE_IN_GROUP = 9.5, 11.5
 _SIZES_OF_NUMBERS = 5.0, 6.0
 
 
-def figure(placed: Map, caption: str = "") -> Figure:
+def map_figure(placed: CharacterMap, caption: str = "") -> Figure:
     """A map as a figure: each character is a text at its point.
 
     Where no font has Chinese characters, their numbers in the order of the map, from 1, stand for them.
@@ -43,14 +43,14 @@ def figure(placed: Map, caption: str = "") -> Figure:
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), aspect="equal")
     axes.set_axis_off()
     axes.set_title(caption, loc="left")
-    shown = [name for name in GROUPS if name in placed.groups]
+    shown = [name for name in CHARACTER_GROUPS if name in placed.groups]
     dots = [Line2D([], [], color=COLOURS[name], marker="o", ls="", label=name) for name in shown]
     if dots:
         drawn.legend(handles=dots, loc="outside lower left", ncols=len(dots))
     return drawn
 
 
-def draw(placed: Map, stem: Path, caption: str = "") -> list[Path]:
+def draw_map(placed: CharacterMap, stem: Path, caption: str = "") -> list[Path]:
     """Draw a map as STEM.png and STEM.svg; returns both. Raises SaveError."""
     with style():
-        return save(figure(placed, caption), stem)
+        return save(map_figure(placed, caption), stem)

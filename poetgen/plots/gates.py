@@ -11,7 +11,7 @@ from poetgen.plots import font_for, save, style
 from poetgen.text import PUNCTUATION
 
 if TYPE_CHECKING:
-    from poetgen.inspect.gates import Picture
+    from poetgen.inspect.gates import GatePicture
 
 #: Inches that a character is wide at least, all characters of a short poem and a unit high; what stands beside and
 #: around the panels.
@@ -31,7 +31,7 @@ _PANELS = {
 }
 
 
-def draw(picture: Picture, stem: Path) -> list[Path]:
+def draw_gates(picture: GatePicture, stem: Path) -> list[Path]:
     """Draw a heat map of each gate and state, a row a unit and a column a character; returns the PNG and the SVG.
 
     A cell state has no bounds, so that each unit's is drawn by its greatest value. Where no font has Chinese
@@ -46,7 +46,8 @@ def draw(picture: Picture, stem: Path) -> list[Path]:
     if picture.poem.title and font_for(picture.poem.title):
         heading = f"《{picture.poem.title}》, {heading}"
     labels = [
-        f"{one.feature}  {unit}" if one else f"{unit}" for unit, one in zip(picture.units, picture.follows, strict=True)
+        f"{follower.feature}  {unit}" if follower else f"{unit}"
+        for unit, follower in zip(picture.units, picture.follows, strict=True)
     ]
     breaks = [at + 0.5 for at, char in enumerate(body[:-1]) if char in f"{PUNCTUATION}\n"]
     width = max(_WIDTH, _WIDE * len(text))

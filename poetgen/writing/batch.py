@@ -33,7 +33,9 @@ from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
-from poetgen.cli import display
+from poetgen.cli.progress_bar import ProgressBar
+from poetgen.cli.terminal import is_terminal
+from poetgen.cli.verse import heading, verse
 from poetgen.config import SampleConfig
 from poetgen.errors import RankError, SaveError, SourceError, UsageError
 from poetgen.files import atomic
@@ -608,8 +610,8 @@ def write(
     leads = world.rank == 0
     extents = world.first(output.prepare) if output else []
     stops, meetings = Stops(patient=world.size > 1), Meetings(world)
-    terminal = output is None and display.is_terminal(sys.stdout)
-    with display.Progress() as progress, stops:
+    terminal = output is None and is_terminal(sys.stdout)
+    with ProgressBar() as progress, stops:
 
         def say(text: str) -> None:
             if leads:
@@ -663,11 +665,11 @@ def _text(poet: Poet, sample: Sample, line: int, written: int, as_json: bool, te
     if as_json:
         place = {"line": line} if line else {}
         return json.dumps(place | sample.record(poet.checkpoint.id), ensure_ascii=False) + "\n"
-    above = display.heading(sample.request.title, sample.request.author, sample.form, terminal)
-    return "\n" * (written > 0) + above + "".join(display.verse(sample.text, terminal, sample.breaks))
+    above = heading(sample.request.title, sample.request.author, sample.form, terminal)
+    return "\n" * (written > 0) + above + "".join(verse(sample.text, terminal, sample.breaks))
 
 
-def _show(progress: display.Progress, batch: Batch, written: int, seconds: float) -> None:
+def _show(progress: ProgressBar, batch: Batch, written: int, seconds: float) -> None:
     done, total = batch.there + written, batch.total
     of = f" of {total:,}" if total else ""
     rate = written / max(seconds, 1e-9)

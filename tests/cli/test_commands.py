@@ -20,7 +20,8 @@ import typer
 
 import poetgen
 from poetgen import cli
-from poetgen.cli import display, training_view
+from poetgen.cli import training_view
+from poetgen.cli.progress_bar import ProgressBar
 from poetgen.config import EvaluateConfig
 from poetgen.errors import SaveError
 from poetgen.network.checkpoint import Checkpoint
@@ -62,7 +63,7 @@ Run = Callable[..., Result]
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run the command in this process, which spares loading torch each time."""
     # A slow machine would show progress among what is printed.
-    monkeypatch.setattr(display.Progress.__init__, "__defaults__", (None, 3600.0, 10.0))
+    monkeypatch.setattr(ProgressBar.__init__, "__defaults__", (None, 3600.0, 10.0))
 
     def run(*args: object) -> Result:
         with pytest.raises(SystemExit) as exit:
@@ -498,7 +499,7 @@ def test_evaluate_writes_as_it_is_told(run: Run, place: Path, monkeypatch: pytes
 
 
 def test_evaluate_without_scikit_learn(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("poetgen.judging.report.find_spec", lambda name: None)
+    monkeypatch.setattr("poetgen.judging.judges.find_spec", lambda name: None)
     poems = [make_poem(number) for number in range(0, 200, 4)]
     for name, some in (("theirs", poems[:25]), ("human", poems[25:])):
         Path(f"{name}.jsonl").write_text("".join(json.dumps(poem) + "\n" for poem in some))

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from poetgen.cli.display import Progress
+from poetgen.cli.progress_bar import ProgressBar
 from poetgen.cli.training_view import RunView
 
 
@@ -21,7 +21,7 @@ EVAL = {"valid_loss": 5.0, "ppl_char": 250.25, "ppl_all": 100.0, "best": True}
 
 def test_a_run_is_told_in_lines() -> None:
     stream = io.StringIO()
-    with Progress(stream, delay=0) as progress:
+    with ProgressBar(stream, delay=0) as progress:
         view = RunView(progress, lambda: ["春眠不觉晓，", "处处闻啼鸟。"])
         view.show(record("step", 10, **STEP))
         view.show(record("eval", 20, **EVAL))
@@ -38,7 +38,7 @@ def test_a_run_is_told_in_lines() -> None:
 
 def test_a_run_that_goes_astray_is_told_in_short_lines() -> None:
     stream = io.StringIO()
-    with Progress(stream, delay=0) as progress:
+    with ProgressBar(stream, delay=0) as progress:
         view = RunView(progress, lambda: pytest.fail("nothing can be written by a model that is no number"))
         view.show(record("step", 10, **STEP | {"loss": 123456.0, "perplexity": 1e304, "grad_norm": 2.5e19}))
         view.show(record("eval", 20, **EVAL | {"valid_loss": float("nan"), "ppl_char": 1e200, "ppl_all": float("inf")}))

@@ -1,6 +1,5 @@
 """The n-gram baseline beside a slow dictionary of the published formulas."""
 
-import doctest
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -143,11 +142,6 @@ def test_a_model_worked_by_hand() -> None:
     after_moon[end] += (1 - 0.5) / 1
     for context, expected in (([], first), ([spring], after_spring), ([spring, moon], after_moon), ([UNK], base)):
         assert model.probabilities(context) == pytest.approx(expected)
-
-
-def test_examples_in_docstrings() -> None:
-    result = doctest.testmod(module)
-    assert result.attempted > 0 and result.failed == 0
 
 
 @pytest.mark.parametrize("counts", [(0, 3, 2, 1), (5, 0, 1, 1), (5, 3, 0, 1), (4, 1, 9, 2), (6, 1, 1, 90)])
