@@ -225,6 +225,7 @@ def evaluation_text(
 def _cell(figure: str, estimate: Estimate | None) -> str:
     """A figure, with its interval where it has one.
 
+    >>> from poetgen.judging.bootstrap import Estimate
     >>> _cell("rhyme", Estimate(0.5, 0.45, 0.55, 100)), _cell("characters", Estimate(1200, math.nan, math.nan, 100))
     ('50.0 % (45.0–55.0)', '1,200')
     """

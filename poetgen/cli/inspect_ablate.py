@@ -64,10 +64,10 @@ def ablate(
     figure = "ppl_char" if dataset.vocab.chinese else "ppl_all"
     stops = Stops()
 
-    def show(done: float, what: str) -> None:
+    def show(stage: str, done: float, total: float) -> None:
         if stops.number:  # a signal that came in the middle of something that cannot be broken off
             raise Stopped(stops.number)
-        progress.update("training", done, total, what)
+        progress.update("training", done, total, stage)
 
     with ProgressBar() as progress, enough_memory("give smaller --hidden or --batch-tokens"), stops:
         try:

@@ -69,7 +69,7 @@ def digits(
                 rate,
                 biases,
                 range(seed, seed + repeats),
-                lambda done, total, what: progress.update("training", done, total, what),
+                lambda stage, done, total: progress.update("training", done, total, stage),
             ):
                 outcomes.append(outcome)
                 if as_json:

@@ -68,8 +68,9 @@ class Lexicon:
     def keywords(self, kept: NDArray[np.bool_], most: int = KEYWORDS) -> Iterator[tuple[str, ...]]:
         """For each poem that `kept` (N,) marks, its `most` most telling words, ties in the order of reading.
 
-        By falling TF-IDF, tf · ln(N / df), with df taken to be at least 5: a word that hardly another poem has is no
-        better a key than a rare one.
+        By falling TF-IDF, tf · ln((N + 1) / max(df, min(5, N))): tf is how often the poem has the word, df how many of
+        the N kept poems have it. With df taken to be at least 5, a word that hardly another poem has is no better a key
+        than a rare one; N + 1 keeps the logarithm above 0.
         """
         words = list(self._table)
         documents = int(kept.sum())

@@ -46,7 +46,7 @@ from poetgen.data.vocab import UNK, Vocab, counted, unknown_nats
 from poetgen.errors import DatasetError
 from poetgen.judging.bootstrap import Estimate, interval, resamples
 from poetgen.network.model import PoetModel, State
-from poetgen.progress import ProgressCallback, silent
+from poetgen.progress import ProgressCallback, StageCallback, silent, silent_stages
 from poetgen.prosody.forms import SHAPES
 
 #: Strangers of a poem at the long reaches, and how many times as many there are where most are needed.
@@ -278,7 +278,7 @@ def train_adders(
     rate: float = 0.005,
     forget_biases: Sequence[float] = (1.0,),
     seeds: Sequence[int] = (1,),
-    progress: Callable[[float, float, str], None] = lambda done, total, what: None,
+    progress: StageCallback = silent_stages,
 ) -> Iterator[Outcome]:
     """Train each cell to give, at the end of each length, the sum of the first two digits.
 
@@ -295,7 +295,7 @@ def train_adders(
     for seed, length, (cell, bias) in runs:
 
         def progress_of_all(share: float, before: int = done, cell: str = cell, length: int = length) -> None:
-            progress(before + share * length, total, f"{cell}, length {length}")
+            progress(f"{cell}, length {length}", before + share * length, total)
 
         yield _add_up(cell, bias, length, hidden, steps, rate, seed, progress_of_all)
         done += length

@@ -4,6 +4,10 @@
       └─▶ five folds ─▶ for each: a judge trained on the other four scores the poems of this one
             └─▶ AUC, the mean over the folds (0.5: cannot tell, 1: always can), and the most machine-like lines
 
+This is the classifier two-sample test of Lopez-Paz & Oquab (2017, "Revisiting Classifier Two-Sample Tests"): as far as
+poems that it has not seen can be told apart, the two distributions differ. They count right answers; the AUC needs no
+threshold, and is taken over folds so that every poem is judged.
+
 Two judges. The critic is a recurrent network over the embeddings of a trained model:
 
     ids ─▶ embedding ─▶ dropout ─▶ bidirectional LSTM ─▶ dropout ─▶ mean over time ─▶ linear ─▶ logit
@@ -55,7 +59,7 @@ _EMBED_STD = 0.3
 _RARE = 4
 
 Floats = NDArray[np.float64]
-#: The titles of the poems of either side.
+#: The titles of the poems by people, and of the generated ones.
 TitlesOfSides = tuple[Sequence[str], Sequence[str]]
 
 

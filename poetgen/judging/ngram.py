@@ -9,9 +9,10 @@ count again where it begins with the start, before which nothing stands), and h'
 
     p(w | h) = (a(hw) − D(a(hw))) / a(h·) + b(h) p(w | h'),    b(h) = Σ D(a(hx)) / a(h·)
 
-down to 1/V. Where h was never seen, p(w | h) = p(w | h'). The start is never predicted. (Kneser & Ney 1995; Chen &
-Goodman 1998; counts and discounts as in lmplz, Heafield et al. 2013.) No maintained library fits: NLTK's has one fixed
-discount and is for toy sizes, KenLM's Python package only queries.
+down to 1/V. Where h was never seen, p(w | h) = p(w | h'). The start is in the vocabulary but follows nothing: its count
+is 0, and it has its share of the 1/V alone, as any token that training lacks. (Kneser & Ney 1995; Chen & Goodman 1998;
+counts and discounts as in lmplz, Heafield et al. 2013.) No maintained library fits: NLTK's has one fixed discount and
+is for toy sizes, KenLM's Python package only queries.
 
 Shapes: T tokens of some bodies, end to end; V vocabulary; G n-grams of an order; C contexts: the n-grams one below.
 """

@@ -1,4 +1,4 @@
-"""What poems have from a corpus: whole lines, and the longest run of characters; both exactly.
+"""What poems have from a corpus: whole lines, and the longest common substring; both exactly.
 
     poems     白日依山尽，黄河入海流。      for a length of 1, 2, 3 …: the places in either text where a run begins
     corpus    …白日依山远，黄河入海流。…    that stands in the other too, among those of the length before

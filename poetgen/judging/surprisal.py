@@ -1,9 +1,9 @@
-"""What each character of a poem costs a model, and what the model held likeliest where it was surprised.
+"""Surprisal: what each character of a poem costs a model, and what the model held likeliest where that is much.
 
     春 眠 不 觉 晓 ， …        what stands there
     7  2  1  0  3  0           nats: −ln of the probability that the model gave it, all before it known
 
-The surprise of a character is its information content (Shannon 1948), by the definitions in perplexity.py: the poem's
+The surprisal of a character is its information content (Shannon 1948), by the definitions in perplexity.py: the poem's
 header gives title, tune and form, and a character outside the vocabulary is charged for the choice that it leaves open.
 """
 
@@ -23,7 +23,7 @@ from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.perplexity import Scorer, Tally
 from poetgen.progress import ProgressCallback, silent
 
-#: Of how many characters of a poem it is told what the model held likelier.
+#: Of how many characters of a poem it is said what the model held likelier.
 PLACES_TOLD: Final = 3
 #: Poems that are scored together: many are fast, and nobody waits long for the first.
 _AT_ONCE: Final = 1024

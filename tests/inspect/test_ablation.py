@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from poetgen.errors import DatasetError, DivergedError, UsageError
 from poetgen.inspect import ablation
 from poetgen.inspect.ablation import Grid, Run, run_grid
 from poetgen.plots import ablation as pictures
+from poetgen.progress import StageCallback
 
 GRID = Grid((16, 32), (8, 12), minutes=0.004, batch_tokens=256, device="cpu")
 RUNS = [
@@ -86,7 +87,7 @@ def test_it_goes_on_where_it_stopped(
     log = tmp_path / "ablate.jsonl"
     other = list(run_grid(dataset, replace(GRID, seq_lens=(16,), hiddens=(8,), seed=5), log))
     told: list[float] = []
-    begun = run_grid(dataset, GRID, log, lambda done, note: told.append(done))
+    begun = run_grid(dataset, GRID, log, lambda stage, done, total: told.append(done))
     first = [next(begun), next(begun)]
     begun.close()  # as Ctrl-C does
     order = [int(done) for done in told]  # within a run the time that is left is but guessed at
@@ -110,16 +111,18 @@ def test_a_run_that_diverges_is_a_result(dataset: Dataset, tmp_path: Path, monke
 
     monkeypatch.setattr(ablation.Trainer, "run", diverges)
     log = tmp_path / "ablate.jsonl"
-    told: list[tuple[float, str]] = []
+    told: list[tuple[str, float, float]] = []
     (run,) = run_grid(dataset, replace(GRID, seq_lens=(16,), hiddens=(8,)), log, lambda *args: told.append(args))
-    assert [done for done, _ in told] == [0.5, 1] and "window 16, hidden 8: step 10" in told[0][1]
+    assert [done for _, done, _ in told] == [0.5, 1] and "window 16, hidden 8: step 10" in told[0][0]
     assert run.ppl_char == run.ppl_all == math.inf and '"ppl_char": null' in log.read_text()
     monkeypatch.setattr(ablation, "_train", no_training)
     assert list(run_grid(dataset, replace(GRID, seq_lens=(16,), hiddens=(8,)), log)) == [run]
 
 
 @pytest.mark.parametrize(
-    "text", ["not json\n", '{"kind": "step"}\n', "[]\n", '{"options": {}, "run": {"seq_len": 1}}\n']
+    "text",
+    ["not json\n", '{"kind": "step"}\n', "[]\n", '{"options": {}, "run": {"seq_len": 1}}\n', "[" * 100_000 + "\n"],
+    ids=["text", "another record", "a list", "another run", "a deep list"],
 )
 def test_a_log_of_another_kind_is_left_alone(text: str, dataset: Dataset, tmp_path: Path) -> None:
     log = tmp_path / "ablate.jsonl"
@@ -207,11 +210,11 @@ def test_a_signal_that_was_not_heard_is_not_lost(
 ) -> None:
     """What Python raises in a callback of the garbage collector goes nowhere."""
 
-    def deaf(dataset: Dataset, grid: Grid, log: Path, told: Callable[[float, str], None]) -> Iterator[Run]:
+    def deaf(dataset: Dataset, grid: Grid, log: Path, told: StageCallback) -> Iterator[Run]:
         yield RUNS[0]
         with suppress(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
-        told(1.5, "")
+        told("", 1.5, 2)
         yield RUNS[1]
 
     monkeypatch.setattr(ablation, "run_grid", deaf)
