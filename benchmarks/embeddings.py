@@ -5,7 +5,7 @@
 The two take turns, each round with a seed of its own and the other one first; with --together they run at once, each on
 half of the processors, so that whatever else the machine does slows both. The seconds that the vectors take are of the
 minutes. At each mark the validation split is scored, off the clock, on the same tokens as in training; so is the
-last evaluation, and the ladder steps down by the budget alone.
+last evaluation, and the learning rate steps down by the budget alone.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as `poetgen train` does
 
 from poetgen.config import TrainConfig
 from poetgen.data.dataset import Dataset
+from poetgen.network.records import EvalRecord
 from poetgen.network.trainer import Trainer
 
 #: Shares of the minutes at which there is a figure, before the end.
@@ -34,17 +35,17 @@ MARKS = (1 / 8, 1 / 4, 1 / 2, 3 / 4)
 def follow(trainer: Trainer, minutes: float) -> Iterator[tuple[float, float]]:
     """Train to the end; yields ppl_char and ppl_all at each of MARKS and at the end."""
 
-    trainer.progress.closing = 1e-9  # no time is kept for the evaluation that ends the run
+    trainer.position.closing = 1e-9  # no time is kept for the evaluation that ends the run
     marks = [mark * 60 * minutes for mark in MARKS]
     for record in trainer.run():
-        if record["kind"] == "eval":
-            yield record["ppl_char"], record["ppl_all"]
+        if isinstance(record, EvalRecord):
+            yield record.ppl_char, record.ppl_all
             return
-        while marks and record["seconds"] >= marks[0]:
+        while marks and record.seconds >= marks[0]:
             marks.pop(0)
             began = time.monotonic()
             tally = trainer.validate()
-            trainer._clock += time.monotonic() - began  # scoring is off the clock
+            trainer.budget.leave_out(time.monotonic() - began)  # scoring is off the clock
             yield tally.ppl_char, tally.ppl_all
 
 
@@ -56,13 +57,13 @@ def measure(data: Path, minutes: float, seed: int, vectors: bool, device: str) -
         points = []
         for ppl_char, ppl_all in follow(trainer, minutes):
             points.append(f"{ppl_char:,.0f} / {ppl_all:,.1f}")
-            print(f"seed {seed}, vectors {vectors}, step {trainer.progress.step}: {points[-1]}", file=sys.stderr)
+            print(f"seed {seed}, vectors {vectors}, step {trainer.position.step}: {points[-1]}", file=sys.stderr)
     return {
         "seed": seed,
         "starts from": "skip-gram vectors" if vectors else "random numbers",
-        "vectors, s": f"{trainer.progress.vectors:.1f}",
+        "vectors, s": f"{trainer.position.vectors:.1f}",
         **{f"{mark * minutes:.2f} min": point for mark, point in zip((*MARKS, 1), points, strict=True)},
-        "tokens": f"{trainer.progress.tokens:,}",
+        "tokens": f"{trainer.position.tokens:,}",
     }
 
 

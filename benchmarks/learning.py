@@ -5,8 +5,8 @@
 
 Each alternative is a process of its own, one after another, and trains for the same minutes by the same seed. Only
 training is on the clock: scoring is not, nothing is saved, and the trainer's own evaluations are left out, so that the
-ladder steps down by the budget alone. At the end the fp32 weights as they then stand are scored on the poems, given
-title and form; all alternatives on the same ones. Batches, the rates of the ladder and all else that a row does not
+learning rate steps down by the budget alone. At the end the fp32 weights as they then stand are scored on the poems,
+given title and form; all alternatives on the same ones. Batches, the learning rates and all else that a row does not
 name are poetgen's defaults; "seed-2" and "seed-3" show how much of a difference is chance.
 
 OUT/results.jsonl has a line for each alternative, OUT/curves.jsonl its ppl_char over the minutes, on fewer poems.
@@ -38,12 +38,14 @@ from transformer import GPT, SHAPE
 
 from poetgen.config import ModelConfig, TrainConfig
 from poetgen.corpus.poems import read_poems
+from poetgen.data.batches import batch_groups, poem_batches
 from poetgen.data.dataset import Dataset, Split, split_of
 from poetgen.data.vocab import PAD, Vocab
 from poetgen.errors import DivergedError
 from poetgen.network.model import PoetModel
 from poetgen.network.perplexity import Scorer, Tally
-from poetgen.network.trainer import Trainer, finite
+from poetgen.network.records import StepRecord, finite
+from poetgen.network.trainer import Trainer
 
 RESULTS, CURVES = "results.jsonl", "curves.jsonl"
 #: Poems that are scored at the end, and along the way.
@@ -73,7 +75,7 @@ class Alternative:
         """A run of it that is ready to go."""
         config = replace(DEFAULT, max_minutes=minutes, eval_every=10**9, **self.options)
         run = self.loop(dataset, config, out, build=self.build)
-        run.progress.closing = 1e-9  # the evaluation that ends a run is off the clock; no time is kept for it
+        run.position.closing = 1e-9  # the evaluation that ends a run is off the clock; no time is kept for it
         if self.optimizer:
             run.optimizer = self.optimizer(run)
         return run
@@ -159,13 +161,13 @@ def muon(trainer: Trainer) -> Joint:
     )
 
 
-def ladder(peak: float) -> dict[str, tuple[float, ...]]:
-    """The default ladder, moved so that it starts at `peak`."""
+def scaled_rates(peak: float) -> dict[str, tuple[float, ...]]:
+    """The default learning rates, moved so that they start at `peak`."""
     return {"lr_steps": tuple(float(f"{rate * peak / DEFAULT.lr_steps[0]:.3g}") for rate in DEFAULT.lr_steps)}
 
 
 def cosine(rungs: int) -> dict[str, tuple[float, ...]]:
-    """A ladder of small steps along a half cosine."""
+    """Learning rates in small steps along a half cosine."""
     peak = DEFAULT.lr_steps[0]
     return {"lr_steps": tuple(0.5 * peak * (1 + math.cos(math.pi * rung / rungs)) for rung in range(rungs))}
 
@@ -181,8 +183,8 @@ def shaped(**changes: bool) -> Callable[[ModelConfig], PoetModel]:
 
 
 def gpt(peak: float) -> Alternative:
-    """The transformer, with nanoGPT's weight decay, on a ladder from `peak`."""
-    options = {**SHAPE, **ladder(peak), "weight_decay": 0.1}
+    """The transformer, with nanoGPT's weight decay, at rates from `peak`."""
+    options = {**SHAPE, **scaled_rates(peak), "weight_decay": 0.1}
     return Alternative(f"GPT of {SHAPE['layers']} x {SHAPE['hidden']}, ladder from {peak}", options, GPT)
 
 
@@ -202,10 +204,10 @@ ALTERNATIVES = {
     "beta-0.999": Alternative("AdamW with betas 0.9, 0.999", optimizer=adamw),
     "nadam": Alternative("NAdam", optimizer=nadam),
     "muon": Alternative("Muon for the matrices of the layers", optimizer=muon),
-    "peak-0.006": Alternative("ladder from 0.006", ladder(0.006)),
-    "peak-0.003": Alternative("ladder from 0.003", ladder(0.003)),
-    "peak-0.002": Alternative("ladder from 0.002", ladder(0.002)),
-    "peak-0.001": Alternative("ladder from 0.001", ladder(0.001)),
+    "peak-0.006": Alternative("ladder from 0.006", scaled_rates(0.006)),
+    "peak-0.003": Alternative("ladder from 0.003", scaled_rates(0.003)),
+    "peak-0.002": Alternative("ladder from 0.002", scaled_rates(0.002)),
+    "peak-0.001": Alternative("ladder from 0.001", scaled_rates(0.001)),
     "five-rungs": Alternative("five rungs, most of them low", {"lr_steps": (0.003, 0.001, 0.0007, 0.0003, 0.0001)}),
     "one-rate": Alternative("the first rate to the end", {"lr_steps": DEFAULT.lr_steps[:1]}),
     "cosine": Alternative("ten rungs along a half cosine", cosine(10)),
@@ -257,8 +259,8 @@ class Exam:
     def tally(self, model: nn.Module, count: int | None) -> Tally:
         """The tally of the first `count` poems (None: of all)."""
         split = Split(self.poems.tokens, self.poems.poems[self.order[:count]], self.poems.layout)
-        groups = split.groups(ROWS * WINDOW, WINDOW)
-        return self.scorer.tally(model, (batch for group in groups for batch in split.windows(group, WINDOW)))
+        groups = batch_groups(split, ROWS * WINDOW, WINDOW)
+        return self.scorer.tally(model, (batch for group in groups for batch in poem_batches(split, group, WINDOW)))
 
 
 def follow(run: Loop | Trainer, exam: Exam, seconds: float) -> Iterator[tuple[float, float]]:
@@ -266,22 +268,22 @@ def follow(run: Loop | Trainer, exam: Exam, seconds: float) -> Iterator[tuple[fl
 
     def point() -> tuple[float, float]:
         began = time.monotonic()
-        found = run.progress.seconds / 60, exam.tally(run.model, CURVE_SAMPLE).ppl_char
-        run._clock += time.monotonic() - began  # scoring is off the clock
+        found = run.position.seconds / 60, exam.tally(run.model, CURVE_SAMPLE).ppl_char
+        run.budget.leave_out(time.monotonic() - began)  # scoring is off the clock
         return found
 
     marks = [share * seconds for share in MARKS]
     try:
         for record in run.run():
-            if record["kind"] != "step":
+            if not isinstance(record, StepRecord):
                 continue
-            ended = run.progress.seconds
+            ended = run.position.seconds
             if marks and ended >= marks[0]:
                 marks = [mark for mark in marks if mark > ended]
                 yield point()
     except DivergedError as error:
         print(error, file=sys.stderr)
-    run.progress.seconds = ended  # less the evaluation that ends a run
+    run.position.seconds = ended  # less the evaluation that ends a run
     yield point()
 
 
@@ -297,16 +299,16 @@ def measure(name: str, options: argparse.Namespace) -> None:
             print(f"{name}: {minutes:.2f} minutes, ppl_char {ppl_char:.1f}", file=sys.stderr)
             curve.append((round(minutes, 3), ppl_char))
     tally = exam.tally(run.model, None if options.all else SAMPLE)
-    progress = run.progress
+    position = run.position
     result = {
         "name": name,
         "differs": alternative.differs,
         "minutes": options.minutes,
         "weights": run.model.parameters_count,
-        "steps": progress.step,
-        "tokens": progress.tokens,
-        "seconds": progress.seconds,
-        "tokens_per_second": progress.tokens / progress.seconds,
+        "steps": position.step,
+        "tokens": position.tokens,
+        "seconds": position.seconds,
+        "tokens_per_second": position.tokens / position.seconds,
         "threads": torch.get_num_threads(),
         "ppl_char": tally.ppl_char,
         "ppl_all": tally.ppl_all,

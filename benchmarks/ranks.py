@@ -55,7 +55,7 @@ def measure(orders: dict[str, Any]) -> None:
             took.append(time.perf_counter() - began)
             speeds.append(step.tokens / took[-1])
         peaks = world.gather(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-        summed = trainer._joint.nbytes if trainer._joint is not None and world.size > 1 else 0
+        summed = trainer.gradients.summed_bytes
         if world.rank == 0:
             figures = {
                 "where": f"{trainer.device}, {trainer.precision.name}",

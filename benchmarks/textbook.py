@@ -25,7 +25,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -38,12 +37,15 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from poetgen.config import ModelConfig, TrainConfig
-from poetgen.data.dataset import GIVEN, SHOWN, Dataset, Split
+from poetgen.data.batches import FIELD_RATES, GIVEN_FIELDS
+from poetgen.data.dataset import Dataset, Split
 from poetgen.data.vocab import PAD
+from poetgen.network.budget import Budget, RunPosition
 from poetgen.network.device import pick_device
 from poetgen.network.loss import cross_entropy
 from poetgen.network.model import State
-from poetgen.network.trainer import Progress, Record, Trainer
+from poetgen.network.records import EndRecord, StepRecord, TrainingRecord
+from poetgen.network.trainer import Trainer
 
 LENGTH = 125
 RATE = 0.001
@@ -87,7 +89,7 @@ class Poems(TorchDataset[tuple[Tensor, int]]):
 
     def __init__(self, split: Split) -> None:
         self.split = split
-        self.shown = {name: name in GIVEN for name in SHOWN}
+        self.shown = {name: name in GIVEN_FIELDS for name in FIELD_RATES}
 
     def __len__(self) -> int:
         return len(self.split)
@@ -116,22 +118,22 @@ class Loop:
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=RATE)
         self.criterion = nn.CrossEntropyLoss()
         self.loader = DataLoader(Poems(dataset.train), batch_size=config.batch_size, shuffle=True)
-        self.progress = Progress()
-        self._clock = time.monotonic()
+        self.position = RunPosition()
+        self.budget = Budget(config, 0.0)
 
-    def run(self) -> Iterator[Record]:
+    def run(self) -> Iterator[TrainingRecord]:
         """Train until the minutes are spent (0: without end), yielding a record a step."""
-        self._clock = time.monotonic() - self.progress.seconds
+        self.budget.start(self.position.seconds)
         limit = 60 * self.config.max_minutes or math.inf
         while True:
             for poems, real in self.loader:
                 loss = self._step(poems.to(self.device))
-                self.progress.step += 1
-                self.progress.tokens += int(real.sum())
-                self.progress.seconds = time.monotonic() - self._clock
-                yield self._stamp("step") | {"loss": loss}
-                if self.progress.seconds >= limit:
-                    yield self._stamp("end") | {"reason": "budget"}
+                self.position.step += 1
+                self.position.tokens += int(real.sum())
+                self.position.seconds = self.budget.clock()
+                yield self._record(loss)
+                if self.position.seconds >= limit:
+                    yield EndRecord(**self._stamp(), reason="budget")
                     return
 
     def _step(self, poems: Tensor) -> float:
@@ -144,13 +146,26 @@ class Loop:
         self.optimizer.step()
         return float(loss.detach())
 
-    def _stamp(self, kind: str) -> Record:
-        progress = self.progress
+    def _record(self, loss: float) -> StepRecord:
+        nan = math.nan  # what a textbook does not look at
+        return StepRecord(
+            **self._stamp(),
+            loss=loss,
+            perplexity=math.exp(min(loss, 700)),
+            grad_norm=nan,
+            grad_norm_max=nan,
+            clipped=0.0,
+            tokens_per_second=nan,
+        )
+
+    def _stamp(self) -> dict[str, Any]:
+        position = self.position
         return {
-            "kind": kind,
-            "step": progress.step,
-            "seconds": progress.seconds,
-            "tokens": progress.tokens,
+            "step": position.step,
+            "epoch": math.nan,
+            "seconds": position.seconds,
+            "tokens": position.tokens,
+            "share": math.nan,
             "lr": RATE,
         }
 
@@ -165,14 +180,14 @@ def peak() -> float:
 
 def speed(loop: Loop | Trainer, warm: float, seconds: float) -> float:
     """Real tokens a second over `seconds` or a little more, after `warm` seconds that do not count."""
-    progress, began = loop.progress, None
+    position, began = loop.position, None
     for _ in loop.run():
-        if began is None and progress.seconds >= warm:
-            began = progress.tokens, progress.seconds
-        elif began is not None and progress.seconds >= began[1] + seconds:
+        if began is None and position.seconds >= warm:
+            began = position.tokens, position.seconds
+        elif began is not None and position.seconds >= began[1] + seconds:
             break
     assert began is not None
-    return (progress.tokens - began[0]) / (progress.seconds - began[1])
+    return (position.tokens - began[0]) / (position.seconds - began[1])
 
 
 def measure(options: argparse.Namespace) -> dict[str, float]:

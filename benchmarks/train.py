@@ -29,7 +29,8 @@ import numpy as np
 import torch
 
 from poetgen.config import TrainConfig
-from poetgen.data.dataset import POEM, Batch, Dataset, Split
+from poetgen.data.batches import Batch
+from poetgen.data.dataset import POEM, Dataset, Split
 from poetgen.data.sequence import CONTROL, Layout
 from poetgen.data.vocab import PAD, Vocab
 from poetgen.network.device import pick_device

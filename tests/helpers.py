@@ -6,7 +6,12 @@ import random
 import socket
 from contextlib import suppress
 
+import numpy as np
+
 from poetgen.config import TrainConfig
+from poetgen.data.dataset import FIELDS, POEM, Split
+from poetgen.data.sequence import CONTROL, Layout
+from poetgen.data.vocab import Vocab
 
 
 def free_port() -> int:
@@ -53,3 +58,20 @@ TINY = TrainConfig(
     device="cpu",
     precision="fp32",
 )
+
+
+#: The vocabulary of made-up splits.
+VOCAB = Vocab.build({chr(0x4E00 + index): 1 for index in range(200)}, CONTROL)
+
+
+def make_split(count: int, longest: int = 90) -> Split:
+    """Made-up poems in the ids of VOCAB, whose every field is known, with bodies of 10 to `longest` characters."""
+    rng = np.random.default_rng(0)
+    records = np.zeros(count, dtype=POEM)
+    records["form"], records["dynasty"] = VOCAB.id("[七绝]"), VOCAB.id("[唐]")
+    records["tune"], records["author"], records["keywords"], records["title"] = 3, 2, 5, 4
+    records["body"] = rng.integers(10, longest + 1, size=count)
+    sizes = sum(records[name].astype(np.int64) for name in FIELDS)
+    records["start"] = np.cumsum(sizes) - sizes
+    tokens = rng.integers(VOCAB.id("一"), len(VOCAB), size=int(sizes.sum())).astype(np.uint16)
+    return Split(tokens, records, Layout(VOCAB))

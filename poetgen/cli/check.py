@@ -77,7 +77,7 @@ class _Tunes:
         self.missing: Counter[str] = Counter()
 
     def __call__(self, name: str) -> Any:
-        from poetgen.data.dataset import FORMS
+        from poetgen.data.dataset import TUNES_FILE
         from poetgen.prosody import tunes
 
         if self._known is None:
@@ -87,7 +87,7 @@ class _Tunes:
                 self.folder = find()
             if not self.folder.is_dir():
                 raise CheckpointError(f"{self.folder}: no such checkpoint folder; give --checkpoint another")
-            self._known = tunes.load(self.folder / FORMS)
+            self._known = tunes.load(self.folder / TUNES_FILE)
         learned = self._known.get(tunes.listed(name))
         if learned is None:
             self.missing[name] += 1

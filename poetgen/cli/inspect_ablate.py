@@ -48,7 +48,7 @@ def ablate(
     from poetgen.cli.progress_bar import ProgressBar
     from poetgen.data.dataset import Dataset
     from poetgen.inspect import ablation
-    from poetgen.network.trainer import finite
+    from poetgen.network.records import finite
     from poetgen.plots import ensure_drawable
     from poetgen.plots.ablation import draw_ablation
     from poetgen.writing.batch import Stopped, Stops

@@ -59,7 +59,7 @@ def gates(
     """Draw the gates and states of an LSTM along a poem, and find units that keep track of the form."""
     from poetgen.cli.progress_bar import ProgressBar
     from poetgen.inspect.gates import FEATURES, LONGEST_BODY, picture, poems_alike, survey, trace_poems, write_alike
-    from poetgen.network.trainer import finite
+    from poetgen.network.records import finite
     from poetgen.plots import ensure_drawable
     from poetgen.plots.gates import draw_gates
     from poetgen.poet import load

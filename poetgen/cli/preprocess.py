@@ -12,8 +12,8 @@ from poetgen.config import SCRIPTS, PreprocessConfig
 from poetgen.errors import UsageError
 
 
-@app.command(epilog="Example: poetgen preprocess corpora/starter.jsonl --min-count 1")
-def preprocess(
+@app.command("preprocess", epilog="Example: poetgen preprocess corpora/starter.jsonl --min-count 1")
+def preprocess_command(
     sources: Annotated[
         list[str] | None,
         typer.Argument(
@@ -46,7 +46,7 @@ def preprocess(
     from poetgen.cli.preprocess_table import preprocess_table
     from poetgen.cli.progress_bar import ProgressBar
     from poetgen.corpus import FORMATS
-    from poetgen.data.preprocess import preprocess as run
+    from poetgen.data.preprocess import preprocess
     from poetgen.humanize import megabytes
 
     config = PreprocessConfig(
@@ -61,9 +61,9 @@ def preprocess(
         raise UsageError(f"--format {format}: choose one of {', '.join(FORMATS)}")
     with ProgressBar() as progress:
 
-        def show(stage: str, done: int, total: int) -> None:
-            counted = megabytes(done, total) if stage in ("reading", "downloading") else f"{total:,} poems"
+        def show(stage: str, done: float, total: float) -> None:
+            counted = megabytes(int(done), int(total)) if stage in ("reading", "downloading") else f"{total:,.0f} poems"
             progress.update(stage, done, total, counted)
 
-        report = run(sources or ["corpora"], out, config, show)
+        report = preprocess(sources or ["corpora"], out, config, show)
     print(preprocess_table(report, out), end="", flush=True)

@@ -159,14 +159,14 @@ def sample(
 def _list_forms(checkpoint: Path | None, as_json: bool) -> None:
     """Show the forms that a checkpoint can hold, tunes with their templates."""
     from poetgen.cli.forms_table import forms_table
-    from poetgen.data.dataset import FORMS
+    from poetgen.data.dataset import TUNES_FILE
     from poetgen.network.checkpoint import find
     from poetgen.prosody import tunes
 
     folder = find(checkpoint)
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such checkpoint folder; give --checkpoint another")
-    learned = tunes.load(folder / FORMS)
+    learned = tunes.load(folder / TUNES_FILE)
     print(tunes.to_json(learned) if as_json else forms_table(learned), end="", flush=True)
 
 

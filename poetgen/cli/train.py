@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
@@ -16,10 +15,12 @@ import typer
 from poetgen.cli.lists import numbers
 from poetgen.cli.root import CHECKPOINTS, PREPARED, Device, app, enough_memory, note, told_once
 from poetgen.config import CELLS, PRECISIONS, SAMPLINGS, SampleConfig, TrainConfig
-from poetgen.errors import CheckpointError, SaveError, UsageError
+from poetgen.errors import SaveError, UsageError
 from poetgen.network import distributed
+from poetgen.network.records import LOG, EndRecord, EvalRecord
 
 if TYPE_CHECKING:
+    from poetgen.cli.progress_bar import ProgressBar
     from poetgen.network.tensorboard import Board
     from poetgen.network.trainer import Trainer
 
@@ -110,7 +111,7 @@ def train(
                 reason = _lead(trainer, data, tensorboard)
             else:
                 *_, end = trainer.run()
-                reason = end["reason"]
+                reason = end.reason if isinstance(end, EndRecord) else ""
     if reason == "interrupted":
         raise typer.Exit(128 + (stops.last or signal.SIGTERM))
 
@@ -128,12 +129,14 @@ def _settled(context: typer.Context) -> tuple[TrainConfig, Path]:
         goes_on = "--resume goes on with it, " if (out / "train.state").exists() else ""
         raise UsageError(f"{out} holds a run already: {goes_on}--out DIR trains elsewhere, --overwrite starts anew")
     if given["tensorboard"]:
-        from poetgen.network.tensorboard import writer
+        from poetgen.network.tensorboard import summary_writer
 
-        writer()  # where the package is missing, say so before anything else is done
+        summary_writer()  # where the package is missing, say so before anything else is done
     if resume:
         anew = {name: value for name, value in values.items() if _is_given(context, name)}
-        config = TrainConfig(**_saved_options(out) | anew)
+        from poetgen.network.train_state import saved_options
+
+        config = TrainConfig(**saved_options(out) | anew)
     return config, out
 
 
@@ -145,14 +148,14 @@ def _lead(trainer: Trainer, data: Path, tensorboard: bool) -> str:
     out = trainer.out
     with ProgressBar(delay=0.0) as progress:
         note(_opening(trainer, data))
-        place = out, trainer.progress.step, trainer.progress.seconds
+        place = out, trainer.position.step, trainer.position.seconds
         with Board(*place) if tensorboard else nullcontext() as events:
             reason = _follow(trainer, progress, events)
-    if reason == "interrupted" and not trainer.progress.step:
+    if reason == "interrupted" and not trainer.position.step:
         note("stopped before the first step: nothing is saved, and the same command begins again")
     elif reason == "interrupted":
         again = f"poetgen train --resume --data {data} --out {out}{' --tensorboard' if tensorboard else ''}"
-        note(f"stopped at step {trainer.progress.step:,}, and saved; to go on: {again}")
+        note(f"stopped at step {trainer.position.step:,}, and saved; to go on: {again}")
     else:
         title = "春夜喜雨" if trainer.dataset.vocab.chinese else "TITLE --form free"
         note(f"{out} holds the best model; try it: poetgen sample {title} --checkpoint {out}")
@@ -162,14 +165,14 @@ def _lead(trainer: Trainer, data: Path, tensorboard: bool) -> str:
 #: What takes less memory.
 _LESS = "give --accumulate 2 or more, or a smaller --hidden or --layers"
 #: Any of these in a folder says that it holds a run.
-_OF_A_RUN = ("model.safetensors", "train.state", "log.jsonl")
+_OF_A_RUN = ("model.safetensors", "train.state", LOG)
 #: What a run may leave in its folder.
 _RUN_FILES = (
     "model.safetensors",
     "train.state",
     "config.json",
     "vocab.json",
-    "log.jsonl",
+    LOG,
     "run.png",
     "run.svg",
 )
@@ -177,7 +180,7 @@ _RUN_FILES = (
 _PLOT_EVERY = 120.0
 
 
-def _follow(trainer: Trainer, progress: Any, events: Board | None) -> str:
+def _follow(trainer: Trainer, progress: ProgressBar, events: Board | None) -> str:
     """Show a run to its end and draw its picture now and then; returns why it ended."""
     from poetgen.cli.training_view import RunView
     from poetgen.plots import training
@@ -185,7 +188,7 @@ def _follow(trainer: Trainer, progress: Any, events: Board | None) -> str:
     def write() -> list[str]:
         lines = _specimen(trainer)
         if events is not None:
-            events.write(lines, trainer.progress.step, trainer.progress.seconds)
+            events.write(lines, trainer.position.step, trainer.position.seconds)
         return lines
 
     view = RunView(progress, write)
@@ -194,10 +197,11 @@ def _follow(trainer: Trainer, progress: Any, events: Board | None) -> str:
         view.show(record)
         if events is not None:
             events.show(record)
-        reason = record.get("reason", "")
-        if (reason and record["step"]) or (record["kind"] == "eval" and time.monotonic() - drawn >= _PLOT_EVERY):
+        reason = record.reason if isinstance(record, EndRecord) else ""
+        due = isinstance(record, EvalRecord) and time.monotonic() - drawn >= _PLOT_EVERY
+        if due or (reason and record.step):
             try:
-                training.draw(trainer.out / "log.jsonl", trainer.out, trainer.config.clip)
+                training.draw_run(trainer.out / LOG, trainer.out, trainer.config.clip)
             except SaveError as error:  # a run is worth more than its picture
                 progress.say(f"poetgen: {error}")
             drawn = time.monotonic()
@@ -222,7 +226,7 @@ def _specimen(trainer: Trainer) -> list[str]:
 def _opening(trainer: Trainer, data: Path) -> str:
     config, dataset, precision = trainer.config, trainer.dataset, trainer.precision
     together = f", {trainer.world.size} processes" if trainer.world.size > 1 else ""
-    goes_on = f", from step {trainer.progress.step:,}" if trainer.progress.step else ""
+    goes_on = f", from step {trainer.position.step:,}" if trainer.position.step else ""
     return (
         f"{config.cell} {config.layers} x {config.hidden}, {trainer.model.parameters_count / 1e6:.1f} million weights, "
         f"{len(dataset.train):,} poems from {data}, {trainer.device}, {precision.name} ({precision.why}), "
@@ -231,29 +235,13 @@ def _opening(trainer: Trainer, data: Path) -> str:
 
 
 def rates(text: str) -> tuple[float, ...]:
+    """The learning rates of --lr-steps; raises UsageError."""
     return tuple(numbers("--lr-steps", text))
 
 
 def _is_given(context: typer.Context, name: str) -> bool:
     source = context.get_parameter_source(name)
     return source is not None and source.name != "DEFAULT"
-
-
-def _saved_options(out: Path) -> dict[str, Any]:
-    """The training options of the run in `out`; raises CheckpointError."""
-    from poetgen.network import checkpoint
-
-    path = out / checkpoint.STATE
-    if not path.exists():
-        raise CheckpointError(f"{path}: missing, so there is no run to go on with; train without --resume")
-    _, metadata = checkpoint.read_tensors(path)
-    try:
-        saved = dict(json.loads(metadata["run"])["train"])
-        # An option that has come since has its default.
-        options = {field.name: saved[field.name] for field in fields(TrainConfig) if field.name in saved}
-        return options | {"lr_steps": tuple(saved["lr_steps"])}
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path}: not the state of a run ({error}); train again without --resume") from error
 
 
 def _remove_run(out: Path) -> None:

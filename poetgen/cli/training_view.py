@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from poetgen.cli.progress_bar import ProgressBar
 from poetgen.humanize import brief, duration
+from poetgen.network.records import EvalRecord, RateRecord, StepRecord, TrainingRecord, VectorsRecord
 
-Record = Mapping[str, Any]
+_WHY = {
+    "budget": "its share of the budget is spent",
+    "jump": "the validation loss jumped",
+    "plateau": "the validation loss stopped falling",
+}
 
 
 class RunView:
@@ -18,42 +22,39 @@ class RunView:
     `write` gives a few lines from the model as it stands; they follow each evaluation.
     """
 
-    _WHY = {
-        "budget": "its share of the budget is spent",
-        "jump": "the validation loss jumped",
-        "plateau": "the validation loss stopped falling",
-    }
-
     def __init__(self, progress: ProgressBar, write: Callable[[], Sequence[str]]) -> None:
         self._progress = progress
         self._write = write
 
-    def show(self, record: Record) -> None:
+    def show(self, record: TrainingRecord) -> None:
         """Draw one record."""
-        match record["kind"]:
-            case "step":
-                self._progress.update("training", record["share"], 1.0, self.figures(record))
-            case "eval":
-                best = ", the best so far" if record["best"] else ""
-                chars = f"ppl_char {brief(record['ppl_char'])}, " if record["ppl_char"] < math.inf else ""
-                self._progress.say(
-                    f"step {record['step']}, epoch {record['epoch']:.2f}, {duration(record['seconds'])}: validation "
-                    f"{chars}ppl_all {brief(record['ppl_all'])}{best}"
-                )
-                for line in self._write() if math.isfinite(record["valid_loss"]) else ():
+        match record:
+            case StepRecord():
+                self._progress.update("training", record.share, 1.0, _step_figures(record))
+            case EvalRecord():
+                self._progress.say(_evaluation(record))
+                for line in self._write() if math.isfinite(record.valid_loss) else ():
                     self._progress.say(f"    {line}")
-            case "vectors":
+            case VectorsRecord():
                 self._progress.say(
-                    f"the embedding starts from vectors of {record['characters']:,} characters, "
-                    f"which took {duration(record['seconds'])}"
+                    f"the embedding starts from vectors of {record.characters:,} characters, "
+                    f"which took {duration(record.seconds)}"
                 )
-            case "rung":
-                self._progress.say(f"step {record['step']}: learning rate {record['lr']:g}, {self._WHY[record['why']]}")
+            case RateRecord():
+                self._progress.say(f"step {record.step}: learning rate {record.lr:g}, {_WHY[record.why]}")
 
-    @staticmethod
-    def figures(record: Record) -> str:
-        """The figures of a step in one short line."""
-        return (
-            f"step {record['step']} loss {brief(record['loss'], 3)} ppl {brief(record['perplexity'])} "
-            f"lr {record['lr']:.2g} norm {brief(record['grad_norm'], 2)} {record['tokens_per_second']:,.0f} tokens/s"
-        )
+
+def _step_figures(record: StepRecord) -> str:
+    return (
+        f"step {record.step} loss {brief(record.loss, 3)} ppl {brief(record.perplexity)} "
+        f"lr {record.lr:.2g} norm {brief(record.grad_norm, 2)} {record.tokens_per_second:,.0f} tokens/s"
+    )
+
+
+def _evaluation(record: EvalRecord) -> str:
+    best = ", the best so far" if record.best else ""
+    chars = f"ppl_char {brief(record.ppl_char)}, " if record.ppl_char < math.inf else ""
+    return (
+        f"step {record.step}, epoch {record.epoch:.2f}, {duration(record.seconds)}: validation "
+        f"{chars}ppl_all {brief(record.ppl_all)}{best}"
+    )

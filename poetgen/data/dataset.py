@@ -1,4 +1,4 @@
-"""The prepared dataset on disk, and batches from it.
+"""The prepared dataset: poems as arrays of ids, in memory and on disk.
 
     prepared/
       train.tokens.npy    every poem's fields, end to end: tune, author, keywords, title, body
@@ -11,7 +11,7 @@
 The arrays are memory-mapped: a corpus never becomes Python objects. Control tokens are not stored; a sequence
 is put together when it is drawn (see sequence.py), with header fields dropped at random.
 
-Shapes: B rows, T time steps, N poems.
+Shapes: N poems, C characters of bodies, V vocabulary.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -31,16 +30,18 @@ from numpy.typing import NDArray
 from poetgen.corpus.poem import Poem
 from poetgen.data.line_index import LineIndex
 from poetgen.data.sequence import Layout, control
-from poetgen.data.vocab import PAD, Vocab
+from poetgen.data.vocab import Vocab
 from poetgen.errors import CheckpointError, DatasetError, SaveError
-from poetgen.files import atomic, write_atomic
+from poetgen.files import atomic, parse_json, write_atomic
 from poetgen.prosody import tunes
 from poetgen.text import LOST
 
-FORMAT = 1
+DATASET_FORMAT = 1
 SPLITS = ("train", "valid")
-FORMS, LINES = "forms.json", "lines.safetensors"
+#: What the poems taught besides: the templates of tunes, and the index of lines.
+TUNES_FILE, LINES_FILE = "forms.json", "lines.safetensors"
 
+#: Token ids, in any width of integer.
 Ids = NDArray[np.integer[Any]]
 
 #: One poem: its first token, the ids of its form and dynasty (0: none), and the lengths of its fields.
@@ -56,52 +57,10 @@ POEM = np.dtype(
         ("body", "<u4"),
     ]
 )
+#: The fields of a poem in the order in which their tokens are stored.
 FIELDS = ("tune", "author", "keywords", "title", "body")
-
-#: How often a known field of the header is shown in training. What is shown rarely costs few tokens and still
-#: teaches the network to follow it; what evaluation and sampling always give is shown nearly always.
-SHOWN = {"form": 0.9, "dynasty": 0.4, "tune": 0.9, "author": 0.25, "keywords": 0.2, "title": 0.9}
-
-
-#: The header fields that evaluation and sampling always give.
-GIVEN = ("form", "tune", "title")
-#: Poem batches have row and step counts in multiples of this.
-ROUND = 8
-
-
-def rows_of(part: int, parts: int, rows: int) -> slice:
-    """The rows that one of some parts has, of `rows` in all: contiguous, in order, as even as can be, perhaps none.
-
-    >>> [rows_of(part, 2, 5) for part in range(2)]
-    [slice(0, 2, None), slice(2, 5, None)]
-    """
-    return slice(rows * part // parts, rows * (part + 1) // parts)
-
-
-@dataclass(frozen=True)
-class Group:
-    """Poems that are batched together: their numbers (B,), the header fields each shows (B, fields), time steps."""
-
-    poems: NDArray[np.int64]
-    shown: NDArray[np.bool_]
-    length: int
-
-    def part(self, part: int, parts: int) -> Group:
-        """The poems of one of some parts, by rows_of."""
-        rows = rows_of(part, parts, len(self.poems))
-        return Group(self.poems[rows], self.shown[rows], self.length)
-
-
-@dataclass(frozen=True)
-class Batch:
-    """`inputs` and `labels`, both (B, T) int64; [PAD] in the labels is not scored.
-
-    `carry` rows go on from the state that the batch before left (its first `carry` rows); 0 means a zero state.
-    """
-
-    inputs: NDArray[np.int64]
-    labels: NDArray[np.int64]
-    carry: int = 0
+#: Poems whose bodies are gathered at a time, which bounds the memory.
+_CHUNK = 20_000
 
 
 class Split:
@@ -141,91 +100,36 @@ class Split:
         ids.append(self.layout.end)
         return ids, start
 
+    @property
+    def body_sizes(self) -> NDArray[np.int64]:
+        """(N,) how many characters each body has."""
+        sizes: NDArray[np.int64] = self.poems["body"].astype(np.int64)
+        return sizes
+
+    def body_tokens(self, poems: slice | NDArray[np.int64] = slice(None)) -> Ids:
+        """(C,) the ids of the bodies of some poems, one body after the other."""
+        records = self.poems[poems]
+        sizes = records["body"].astype(np.int64)
+        starts = sum((records[name].astype(np.int64) for name in FIELDS if name != "body"), start=records["start"])
+        before = np.cumsum(sizes) - sizes  # characters of the bodies before each
+        tokens: Ids = self.tokens[np.repeat(starts - before, sizes) + np.arange(sizes.sum())]
+        return tokens
+
     def frequencies(self) -> NDArray[np.int64]:
         """(V,) how often each token comes in the bodies and after them, where poem batches are scored."""
-        in_a_body = _in_a_body(self.poems)
         counts = np.zeros(len(self.layout.vocab), dtype=np.int64)
-        for at in range(0, len(in_a_body), 1 << 20):  # a piece at a time, for bincount makes int64 of what it counts
-            part = slice(at, at + (1 << 20))
-            counts += np.bincount(self.tokens[part][in_a_body[part]], minlength=len(counts))
+        for first in range(0, len(self), _CHUNK):
+            counts += np.bincount(self.body_tokens(slice(first, first + _CHUNK)), minlength=len(counts))
         counts[self.layout.end] += len(self)
         return counts
 
-    def bodies(self, poems: int = 20_000) -> Iterator[str]:
-        """The bodies as text, each closed by a line feed, some poems at a time; □ stands for an unknown character."""
-        points = _code_points(self.layout.vocab)
-        at = 0
+    def bodies(self, poems: int = _CHUNK) -> Iterator[str]:
+        """The bodies as text, each closed by a line feed, `poems` at a time; □ stands for an unknown character."""
+        points = np.array([ord(text) for text in _texts(self.layout.vocab)], dtype="<u4")
         for first in range(0, len(self), poems):
-            some = self.poems[first : first + poems]
-            inside = _in_a_body(some)
-            text = points[self.tokens[at : at + len(inside)][inside]]
-            closed = np.insert(text, np.cumsum(some["body"].astype(np.int64)), ord("\n"))
+            chunk = slice(first, first + poems)
+            closed = np.insert(points[self.body_tokens(chunk)], np.cumsum(self.body_sizes[chunk]), ord("\n"))
             yield closed.tobytes().decode("utf-32-le", "replace")
-            at += len(inside)
-
-    def sung(self) -> Iterator[tuple[str, str]]:
-        """The tune and the body of every poem that has a tune."""
-        texts = [token if len(token) == 1 else LOST for token in self.layout.vocab.tokens]
-        for index in np.flatnonzero(self.poems["tune"]).tolist():
-            fields = self.fields(index)
-            tune, body = ("".join([texts[id] for id in fields[name].tolist()]) for name in ("tune", "body"))
-            yield tune, body
-
-    # Poem batches ------------------------------------------------------------------------------------------------
-    #
-    #     row 0   [七绝] [TITLE] 春 晓 [BODY] 春 眠 不 觉 晓 ， … 。 [END]
-    #     row 1   [七绝] [BODY] 白 日 依 山 尽 ， … 。 [END] [PAD] [PAD]
-    #     label   ·      ·      ·  ·  春     眠 不 …       (header and padding are not scored)
-
-    def groups(self, batch_tokens: int, seq_len: int, seed: tuple[int, ...] | None = None) -> list[Group]:
-        """An epoch's plan: poems of like length together, about `batch_tokens` tokens a window.
-
-        `seed` draws the order and which header fields each poem shows; without it the order is fixed and every poem
-        shows its form, tune and title, which is what validation measures. Lengths and rows come in multiples of
-        ROUND: the kernels of a recurrent layer are prepared once per shape, and that costs more than the padding.
-        """
-        shown = np.ones((len(self), len(SHOWN)), dtype=np.bool_) * [name in GIVEN for name in SHOWN]
-        order = np.arange(len(self))
-        rng = np.random.default_rng(seed)
-        if seed is not None:
-            shown = rng.random(shown.shape) < list(SHOWN.values())
-            order = rng.permutation(len(self))
-        lengths = -(-self._lengths(shown)[order] // ROUND) * ROUND
-        groups: list[Group] = []
-        for length in np.unique(lengths).tolist():
-            bucket = order[lengths == length]
-            rows = max(1, batch_tokens // min(length, seq_len))
-            rows = rows // ROUND * ROUND or rows
-            parts = [bucket[first : first + rows] for first in range(0, len(bucket), rows)]
-            groups.extend(Group(part, shown[part], length) for part in parts)
-        return [groups[index] for index in rng.permutation(len(groups))] if seed is not None else groups
-
-    def _lengths(self, shown: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """(N,) time steps of each poem's sequence, given which header fields it shows (N, fields)."""
-        steps = self.poems["body"].astype(np.int64) + 1
-        for column, name in enumerate(SHOWN):
-            size = self.poems[name].astype(np.int64)
-            steps += ((size > 0) if name in ("form", "dynasty") else np.where(size > 0, size + 1, 0)) * shown[:, column]
-        return steps
-
-    def windows(self, group: Group, seq_len: int) -> Iterator[Batch]:
-        """Batches of one group: usually one; poems longer than `seq_len` go on in the next with their state."""
-        inputs = np.full((len(group.poems), group.length), PAD, dtype=np.int64)
-        labels = np.full_like(inputs, PAD)
-        for row, (index, shown) in enumerate(zip(group.poems.tolist(), group.shown.tolist(), strict=True)):
-            ids, start = self.sequence(index, dict(zip(SHOWN, shown, strict=True)))
-            inputs[row, : len(ids) - 1] = ids[:-1]
-            labels[row, start : len(ids) - 1] = ids[start + 1 :]
-        for at in range(0, group.length, seq_len):
-            columns = slice(at, at + seq_len)
-            yield Batch(inputs[:, columns], labels[:, columns], carry=len(inputs) if at else 0)
-
-    # Stream batches ----------------------------------------------------------------------------------------------
-    #
-    #     one stream      a b c d e f g h i j k l …
-    #     sequential      a b c d │ e f g h │ …        row 0, its state carried from window to window
-    #                     i j k l │ m n o p │ …        row 1
-    #     random          windows of T at random offsets, each from a zero state
 
     @cached_property
     def stream(self) -> Ids:
@@ -234,23 +138,13 @@ class Split:
             return np.zeros(0, dtype=self.tokens.dtype)
         return np.concatenate([np.array(self.sequence(i)[0], dtype=self.tokens.dtype) for i in range(len(self))])
 
-    def sequential(self, batch_size: int, seq_len: int) -> Windows:
-        """Contiguous rows, left to right, the state carried; a remainder shorter than one column is left out."""
-        columns = (len(self.stream) - 1) // batch_size
-        if columns < 1:
-            raise DatasetError(
-                f"a stream of {len(self.stream)} tokens is too short for --batch-size {batch_size}: give a smaller one"
-            )
-        steps = range(0, columns, seq_len)
-        offsets = [np.arange(batch_size, dtype=np.int64) * columns + at for at in steps]
-        return Windows(self.stream, offsets, [min(seq_len, columns - at) for at in steps], carry=True)
-
-    def random(self, batch_size: int, seq_len: int, seed: tuple[int, ...]) -> Windows:
-        """As many windows as cover the stream once on average, at random offsets, each from a zero state."""
-        steps = min(seq_len, len(self.stream) - 1)
-        count = max(1, len(self.stream) // (batch_size * steps))
-        offsets = np.random.default_rng(seed).integers(0, len(self.stream) - steps, size=(count, batch_size))
-        return Windows(self.stream, list(offsets), [steps] * count, carry=False)
+    def sung(self) -> Iterator[tuple[str, str]]:
+        """The tune and the body of every poem that has a tune."""
+        texts = _texts(self.layout.vocab)
+        for index in np.flatnonzero(self.poems["tune"]).tolist():
+            fields = self.fields(index)
+            tune, body = ("".join([texts[id] for id in fields[name].tolist()]) for name in ("tune", "body"))
+            yield tune, body
 
 
 def split_of(poems: Sequence[Poem], vocab: Vocab) -> Split:
@@ -277,8 +171,7 @@ def split_of(poems: Sequence[Poem], vocab: Vocab) -> Split:
 
 def poems_of(split: Split) -> list[Poem]:
     """The poems of a split as text, which any vocabulary can encode; □ stands for a character that its own lacks."""
-    tokens = split.layout.vocab.tokens
-    texts = [token if len(token) == 1 else LOST for token in tokens]
+    tokens, texts = split.layout.vocab.tokens, _texts(split.layout.vocab)
     poems = []
     for number in range(len(split)):
         parts = {name: "".join([texts[id] for id in ids.tolist()]) for name, ids in split.fields(number).items()}
@@ -288,36 +181,9 @@ def poems_of(split: Split) -> list[Poem]:
     return poems
 
 
-def _in_a_body(poems: NDArray[np.void]) -> NDArray[np.bool_]:
-    """Of the tokens of some poems in a row, which stand in a body."""
-    body = poems["body"].astype(np.int64)
-    before = sum((poems[name].astype(np.int64) for name in FIELDS[:-1]), start=np.zeros_like(body))
-    return np.repeat(np.tile([False, True], len(poems)), np.stack((before, body), axis=1).ravel())
-
-
-def _code_points(vocab: Vocab) -> NDArray[np.uint32]:
-    """(V,) the code point of every token; that of □ for [PAD], [UNK] and control tokens."""
-    return np.array([ord(token if len(token) == 1 else LOST) for token in vocab.tokens], dtype="<u4")
-
-
-class Windows(Sequence[Batch]):
-    """Stream batches by number: `offsets` holds the first position of each row, `steps` the length of each batch."""
-
-    def __init__(self, stream: Ids, offsets: list[NDArray[np.int64]], steps: list[int], carry: bool) -> None:
-        self._stream, self._offsets, self._steps, self._carry = stream, offsets, steps, carry
-
-    def __len__(self) -> int:
-        return len(self._steps)
-
-    def part(self, part: int, parts: int) -> Windows:
-        """The same batches, each with the rows of one of some parts, by rows_of."""
-        offsets = [rows[rows_of(part, parts, len(rows))] for rows in self._offsets]
-        return Windows(self._stream, offsets, self._steps, self._carry)
-
-    def __getitem__(self, index: Any) -> Any:
-        position = self._offsets[index][:, None] + np.arange(self._steps[index])
-        inputs, labels = (self._stream[position + shift].astype(np.int64) for shift in (0, 1))
-        return Batch(inputs, labels, carry=len(inputs) if self._carry and index else 0)
+def _texts(vocab: Vocab) -> list[str]:
+    """(V,) the character of every token; □ for [PAD], [UNK] and control tokens."""
+    return [token if len(token) == 1 else LOST for token in vocab.tokens]
 
 
 class Dataset:
@@ -348,17 +214,19 @@ class Dataset:
 def _read_meta(folder: Path) -> dict[str, Any]:
     path = folder / "dataset.json"
     try:
-        meta = json.loads(path.read_text(encoding="utf-8"))
+        meta = parse_json(path.read_text(encoding="utf-8"))
         version, counts = meta["format"], meta["splits"]
-        if version == FORMAT:
+        if version == DATASET_FORMAT:
             _ = [(counts[name]["poems"], counts[name]["tokens"]) for name in SPLITS], meta["vocab_size"]
             _ = meta["fingerprint"]
     except FileNotFoundError:
         raise DatasetError(f"{folder}: no prepared dataset here; run poetgen preprocess --out {folder}") from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{path}: not a prepared dataset ({error}); run poetgen preprocess again") from error
-    if version != FORMAT:
-        raise DatasetError(f"{path}: dataset format {version}; this poetgen reads format {FORMAT}: preprocess again")
+    if version != DATASET_FORMAT:
+        raise DatasetError(
+            f"{path}: dataset format {version}; this poetgen reads format {DATASET_FORMAT}: preprocess again"
+        )
     return dict(meta)
 
 
@@ -391,7 +259,7 @@ def write_dataset(folder: Path, vocab: Vocab, splits: dict[str, tuple[Ids, NDArr
     wrote for an older dataset goes with it.
     """
     try:
-        for name in ("dataset.json", FORMS, LINES):
+        for name in ("dataset.json", TUNES_FILE, LINES_FILE):
             (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise SaveError(f"{folder}: cannot be written ({error.strerror}); choose another place") from error
@@ -406,7 +274,7 @@ def write_dataset(folder: Path, vocab: Vocab, splits: dict[str, tuple[Ids, NDArr
             digest.update(np.ascontiguousarray(array).tobytes())
     fingerprint = digest.hexdigest()[:16]
     counts = {name: {"poems": len(splits[name][1]), "tokens": len(splits[name][0])} for name in SPLITS}
-    meta = {"format": FORMAT, "fingerprint": fingerprint, "vocab_size": len(vocab), "splits": counts}
+    meta = {"format": DATASET_FORMAT, "fingerprint": fingerprint, "vocab_size": len(vocab), "splits": counts}
     write_atomic(folder / "dataset.json", json.dumps(meta, indent=2) + "\n")
     return fingerprint
 
@@ -420,9 +288,9 @@ def finish(folder: Path) -> dict[str, int]:
     dataset = Dataset.load(folder)
     learned = tunes.learn(dataset.train.sung())
     if learned:
-        write_atomic(folder / FORMS, tunes.to_json(learned))
+        write_atomic(folder / TUNES_FILE, tunes.to_json(learned))
     else:
-        (folder / FORMS).unlink(missing_ok=True)
+        (folder / TUNES_FILE).unlink(missing_ok=True)
     index = LineIndex.build(chain(dataset.train.bodies(), dataset.valid.bodies()))
-    index.save(folder / LINES)
+    index.save(folder / LINES_FILE)
     return {"tunes": len(learned), "lines": index.lines}

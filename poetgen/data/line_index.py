@@ -22,7 +22,7 @@ from poetgen.corpus.duplicates import LEAST_SHARED, hash_clauses
 from poetgen.errors import CheckpointError
 from poetgen.files import write_atomic
 
-FORMAT = "poetgen lines 1"
+LINE_INDEX_FORMAT = "poetgen lines 1"
 #: Bits a line, and how many of them each line sets.
 BITS, HASHES = 9, 6
 
@@ -76,7 +76,7 @@ class LineIndex:
     def save(self, path: Path) -> None:
         """Write the index; raises SaveError."""
         tensors: dict[str, NDArray[Any]] = {"bits": self._bits, "lines": np.array([self.lines], dtype=np.int64)}
-        write_atomic(path, save(tensors, {"format": FORMAT}))
+        write_atomic(path, save(tensors, {"format": LINE_INDEX_FORMAT}))
 
     @classmethod
     def load(cls, path: Path) -> LineIndex | None:
@@ -86,8 +86,8 @@ class LineIndex:
                 raise ValueError(f"more than {_MAX_BYTES >> 20} MB")
             with safe_open(path, framework="np") as file:
                 found = (file.metadata() or {}).get("format", "unknown")
-                if found != FORMAT:
-                    raise CheckpointError(f"{path}: format {found}; this poetgen reads format {FORMAT}")
+                if found != LINE_INDEX_FORMAT:
+                    raise CheckpointError(f"{path}: format {found}; this poetgen reads format {LINE_INDEX_FORMAT}")
                 bits, lines = file.get_tensor("bits"), file.get_tensor("lines")
             if bits.dtype != np.uint8 or bits.ndim != 1 or not len(bits) or lines.shape != (1,) or lines[0] < 0:
                 raise ValueError("no list of bits")

@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poetgen.errors import CheckpointError
+from poetgen.files import parse_json
 from poetgen.text import is_han
 
 PAD, UNK = 0, 1
 PAD_TOKEN, UNK_TOKEN = "[PAD]", "[UNK]"
 
-FORMAT = 1
+VOCAB_FORMAT = 1
 
 #: CJK Unified Ideographs, the block U+4E00–U+9FFF.
 _BLOCK: Final = 20992
@@ -93,22 +94,24 @@ class Vocab:
 
     def to_json(self) -> str:
         """One line per token, so that two vocabularies can be compared with any diff tool."""
-        return json.dumps({"format": FORMAT, "tokens": self.tokens}, ensure_ascii=False, indent=0) + "\n"
+        return json.dumps({"format": VOCAB_FORMAT, "tokens": self.tokens}, ensure_ascii=False, indent=0) + "\n"
 
     @classmethod
     def load(cls, path: Path) -> Vocab:
         """Read `vocab.json`; raises CheckpointError where it is missing, broken or of another version."""
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-            if data["format"] != FORMAT:
-                raise CheckpointError(f"{path}: vocabulary format {data['format']}; this poetgen reads format {FORMAT}")
+            data = parse_json(path.read_text(encoding="utf-8"))
+            if data["format"] != VOCAB_FORMAT:
+                raise CheckpointError(
+                    f"{path}: vocabulary format {data['format']}; this poetgen reads format {VOCAB_FORMAT}"
+                )
             tokens = data["tokens"]
             if not (isinstance(tokens, list) and all(isinstance(token, str) and token for token in tokens)):
                 raise ValueError("tokens must be a list of strings")
             return cls(tokens)
         except FileNotFoundError:
             raise CheckpointError(f"{path}: missing; copy the whole folder, or make it again") from None
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(f"{path}: not a vocabulary of poetgen ({error}); make the folder again") from error
 
 

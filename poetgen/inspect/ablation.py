@@ -23,13 +23,15 @@ from typing import Any
 import numpy as np
 
 from poetgen.config import TrainConfig
+from poetgen.data.batches import validation_batches
 from poetgen.data.dataset import Dataset, Split
 from poetgen.errors import DatasetError, DivergedError, UsageError
 from poetgen.files import ensure_writable, parse_json, write_atomic
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.device import pick_device, pick_precision
 from poetgen.network.perplexity import Scorer
-from poetgen.network.trainer import EVAL_TOKENS, Trainer, finite, validation_batches
+from poetgen.network.records import StepRecord, finite
+from poetgen.network.trainer import EVAL_TOKENS, Trainer
 from poetgen.progress import StageCallback, silent_stages
 
 #: Tokens by which a run finds its own best weights: few, lest wide networks spend their minutes on evaluation.
@@ -140,15 +142,15 @@ def _train(dataset: Dataset, config: TrainConfig, progress: Callable[[float, str
         trainer = Trainer(quick, config, Path(folder))
         try:
             for record in trainer.run():
-                if record["kind"] == "step":
-                    progress(record["share"], f"step {record['step']:,}, loss {record['loss']:.3f}")
+                if isinstance(record, StepRecord):
+                    progress(record.share, f"step {record.step:,}, loss {record.loss:.3f}")
         except DivergedError:
             pass  # which is a result too
         else:
             model = Checkpoint.load(Path(folder), trainer.device).model
             tally = Scorer(dataset.vocab).tally(model, validation_batches(valid, _WINDOW, EVAL_TOKENS))
             ppl_char, ppl_all = tally.ppl_char, tally.ppl_all
-    done = trainer.progress
+    done = trainer.position
     return Run(config.seq_len, config.hidden, ppl_char, ppl_all, done.step, done.tokens, done.seconds, config.precision)
 
 

@@ -33,6 +33,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from poetgen.corpus.poem import Poem
+from poetgen.data.batches import batch_groups, poem_batches
 from poetgen.data.dataset import Split, split_of
 from poetgen.data.vocab import PAD, Vocab
 from poetgen.errors import SourceError, UsageError
@@ -298,15 +299,15 @@ def _batches(
     split: Split, tokens: int, seed: tuple[int, ...] | None = None
 ) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
     """The numbers of some poems (B,), and the ids of their bodies and ends (B, T), cut off after MOST_STEPS."""
-    for group in split.groups(tokens, MOST_STEPS, seed):
-        yield group.poems, torch.from_numpy(next(split.windows(group, MOST_STEPS)).labels)
+    for group in batch_groups(split, tokens, MOST_STEPS, seed):
+        yield group.poems, torch.from_numpy(next(poem_batches(split, group, MOST_STEPS)).labels)
 
 
 def _train(critic: Critic, split: Split, machine: NDArray[np.bool_], seed: tuple[int, ...]) -> Iterator[float]:
     """Train a critic, and yield after each epoch the share that is done."""
     labels = torch.from_numpy(machine.astype(np.float32))
     optimizer = torch.optim.AdamW(critic.parameters(), lr=_RATE, weight_decay=_DECAY)
-    updates = len(split.groups(_BATCH, MOST_STEPS))
+    updates = len(batch_groups(split, _BATCH, MOST_STEPS))
     epochs = max(_EPOCHS, ceil(_UPDATES / updates))
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, epochs * updates)
     critic.train()

@@ -21,12 +21,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poetgen.data.dataset import FIELDS, Split
+from poetgen.data.dataset import Ids, Split
 from poetgen.data.vocab import UNK, Vocab, unknown_nats
 from poetgen.errors import DatasetError
 from poetgen.progress import ProgressCallback, silent
@@ -38,8 +38,6 @@ FALLBACK = (0.5, 1.0, 1.5)
 _MOST = 2**31 - 1
 #: Tokens read or scored at a time, which bounds the scratch memory.
 _CHUNK = 1 << 20
-
-TokenIds = NDArray[np.integer[Any]]
 
 
 def discounts(counts_of_counts: Sequence[int]) -> tuple[float, float, float]:
@@ -168,7 +166,7 @@ class NGram:
         starts[:, 0] = True
         return self._chances(rows.ravel(), starts.ravel()).reshape(rows.shape)[:, -1]
 
-    def _chances(self, tokens: TokenIds, starts: NDArray[np.bool_]) -> NDArray[np.float64]:
+    def _chances(self, tokens: Ids, starts: NDArray[np.bool_]) -> NDArray[np.float64]:
         """(T,) the probability of each token given those before it, back to where the last of `starts` (T,) is set."""
         size = len(self.vocab)
         chances = np.full(len(tokens), 1 / size)
@@ -197,7 +195,7 @@ class _Grams(NamedTuple):
     numbers: NDArray[np.int32]
 
 
-def _count(stream: TokenIds, contexts: NDArray[np.int32], below: NDArray[np.int32], size: int) -> _Grams:
+def _count(stream: Ids, contexts: NDArray[np.int32], below: NDArray[np.int32], size: int) -> _Grams:
     """Count the n-grams that end at each token whose context is not −1; `below` (T,) numbers their suffixes."""
     at = np.flatnonzero(contexts >= 0)
     keys, at = _sort(contexts[at] * np.int64(size) + stream[at], at)
@@ -234,10 +232,9 @@ def _contexts(numbers: NDArray[np.int32], starts: NDArray[np.bool_]) -> NDArray[
     return contexts
 
 
-def _streams(split: Split) -> Iterator[tuple[NDArray[np.int64], TokenIds]]:
+def _streams(split: Split) -> Iterator[tuple[NDArray[np.int64], Ids]]:
     """Bodies of about _CHUNK tokens together, each between [BODY] and [END]: their sizes, and their tokens (T,)."""
-    before = sum((split.poems[name].astype(np.int64) for name in FIELDS[:-1]), start=split.poems["start"])
-    sizes = split.poems["body"].astype(np.int64) + 2
+    sizes = split.body_sizes + 2
     chunks = np.cumsum(sizes) // _CHUNK
     for part in np.split(np.arange(len(split)), np.flatnonzero(np.diff(chunks)) + 1):
         size = sizes[part]
@@ -245,7 +242,6 @@ def _streams(split: Split) -> Iterator[tuple[NDArray[np.int64], TokenIds]]:
         tokens = np.empty(size.sum(), dtype=split.tokens.dtype)
         inside = np.ones(len(tokens), dtype=np.bool_)
         inside[ends - size] = inside[ends - 1] = False
-        moved = np.repeat(before[part] - (ends - size + 1), size - 2)
-        tokens[inside] = split.tokens[np.flatnonzero(inside) + moved]
+        tokens[inside] = split.body_tokens(part)
         tokens[ends - size], tokens[ends - 1] = split.layout.body, split.layout.end
         yield size, tokens

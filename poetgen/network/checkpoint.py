@@ -27,17 +27,17 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from poetgen.config import ModelConfig
-from poetgen.data.dataset import FORMS, LINES
+from poetgen.config import ModelConfig, TrainConfig
+from poetgen.data.dataset import LINES_FILE, TUNES_FILE
 from poetgen.data.line_index import LineIndex
 from poetgen.data.vocab import Vocab
 from poetgen.errors import CheckpointError, PoetgenError, SaveError
-from poetgen.files import write_atomic
+from poetgen.files import parse_json, write_atomic
 from poetgen.network.model import PoetModel
 from poetgen.prosody import tunes
 from poetgen.prosody.template import Template
 
-FORMAT = 1
+CHECKPOINT_FORMAT = 1
 WEIGHTS, CONFIG, VOCAB, STATE, CARD = "model.safetensors", "config.json", "vocab.json", "train.state", "README.md"
 
 #: Stands at the head of the cards that training writes, and may write again.
@@ -85,8 +85,8 @@ class Checkpoint:
         except (TypeError, RuntimeError) as error:
             raise CheckpointError(f"{path / CONFIG}: does not describe a model ({error}); copy it again") from error
         load_weights(model, tensors, path / WEIGHTS)
-        forms = {name: tune.template for name, tune in tunes.load(path / FORMS).items()}
-        lines = LineIndex.load(path / LINES)
+        forms = {name: tune.template for name, tune in tunes.load(path / TUNES_FILE).items()}
+        lines = LineIndex.load(path / LINES_FILE)
         return cls(path, model.to(device).eval(), vocab, config, metadata.get("id", ""), forms, lines)
 
 
@@ -157,9 +157,22 @@ def check_fit(model: PoetModel, tensors: Mapping[str, Tensor], path: Path) -> No
         )
 
 
+def save_best(
+    out: Path, model: PoetModel, vocab: Vocab, train: TrainConfig, dataset: str, figures: Mapping[str, Any]
+) -> None:
+    """Write what sampling needs and what training may change: weights, config.json and the model card.
+
+    `dataset` is the fingerprint of what the model was trained on. Raises SaveError.
+    """
+    # First what needs the most room: where there is none, all of the last best model stays.
+    save_weights(out / WEIGHTS, model, vocab, step=figures["step"])
+    config = write_config(out, model.config, train=asdict(train), dataset=dataset, figures=figures)
+    write_card(out, config)
+
+
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """A safetensors file with poetgen's format version in its metadata; raises SaveError."""
-    write_atomic(path, save(dict(tensors), {"format": f"poetgen {FORMAT}", **metadata}))
+    write_atomic(path, save(dict(tensors), {"format": f"poetgen {CHECKPOINT_FORMAT}", **metadata}))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -167,9 +180,10 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            if metadata.get("format") != f"poetgen {FORMAT}":
+            if metadata.get("format") != f"poetgen {CHECKPOINT_FORMAT}":
                 raise CheckpointError(
-                    f"{path}: format {metadata.get('format', 'unknown')}; this poetgen reads format poetgen {FORMAT}"
+                    f"{path}: format {metadata.get('format', 'unknown')}; "
+                    f"this poetgen reads format poetgen {CHECKPOINT_FORMAT}"
                 )
             return {name: file.get_tensor(name) for name in file.keys()}, metadata
     except FileNotFoundError:
@@ -180,7 +194,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def write_config(path: Path, model: ModelConfig, **rest: object) -> dict[str, Any]:
     """Write config.json and return what is in it; raises SaveError."""
-    config = {"format": FORMAT, "model": asdict(model), **rest}
+    config = {"format": CHECKPOINT_FORMAT, "model": asdict(model), **rest}
     write_atomic(path / CONFIG, json.dumps(config, ensure_ascii=False, indent=2) + "\n")
     return config
 
@@ -223,7 +237,7 @@ def copy_learned(source: Path, target: Path) -> None:
 
     Raises SaveError.
     """
-    for name in (FORMS, LINES):
+    for name in (TUNES_FILE, LINES_FILE):
         try:
             found = (source / name).read_bytes() if (source / name).exists() else None
             if found is None:
@@ -254,14 +268,14 @@ def _own_tensors(model: PoetModel) -> list[tuple[str, Tensor]]:
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = parse_json(path.read_text(encoding="utf-8"))
         version = config["format"]
     except FileNotFoundError:
         raise CheckpointError(f"{path}: missing; copy the whole folder, or train again") from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path}: not a config of poetgen ({error}); copy the whole folder again") from error
-    if version != FORMAT:
-        raise CheckpointError(f"{path}: checkpoint format {version}; this poetgen reads format {FORMAT}")
+    if version != CHECKPOINT_FORMAT:
+        raise CheckpointError(f"{path}: checkpoint format {version}; this poetgen reads format {CHECKPOINT_FORMAT}")
     return dict(config)
 
 

@@ -10,7 +10,7 @@ Shapes: B rows, T time steps, V vocabulary.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,13 +20,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from poetgen.data.dataset import Batch, Split
+from poetgen.data.batches import Batch, batch_groups, poem_batches
+from poetgen.data.dataset import Split
 from poetgen.data.vocab import PAD, UNK, Vocab, counted, unknown_nats
 from poetgen.network.model import PoetModel, State
-from poetgen.progress import ProgressCallback, silent
+from poetgen.progress import silent
 
 #: Window and rows of a pass over a split; they change its speed and not its figures.
-SEQ_LEN, ROWS = 256, 64
+SCORING_WINDOW, SCORING_ROWS = 256, 64
 
 
 @dataclass
@@ -41,7 +42,7 @@ class Tally:
 
     @classmethod
     def of(cls, ids: NDArray[np.int64], nats: NDArray[np.float64], is_counted: NDArray[np.bool_]) -> Tally:
-        """What some tokens (T,) cost together, each its nats (T,); `is_counted` (V,) as by figures.counted."""
+        """What some tokens (T,) cost together, each its nats (T,); `is_counted` (V,) as by vocab.counted."""
         han = is_counted[ids]
         unknown = int((ids == UNK).sum())
         return cls(float(nats[han].sum()), int(han.sum()), float(nats.sum()), len(ids), unknown)
@@ -112,22 +113,22 @@ class Scorer:
         return total
 
     def poems(
-        self, model: PoetModel, split: Split, progress: ProgressCallback = silent
+        self, model: PoetModel, split: Split, progress: Callable[[int, int], object] = silent
     ) -> Iterator[tuple[int, Reading]]:
         """For each poem of a split, given its title, tune and form: its number, and the reading of its body and end.
 
         Poems come in the order of their lengths.
         """
         done = 0
-        for group in split.groups(ROWS * SEQ_LEN, SEQ_LEN):
-            batches = list(split.windows(group, SEQ_LEN))
-            found: list[list[Reading]] = [[] for _ in group.poems]
+        for group in batch_groups(split, SCORING_ROWS * SCORING_WINDOW, SCORING_WINDOW):
+            batches = list(poem_batches(split, group, SCORING_WINDOW))
+            readings: list[list[Reading]] = [[] for _ in group.poems]  # of each poem, a window after the other
             for batch, read in zip(batches, self.read(model, batches), strict=True):
                 sizes = (batch.labels != PAD).sum(1).tolist()
-                for own, *parts in zip(found, *(torch.split(part, sizes) for part in read), strict=True):
-                    own.append(Reading(*parts))
-            for number, own in zip(group.poems.tolist(), found, strict=True):
-                yield number, Reading(*map(torch.cat, zip(*own, strict=True)))
+                for windows, *parts in zip(readings, *(torch.split(part, sizes) for part in read), strict=True):
+                    windows.append(Reading(*parts))
+            for number, windows in zip(group.poems.tolist(), readings, strict=True):
+                yield number, Reading(*map(torch.cat, zip(*windows, strict=True)))
             done += len(group.poems)
             progress(done, len(split))
 

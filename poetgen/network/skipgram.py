@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from poetgen.data.dataset import FIELDS, Split
+from poetgen.data.dataset import Split
+from poetgen.progress import ProgressCallback, silent
 
 #: Neighbours on each side that a character learns to know; the nearer count more.
 WINDOW = 4
@@ -41,7 +42,7 @@ def vectors(
     seed: int,
     seconds: float = math.inf,
     device: torch.device | str = "cpu",
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: ProgressCallback = silent,
     stop: Callable[[], bool] = lambda: False,
 ) -> Tensor | None:
     """(V, E) fp32 vectors, on the CPU, of the characters of a split's bodies; zeros for tokens that were not read.
@@ -118,12 +119,9 @@ def _batches(split: Split, rng: np.random.Generator) -> Iterator[tuple[NDArray[n
 
     Poems are not cut; C is about BATCH, or the length of a longer poem.
     """
-    sizes = split.poems["body"].astype(np.int64)
-    starts = split.poems["start"] + sum(split.poems[name].astype(np.int64) for name in FIELDS if name != "body")
+    sizes = split.body_sizes
     while True:
         order = rng.permutation(len(split))
         cuts = np.searchsorted(np.cumsum(sizes[order]), np.arange(BATCH, sizes.sum(), BATCH), side="right")
-        for some in np.split(order, cuts):
-            before = np.cumsum(sizes[some]) - sizes[some]
-            places = np.repeat(starts[some] - before, sizes[some]) + np.arange(sizes[some].sum())
-            yield split.tokens[places].astype(np.int64), np.repeat(some, sizes[some])
+        for poems in np.split(order, cuts):
+            yield split.body_tokens(poems).astype(np.int64), np.repeat(poems, sizes[poems])

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from poetgen.errors import SaveError, UsageError
+from poetgen.network.records import EvalRecord, StepRecord, TrainingRecord
 
 #: The folder beside a run's files, and the event files in it.
 FOLDER, FILES = "tensorboard", "events.out.tfevents.*"
 
 #: The tag of each figure that a kind of record has.
-TAGS = {
-    "step": {
+TAGS: dict[type[TrainingRecord], dict[str, str]] = {
+    StepRecord: {
         "loss": "train/loss",
         "perplexity": "train/perplexity",
         "grad_norm": "train/grad_norm",
@@ -30,12 +30,12 @@ TAGS = {
         "tokens_per_second": "train/tokens_per_second",
         "lr": "train/learning_rate",
     },
-    "eval": {"valid_loss": "valid/loss", "ppl_char": "valid/ppl_char", "ppl_all": "valid/ppl_all"},
+    EvalRecord: {"valid_loss": "valid/loss", "ppl_char": "valid/ppl_char", "ppl_all": "valid/ppl_all"},
 }
 
 
-def writer() -> Any:
-    """The class that writes event files; raises UsageError where the package is missing."""
+def summary_writer() -> Any:
+    """PyTorch's class that writes event files; raises UsageError where the package is missing."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
@@ -46,38 +46,32 @@ def writer() -> Any:
 
 
 class Board:
-    """Writes the records of a run into OUT/tensorboard as they come.
+    """Writes the records of a run into OUT/tensorboard as they come; a context, which closes the files.
 
     `step` and `seconds` say where the run stands: what an earlier process wrote of later steps no longer counts.
     Raises SaveError where the folder cannot be written or is full.
     """
 
     def __init__(self, out: Path, step: int = 0, seconds: float = 0.0) -> None:
-        self._folder = out / FOLDER
-        self._began = time.time() - seconds
+        self._folder, self._began = out / FOLDER, time.time() - seconds
         with self._saving():
-            self._writer = writer()(str(self._folder), purge_step=step + 1)
+            self._writer = summary_writer()(str(self._folder), purge_step=step + 1)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            with self._saving():
-                self._writer.close()
-        except SaveError:
-            if error is None:  # or it is the same trouble once more
-                raise
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        # After an error, another one in closing is the same trouble once more.
+        with suppress(SaveError) if kind else nullcontext(), self._saving():
+            self._writer.close()
 
-    def show(self, record: Mapping[str, Any]) -> None:
+    def show(self, record: TrainingRecord) -> None:
         """Write the figures of a record; what is not finite is left out, as in log.jsonl."""
         with self._saving():
-            for name, tag in TAGS.get(record["kind"], {}).items():
-                if math.isfinite(record[name]):
-                    self._writer.add_scalar(tag, record[name], record["step"], self._began + record["seconds"])
-            if record["kind"] != "step":
+            for name, tag in TAGS.get(type(record), {}).items():
+                if math.isfinite(value := getattr(record, name)):
+                    self._writer.add_scalar(tag, value, record.step, self._began + record.seconds)
+            if not isinstance(record, StepRecord):
                 self._writer.flush()
 
     def write(self, lines: Sequence[str], step: int, seconds: float) -> None:

@@ -3,7 +3,7 @@
 matplotlib is imported when a picture is drawn and not before. What the pictures share is here: their style, their
 colours, a font with Chinese characters, and how they are saved.
 
-Looks into: text, humanize, files, inspect.
+Looks into: text, humanize, files, network, inspect.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ from poetgen.cli.progress_bar import ProgressBar
 from poetgen.config import EvaluateConfig
 from poetgen.errors import SaveError
 from poetgen.network.checkpoint import Checkpoint
+from poetgen.network.records import StepRecord, TrainingRecord, read_log
 from poetgen.plots import training
 from poetgen.poet import Job, Poet
 from poetgen.writing.sampler import Sample
@@ -88,7 +89,7 @@ def place(tmp_path: Path, corpus: Path, prepared: Path, tiny: Path, monkeypatch:
 @pytest.fixture
 def unpictured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs without a picture, which takes longer to draw than a tiny model to train."""
-    monkeypatch.setattr(training, "draw", lambda *args: [])
+    monkeypatch.setattr(training, "draw_run", lambda *args: [])
 
 
 def start(*args: object, **options: object) -> subprocess.Popen[bytes]:
@@ -278,7 +279,7 @@ def test_overwrite_starts_anew(run: Run, place: Path) -> None:
     tiny = place / "checkpoints" / "tiny"
     (tiny / "notes.txt").write_text("mine")
     assert run(*TRAIN, "--epochs", 0.5, "--out", tiny, "--overwrite").code == 0
-    assert training.read_log(tiny / "log.jsonl")[0]["step"] <= 10
+    assert read_log(tiny / "log.jsonl")[0].step <= 10
     assert Checkpoint.load(tiny).config["model"]["hidden"] == 8
     assert (tiny / "notes.txt").read_text() == "mine"
 
@@ -298,9 +299,9 @@ def test_the_first_signal_saves_and_resume_goes_on(
 ) -> None:
     show = training_view.RunView.show
 
-    def interrupting(view: training_view.RunView, record: dict[str, object]) -> None:
+    def interrupting(view: training_view.RunView, record: TrainingRecord) -> None:
         show(view, record)
-        if record["kind"] == "step" and record["step"] == 10:
+        if isinstance(record, StepRecord) and record.step == 10:
             signal.raise_signal(number)
 
     whole = run(*TRAIN, "--epochs", 3, "--out", "whole")
@@ -315,9 +316,7 @@ def test_the_first_signal_saves_and_resume_goes_on(
     again = run(*shlex.split(result.err.splitlines()[-1].split("to go on: poetgen ")[1]))
     assert again.code == 0
     assert ", from step 11" in again.err.splitlines()[0]
-    assert (
-        training.read_log(Path("run/log.jsonl"))[-1]["step"] == training.read_log(Path("whole/log.jsonl"))[-1]["step"]
-    )
+    assert read_log(Path("run/log.jsonl"))[-1].step == read_log(Path("whole/log.jsonl"))[-1].step
     assert Checkpoint.load(Path("run")).id == Checkpoint.load(Path("whole")).id
 
 
@@ -341,7 +340,7 @@ def test_a_run_outlives_its_picture(run: Run, place: Path, monkeypatch: pytest.M
     def full(*args: object) -> None:
         raise SaveError("run.png: cannot be written")
 
-    monkeypatch.setattr(training, "draw", full)
+    monkeypatch.setattr(training, "draw_run", full)
     result = run(*TRAIN, "--epochs", 0.5)
     assert result.code == 0
     assert "poetgen: run.png: cannot be written\n" in result.err
@@ -349,7 +348,7 @@ def test_a_run_outlives_its_picture(run: Run, place: Path, monkeypatch: pytest.M
 
 @pytest.mark.usefixtures("unpictured")
 def test_the_second_signal_quits_at_once(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def impatient(view: training_view.RunView, record: dict[str, object]) -> None:
+    def impatient(view: training_view.RunView, record: TrainingRecord) -> None:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 

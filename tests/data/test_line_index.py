@@ -100,12 +100,12 @@ def test_there_and_back(tmp_path: Path) -> None:
     [
         ({"bits": np.zeros(8, np.uint8), "lines": np.array([1])}, {"format": "poetgen lines 2"}),
         ({"bits": np.zeros(8, np.uint8), "lines": np.array([1])}, None),
-        ({"bits": np.zeros(8, np.uint8)}, {"format": module.FORMAT}),
-        ({"bits": np.zeros(0, np.uint8), "lines": np.array([1])}, {"format": module.FORMAT}),
-        ({"bits": np.zeros((2, 4), np.uint8), "lines": np.array([1])}, {"format": module.FORMAT}),
-        ({"bits": np.zeros(8, np.float32), "lines": np.array([1])}, {"format": module.FORMAT}),
-        ({"bits": np.zeros(8, np.uint8), "lines": np.array([1, 2])}, {"format": module.FORMAT}),
-        ({"bits": np.zeros(8, np.uint8), "lines": np.array([-1])}, {"format": module.FORMAT}),
+        ({"bits": np.zeros(8, np.uint8)}, {"format": module.LINE_INDEX_FORMAT}),
+        ({"bits": np.zeros(0, np.uint8), "lines": np.array([1])}, {"format": module.LINE_INDEX_FORMAT}),
+        ({"bits": np.zeros((2, 4), np.uint8), "lines": np.array([1])}, {"format": module.LINE_INDEX_FORMAT}),
+        ({"bits": np.zeros(8, np.float32), "lines": np.array([1])}, {"format": module.LINE_INDEX_FORMAT}),
+        ({"bits": np.zeros(8, np.uint8), "lines": np.array([1, 2])}, {"format": module.LINE_INDEX_FORMAT}),
+        ({"bits": np.zeros(8, np.uint8), "lines": np.array([-1])}, {"format": module.LINE_INDEX_FORMAT}),
     ],
 )
 def test_a_foreign_file_is_named(

@@ -16,7 +16,8 @@ import pytest
 from poetgen.config import PreprocessConfig, SampleConfig
 from poetgen.corpus import duplicates
 from poetgen.data import preprocess as module
-from poetgen.data.dataset import FIELDS, FORMS, LINES, Dataset, Split, finish
+from poetgen.data import reading
+from poetgen.data.dataset import FIELDS, LINES_FILE, TUNES_FILE, Dataset, Split, finish
 from poetgen.data.line_index import LineIndex
 from poetgen.data.preprocess import preprocess
 from poetgen.data.sequence import CONTROL
@@ -92,8 +93,8 @@ def test_jobs_and_the_order_of_files_make_no_difference(tmp_path: Path, monkeypa
             tasks.append(args)
             return super().submit(*args, **options)
 
-    monkeypatch.setattr(module, "ProcessPoolExecutor", Counting)
-    monkeypatch.setattr(module, "_TASK_BYTES", 1)  # every file is a task
+    monkeypatch.setattr(reading, "ProcessPoolExecutor", Counting)
+    monkeypatch.setattr(reading, "_TASK_BYTES", 1)  # every file is a task
     first = preprocess([tmp_path / "forth"], tmp_path / "one", PLAIN)
     assert not tasks
     second = preprocess([tmp_path / "back"], tmp_path / "two", replace(PLAIN, jobs=2))
@@ -182,27 +183,27 @@ def make_song(number: int) -> Poem:
 def test_tunes_are_learned_and_lines_remembered(tmp_path: Path) -> None:
     poems = [make_poem(number) for number in range(20)]
     dataset, report = prepare(tmp_path, poems + [make_song(number) for number in range(60)])
-    learned = tunes.load(tmp_path / "out" / FORMS)
+    learned = tunes.load(tmp_path / "out" / TUNES_FILE)
     assert report["tunes"] == len(learned) == 1
     assert learned["望春"].template.lengths == (5, 4, 5)
     assert [line.rhyme for line in learned["望春"].template.variants[0]] == [0, None, 0]
     assert learned["望春"].poems == sum(tune == "望春" for tune in texts(dataset, dataset.train, "tune"))
-    index = LineIndex.load(tmp_path / "out" / LINES)
+    index = LineIndex.load(tmp_path / "out" / LINES_FILE)
     known = {line for body in bodies(dataset) for line in clauses(body) if len(line) >= 5}
     assert index is not None and index.known(sorted(known)).all() and report["lines"] == index.lines == len(known)
 
 
 def test_what_is_learned_goes_with_the_dataset_it_was_learned_from(tmp_path: Path) -> None:
     prepare(tmp_path, [make_song(number) for number in range(60)])
-    assert (tmp_path / "out" / FORMS).exists()
+    assert (tmp_path / "out" / TUNES_FILE).exists()
     prepare(tmp_path, [make_poem(number) for number in range(20)])
-    assert not (tmp_path / "out" / FORMS).exists(), "these have no tunes"
+    assert not (tmp_path / "out" / TUNES_FILE).exists(), "these have no tunes"
 
 
 def test_an_older_dataset_can_be_finished(tmp_path: Path) -> None:
     dataset, _ = prepare(tmp_path, [make_song(number) for number in range(60)])
     before = files(tmp_path / "out")
-    for name in (FORMS, LINES):
+    for name in (TUNES_FILE, LINES_FILE):
         (tmp_path / "out" / name).unlink()
     assert finish(tmp_path / "out")["tunes"] == 1
     assert files(tmp_path / "out") == before
@@ -386,7 +387,7 @@ def test_limit_takes_the_first_poems(tmp_path: Path) -> None:
 def test_limit_stops_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in "abc":
         write(tmp_path / f"{name}.jsonl", [make_poem(number) for number in range(ord(name), ord(name) + 9)])
-    monkeypatch.setattr(module, "_TASK_BYTES", 1)
+    monkeypatch.setattr(reading, "_TASK_BYTES", 1)
     assert preprocess([tmp_path], tmp_path / "out", replace(PLAIN, limit=5))["read"] == 9
 
 
@@ -432,7 +433,7 @@ def test_a_broken_source_among_good_ones_touches_nothing(tmp_path: Path) -> None
 
 
 def test_errors_in_workers_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_TASK_BYTES", 1)
+    monkeypatch.setattr(reading, "_TASK_BYTES", 1)
     write(tmp_path / "a.jsonl", [make_poem(1)])
     (tmp_path / "b.jsonl").write_text('{"title": \n', encoding="utf-8")
     with pytest.raises(SourceError, match="b.jsonl"):

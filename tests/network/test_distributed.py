@@ -105,7 +105,7 @@ def assert_same_weights(one: Path, two: Path) -> None:
 def test_two_processes_do_what_one_does(sampling: str, prepared: Path, tmp_path: Path) -> None:
     """Stopped in the middle of an epoch, the run of two goes on as one of two, and then as one of one."""
     config = replace(TINY, sampling=sampling, dropout=0.0, seq_len=16, lr_steps=(0.01,), epochs=2)
-    whole = list(Trainer(Dataset.load(prepared), config, tmp_path / "one").run())
+    whole = [record.facts() for record in Trainer(Dataset.load(prepared), config, tmp_path / "one").run()]
     out = tmp_path / "two"
     half = start(prepared, out, replace(config, epochs=1.25))
     printed, err = half.communicate(timeout=PATIENCE)
@@ -118,7 +118,7 @@ def test_two_processes_do_what_one_does(sampling: str, prepared: Path, tmp_path:
     more = start(prepared, out, replace(config, epochs=1.5), "--resume")
     _, err = more.communicate(timeout=PATIENCE)
     assert more.returncode == 0 and f"2 processes, from step {first[-1]['step']}" in err, err
-    rest = list(Trainer(Dataset.load(prepared), config, out, resume=True).run())
+    rest = [record.facts() for record in Trainer(Dataset.load(prepared), config, out, resume=True).run()]
     assert_alike([rest[-2]], [whole[-2]])
     assert_same_weights(tmp_path / "one", out)
 
@@ -131,7 +131,7 @@ def test_shards_are_the_same_in_ranks_and_in_parts(init_embeddings: bool, prepar
     _, err = run.communicate(timeout=PATIENCE)
     assert run.returncode == 0, err
     parts = Trainer(Dataset.load(prepared), replace(config, accumulate=2), tmp_path / "parts")
-    assert_alike(records(tmp_path / "ranks"), list(parts.run()))
+    assert_alike(records(tmp_path / "ranks"), [record.facts() for record in parts.run()])
     assert_same_weights(tmp_path / "ranks", tmp_path / "parts")
 
 
@@ -153,7 +153,7 @@ def test_a_killed_process_ends_the_others(victim: int, prepared: Path, tmp_path:
     assert "Traceback" not in err
     Checkpoint.load(tmp_path)
     resumed = Trainer(Dataset.load(prepared), replace(config, epochs=1), tmp_path, resume=True)
-    assert resumed.progress.step >= 5
+    assert resumed.position.step >= 5
 
 
 def test_torchrun_ends_when_one_process_is_killed(prepared: Path, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from poetgen.config import ModelConfig
 from poetgen.corpus.poem import Poem
-from poetgen.data.dataset import Batch, Split, split_of
+from poetgen.data.batches import Batch
+from poetgen.data.dataset import Split, split_of
 from poetgen.data.sequence import CONTROL
 from poetgen.data.vocab import Vocab
 from poetgen.network.model import PoetModel

@@ -1,6 +1,5 @@
 """A run in TensorBoard's event files, read back by TensorBoard itself."""
 
-import json
 import math
 import shlex
 import shutil
@@ -8,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,19 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from poetgen import cli
 from poetgen.cli import training_view
 from poetgen.errors import SaveError, UsageError
+from poetgen.network.records import EvalRecord, RateRecord, StepRecord, TrainingRecord, read_log
 from poetgen.network.tensorboard import FOLDER, TAGS, Board
 from poetgen.plots import training
 
 TRAIN = "train --hidden 8 --embed 8 --layers 1 --precision fp32 --device cpu --warmup 0".split()
 
 Run = Callable[..., tuple[int, str]]
+
+STAMP: dict[str, Any] = {"step": 10, "epoch": 0.5, "seconds": 1.0, "tokens": 9, "share": 0.5, "lr": 0.001}
+STEP = StepRecord(
+    **STAMP, loss=1.0, perplexity=2.7, grad_norm=1.0, grad_norm_max=2.0, clipped=0.0, tokens_per_second=9.0
+)
+EVAL = EvalRecord(**STAMP, ppl_char=9.0, ppl_all=8.0, valid_tokens=9, valid_loss=2.0, best=True)
 
 
 @pytest.fixture
@@ -31,7 +38,7 @@ def place(tmp_path: Path, prepared: Path, tiny: Path, monkeypatch: pytest.Monkey
     shutil.copytree(prepared, tmp_path / "corpora" / "prepared")
     shutil.copytree(tiny, tmp_path / "tiny")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(training, "draw", lambda *args: [])
+    monkeypatch.setattr(training, "draw_run", lambda *args: [])
     return tmp_path
 
 
@@ -65,10 +72,10 @@ def texts(events: EventAccumulator) -> dict[int, str]:
 
 def same_as_log(out: Path) -> bool:
     """Whether the event files hold what log.jsonl says, each figure of each step once."""
-    events, log = read(out), training.read_log(out / "log.jsonl")
+    events, log = read(out), read_log(out / "log.jsonl")
     for kind, tags in TAGS.items():
         for name, tag in tags.items():
-            logged = [(r["step"], r[name]) for r in log if r["kind"] == kind and math.isfinite(r[name])]
+            logged = [(r.step, getattr(r, name)) for r in log if type(r) is kind and math.isfinite(getattr(r, name))]
             shown = curve(events, tag)
             assert [step for step, _ in shown] == [step for step, _ in logged], tag
             assert [value for _, value in shown] == pytest.approx([value for _, value in logged], rel=1e-6), tag
@@ -80,16 +87,16 @@ def test_the_event_files_say_what_the_log_says(run: Run) -> None:
     assert code == 0
     out = Path("run")
     assert same_as_log(out)
-    events, log = read(out), training.read_log(out / "log.jsonl")
+    events, log = read(out), read_log(out / "log.jsonl")
     assert set(events.Tags()["scalars"]) == {tag for tags in TAGS.values() for tag in tags.values()}
     # The times are those of the records, from when the run began.
-    seconds = [record["seconds"] for record in log if record["kind"] == "step"]
+    seconds = [record.seconds for record in log if isinstance(record, StepRecord)]
     times = [point.wall_time for point in events.Scalars("train/loss")]
     assert [time - times[0] for time in times] == pytest.approx([s - seconds[0] for s in seconds], abs=1e-3)
     # The text is what stood under each evaluation.
-    found = texts(events)
-    assert list(found) == [record["step"] for record in log if record["kind"] == "eval"]
-    assert all(line in said.splitlines() for text in found.values() for line in text.splitlines())
+    written = texts(events)
+    assert list(written) == [record.step for record in log if isinstance(record, EvalRecord)]
+    assert all(line in said.splitlines() for text in written.values() for line in text.splitlines())
 
 
 def test_without_the_option_there_is_nothing(run: Run) -> None:
@@ -100,28 +107,27 @@ def test_without_the_option_there_is_nothing(run: Run) -> None:
 def test_repeated_steps_do_not_double(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     show = training_view.RunView.show
 
-    def killing(view: training_view.RunView, record: dict[str, Any]) -> None:
+    def killing(view: training_view.RunView, record: TrainingRecord) -> None:
         show(view, record)
-        if record["kind"] == "step" and record["step"] == 20:
+        if isinstance(record, StepRecord) and record.step == 20:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(training_view.RunView, "show", killing)
         given = (*TRAIN, "--epochs", "4", "--eval-every", "15", "--out", "run", "--tensorboard")
         assert run(*given)[0] == 130
+    assert read_log(Path("run/log.jsonl"))[-1].step == 20, "no step comes twice, so that this shows nothing"
     code, said = run("train", "--resume", "--out", "run", "--tensorboard")
     assert code == 0 and ", from step 15" in said
-    steps = [json.loads(line)["step"] for line in Path("run/log.jsonl").read_text().splitlines()]
-    assert steps != sorted(steps), "the run has repeated no step, so that this shows nothing"
     assert same_as_log(Path("run"))
 
 
 def test_going_on_after_ctrl_c(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     show = training_view.RunView.show
 
-    def interrupting(view: training_view.RunView, record: dict[str, Any]) -> None:
+    def interrupting(view: training_view.RunView, record: TrainingRecord) -> None:
         show(view, record)
-        if record["kind"] == "step" and record["step"] == 10:
+        if isinstance(record, StepRecord) and record.step == 10:
             signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
@@ -151,12 +157,10 @@ def test_overwrite_removes_the_old_events_and_nothing_else(run: Run) -> None:
 
 
 def test_what_is_not_finite_is_left_out(tmp_path: Path) -> None:
-    step = dict.fromkeys(TAGS["step"], math.nan) | {"kind": "step", "seconds": 0.0, "clipped": 1.0}
-    figures = {"kind": "eval", "seconds": 1.0, "valid_loss": 2.0, "ppl_char": math.inf, "ppl_all": -math.inf}
     with Board(tmp_path) as board:
-        board.show({**step, "step": 10})
-        board.show({**figures, "step": 10})
-        board.show({"kind": "rung", "seconds": 1.0, "step": 10})
+        board.show(replace(STEP, **dict.fromkeys(TAGS[StepRecord], math.nan) | {"clipped": 1.0}))
+        board.show(replace(EVAL, ppl_char=math.inf, ppl_all=-math.inf))
+        board.show(RateRecord(**STAMP, why="jump"))
         board.write([], 10, 1.0)
     events = read(tmp_path)
     assert sorted(events.Tags()["scalars"]) == ["train/clipped", "valid/loss"]
@@ -166,7 +170,7 @@ def test_what_is_not_finite_is_left_out(tmp_path: Path) -> None:
 def test_the_files_are_complete_after_an_evaluation(tmp_path: Path) -> None:
     with Board(tmp_path) as board:
         board.write(["# a *line*"], 10, 1.0)
-        board.show({"kind": "eval", "step": 10, "seconds": 1.0, "valid_loss": 2.0, "ppl_char": 9.0, "ppl_all": 8.0})
+        board.show(EVAL)
         events = read(tmp_path)
         assert curve(events, "valid/ppl_all") == [(10, 8.0)]
         assert texts(events) == {10: "    # a *line*"}
@@ -187,7 +191,7 @@ def test_a_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(SaveError, match="No space left on device"), Board(tmp_path) as board:
         monkeypatch.setattr(board._writer, "add_scalar", full)
         monkeypatch.setattr(board._writer, "close", full)
-        board.show(dict.fromkeys(TAGS["step"], 1.0) | {"kind": "step", "step": 10, "seconds": 1.0})
+        board.show(STEP)
     board = Board(tmp_path)
     close = board._writer.close
     with pytest.raises(SaveError, match="No space left on device"), board:

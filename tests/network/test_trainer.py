@@ -15,12 +15,14 @@ import pytest
 import torch
 
 from poetgen.config import PreprocessConfig, TrainConfig
+from poetgen.data.batches import batch_groups
 from poetgen.data.dataset import Dataset
 from poetgen.data.preprocess import preprocess
 from poetgen.errors import CheckpointError, DatasetError, DivergedError, SaveError, UsageError
-from poetgen.network import skipgram
+from poetgen.network import budget, gradients, skipgram
 from poetgen.network import trainer as module
 from poetgen.network.checkpoint import CONFIG, STATE, WEIGHTS, Checkpoint, read_tensors, write_tensors
+from poetgen.network.feed import ahead
 from poetgen.network.perplexity import Tally
 from poetgen.network.trainer import Trainer
 
@@ -35,7 +37,8 @@ def dataset(prepared: Path) -> Dataset:
 
 
 def run(trainer: Trainer) -> list[Record]:
-    return list(trainer.run())
+    """The records of a run, each as its line of the log has it."""
+    return [record.facts() for record in trainer.run()]
 
 
 def of(records: list[Record], kind: str) -> list[Record]:
@@ -165,11 +168,11 @@ def test_a_dataset_without_training_is_an_error(dataset: Dataset, tmp_path: Path
         Trainer(Dataset(dataset.vocab, empty, dataset.valid, "none"), TINY, tmp_path)
 
 
-# The ladder and the budget ---------------------------------------------------------------------------------------
+# The schedule and the budget -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("epochs", [0.1, 0.5, 1, 2.5])
-def test_a_run_spends_its_epochs_and_ends_on_the_last_rung(epochs: float, dataset: Dataset, tmp_path: Path) -> None:
+def test_a_run_spends_its_epochs_and_ends_on_the_last_rate(epochs: float, dataset: Dataset, tmp_path: Path) -> None:
     config = replace(TINY, epochs=epochs, lr_steps=(0.01, 0.005, 0.001), patience=10**6)
     trainer = Trainer(dataset, config, tmp_path)
     records = run(trainer)
@@ -186,7 +189,7 @@ class Clock:
 
     def __init__(self, trainer: Trainer, monkeypatch: pytest.MonkeyPatch, **seconds: float) -> None:
         self.now = 1000.0
-        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: self.now))
+        monkeypatch.setattr(budget, "time", SimpleNamespace(monotonic=lambda: self.now))
         for name, cost in seconds.items():
             monkeypatch.setattr(trainer, name, self.slow(getattr(trainer, name), cost))
 
@@ -205,7 +208,7 @@ def test_minutes_are_kept_with_all_that_ends_a_run(
     """The last evaluation and the last saving lie within the budget, and no more than a step is given away."""
     config = replace(TINY, epochs=0, max_minutes=2, eval_every=eval_every, patience=10**6)
     trainer = Trainer(dataset, config, tmp_path)
-    clock = Clock(trainer, monkeypatch, _backward=1, validate=9, save_state=4)
+    clock = Clock(trainer, monkeypatch, _step=1, validate=9, save_state=4)
     records = run(trainer)
     assert 1000 + 120 - 2 <= clock.now <= 1000 + 120
     assert (records[-1]["reason"], records[-1]["share"]) == ("budget", 1.0)
@@ -219,7 +222,7 @@ def test_a_run_shorter_than_its_end_is_one_all_the_same(
 ) -> None:
     """Without an evaluation to go by, the end is guessed from the speed so far, at no more than half the budget."""
     trainer = Trainer(dataset, replace(TINY, epochs=0, max_minutes=0.2, eval_every=10**6), tmp_path)
-    clock = Clock(trainer, monkeypatch, _backward=1, validate=100)
+    clock = Clock(trainer, monkeypatch, _step=1, validate=100)
     records = run(trainer)
     assert 6 <= records[-1]["step"] <= 12 and clock.now == 1000 + 100 + records[-1]["step"]
 
@@ -227,7 +230,7 @@ def test_a_run_shorter_than_its_end_is_one_all_the_same(
 def test_whichever_budget_ends_first(dataset: Dataset, tmp_path: Path) -> None:
     records = run(Trainer(dataset, replace(TINY, epochs=1, max_minutes=1000), tmp_path))
     assert records[-1]["epoch"] == 1
-    assert Trainer(dataset, replace(TINY, epochs=0), tmp_path)._epochs == module.DEFAULT_EPOCHS
+    assert Trainer(dataset, replace(TINY, epochs=0), tmp_path).budget.epochs == budget.DEFAULT_EPOCHS
 
 
 def test_patience_ends_a_run_that_does_not_get_better(
@@ -364,14 +367,14 @@ def test_a_run_whose_gradients_are_all_broken_is_given_up(
     monkeypatch.setattr(trainer.worker, "loss", broken)
     with pytest.raises(DivergedError):
         run(trainer)
-    assert trainer.progress.step == module.HOPELESS
+    assert trainer.position.step == module.HOPELESS
 
 
 def test_what_was_good_is_kept_when_a_run_goes_astray(dataset: Dataset, tmp_path: Path) -> None:
     records = []
     with pytest.raises(DivergedError, match=f"with --resume: {tmp_path} holds the last good checkpoint"):
         for record in Trainer(dataset, replace(ASTRAY, eval_every=2), tmp_path).run():
-            records.append(record)
+            records.append(record.facts())
     good = [record for record in of(records, "eval") if math.isfinite(record["valid_loss"])]
     assert good and records[-1]["reason"] == "diverged"
     assert Checkpoint.load(tmp_path).config["figures"]["step"] in [record["step"] for record in good]
@@ -458,7 +461,7 @@ def test_a_resumed_run_may_use_other_parts(before: int, after: int, dataset: Dat
 
 
 def test_each_step_and_each_shard_has_dropout_of_its_own() -> None:
-    seeds = {module._mix(seed, step, shard) for seed in range(3) for step in range(20) for shard in range(3)}
+    seeds = {gradients.mixed_seed(seed, step, shard) for seed in range(3) for step in range(20) for shard in range(3)}
     assert len(seeds) == 3 * 20 * 3
 
 
@@ -474,7 +477,7 @@ def test_batches_are_made_ahead_and_in_order() -> None:
             yield number
 
     taken = []
-    for number in module.ahead(make(), depth=2):
+    for number in ahead(make(), depth=2):
         taken.append(number)
         assert len(made) <= number + 1 + 2
     assert taken == made == list(range(10))
@@ -485,7 +488,7 @@ def test_an_error_in_making_a_batch_is_raised_where_it_is_used() -> None:
         yield 1
         raise ValueError("no second one")
 
-    batches = module.ahead(make())
+    batches = ahead(make())
     assert next(batches) == 1
     with pytest.raises(ValueError, match="no second one"):
         next(batches)
@@ -495,9 +498,9 @@ def test_no_thread_outlives_its_run(dataset: Dataset, tmp_path: Path) -> None:
     before = set(threading.enumerate())
     records = Trainer(dataset, replace(TINY, epochs=10**6), tmp_path).run()
     next(records)
-    (own,) = set(threading.enumerate()) - before
+    (maker,) = set(threading.enumerate()) - before
     records.close()
-    assert not own.is_alive()
+    assert not maker.is_alive()
 
 
 # Weights ---------------------------------------------------------------------------------------------------------
@@ -567,19 +570,19 @@ def test_a_run_stopped_at_every_step_is_the_same_run(dataset: Dataset, tmp_path:
 
 def test_a_resumed_run_stands_where_it_stood(dataset: Dataset, tmp_path: Path) -> None:
     def batches(seed: int, epoch: int) -> int:
-        return len(dataset.train.groups(TINY.batch_size * TINY.seq_len, TINY.seq_len, (seed, epoch)))
+        return len(batch_groups(dataset.train, TINY.batch_size * TINY.seq_len, TINY.seq_len, (seed, epoch)))
 
     # Which header fields are dropped changes how many batches an epoch has, and so how much of the budget one takes.
     seed = next(seed for seed in range(1000) if batches(seed, 0) != batches(seed, 1))
     config = replace(TINY, seed=seed, epochs=5, eval_every=10**6)
     trainer = Trainer(dataset, config, tmp_path)
-    trainer.stop = lambda: trainer.progress.epoch == 1 and trainer.progress.group > 0
+    trainer.stop = lambda: trainer.position.epoch == 1 and trainer.position.group > 0
     run(trainer)
-    trainer.ladder.rung, trainer.ladder.idle = 1, 1
+    trainer.schedule.level, trainer.schedule.idle = 1, 1
     trainer.save_state()
     resumed = Trainer(dataset, config, tmp_path, resume=True)
     assert resumed.share == trainer.share
-    assert resumed.ladder == trainer.ladder and resumed.progress == trainer.progress
+    assert resumed.schedule == trainer.schedule and resumed.position == trainer.position
 
 
 def test_stopping_saves_a_model_even_before_the_first_evaluation(dataset: Dataset, tmp_path: Path) -> None:
@@ -656,6 +659,7 @@ def without(key: str) -> Callable[[Path], None]:
         (lambda out: spoil_metadata(out, lambda facts: facts.pop("progress")), "not the state of a run"),
         (lambda out: spoil_metadata(out, lambda facts: facts["progress"].update(extra=1)), "not the state of a run"),
         (lambda out: spoil_metadata(out, lambda facts: facts["ladder"].pop("rates")), "not the state of a run"),
+        (lambda out: spoil_metadata(out, lambda facts: facts["ladder"].update(extra=1)), "not the state of a run"),
         (lambda out: spoil_metadata(out, lambda facts: facts.update(train=None)), "not the state of a run"),
         (without("model.output.bias"), "output.bias does not fit"),
     ],
@@ -780,7 +784,7 @@ def test_the_embedding_starts_from_skip_gram_vectors(tie: bool, dataset: Dataset
     """Moved and scaled as one to where it would have started; all else is as in a run without."""
     config = replace(VECTORS, tie=tie)
     trainer = Trainer(dataset, config, tmp_path / "run")
-    record = next(trainer.run())
+    record = next(trainer.run()).facts()
     fresh = Trainer(dataset, replace(config, init_embeddings=False), tmp_path / "fresh")
     found, plain = dict(trainer.model.named_parameters()), dict(fresh.model.named_parameters())
     table, start = found.pop("embedding.weight").detach(), plain.pop("embedding.weight").detach()
@@ -801,18 +805,18 @@ def test_the_embedding_starts_from_skip_gram_vectors(tie: bool, dataset: Dataset
 def test_stopped_before_the_vectors_are_done_a_run_leaves_nothing(dataset: Dataset, tmp_path: Path) -> None:
     asked = iter([False, True])
     trainer = Trainer(dataset, VECTORS, tmp_path, stop=lambda: next(asked))
-    (end,) = trainer.run()
+    (end,) = run(trainer)
     assert (end["kind"], end["reason"], end["step"]) == ("end", "interrupted", 0)
     assert not any((tmp_path / name).exists() for name in ("log.jsonl", STATE, WEIGHTS))
 
 
 def test_vectors_are_logged_and_shown(dataset: Dataset, tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
-    records = list(Trainer(dataset, VECTORS, tmp_path).run(lambda done, total: told.append((done, total))))
+    heard: list[tuple[float, float]] = []
+    records = [r.facts() for r in Trainer(dataset, VECTORS, tmp_path).run(lambda *place: heard.append(place))]
     assert records == logged(tmp_path)
     assert [record["kind"] for record in records][:2] == ["vectors", "step"]
     assert records[0]["step"] == 0 and records[0]["share"] == 0 and records[0]["seconds"] > 0
-    assert told and told[-1][0] == told[-1][1]
+    assert heard and heard[-1][0] == heard[-1][1]
 
 
 @pytest.mark.parametrize("steps", [1, 13])
@@ -822,7 +826,7 @@ def test_a_run_from_vectors_is_resumed_bit_for_bit(
     config = replace(VECTORS, dropout=0.2, epochs=1)
     whole = run(Trainer(dataset, config, tmp_path / "whole"))
     parts = Trainer(dataset, config, tmp_path / "parts")
-    parts.stop = lambda: parts.progress.vectors > 0 and parts.progress.step + 1 >= steps
+    parts.stop = lambda: parts.position.vectors > 0 and parts.position.step + 1 >= steps
     run(parts)
     monkeypatch.setattr(skipgram, "vectors", lambda *args: pytest.fail("not again"))
     resumed = run(Trainer(dataset, config, tmp_path / "parts", resume=True))
@@ -834,14 +838,14 @@ def test_a_run_from_vectors_is_resumed_bit_for_bit(
 def test_vectors_reach_the_network_that_computes(dataset: Dataset, tmp_path: Path) -> None:
     trainer = Trainer(dataset, replace(VECTORS, precision="bf16"), tmp_path)
     next(trainer.run())
-    for master, worker in trainer._pairs():
+    for master, worker in trainer.gradients.pairs():
         assert torch.equal(master.to(torch.bfloat16), worker)
 
 
 def test_the_minutes_of_vectors_are_of_the_budget(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And the ladder starts on its first rung all the same, and spends the rest evenly."""
+    """And the schedule starts at its first rate all the same, and spends the rest evenly."""
     config = replace(VECTORS, epochs=0, max_minutes=2, eval_every=30, patience=10**6, lr_steps=(0.01,) * 4)
     trainer = Trainer(dataset, config, tmp_path)
     asked: list[float] = []
@@ -853,7 +857,7 @@ def test_the_minutes_of_vectors_are_of_the_budget(
         return plain(*args)
 
     monkeypatch.setattr(skipgram, "vectors", slow)
-    clock = Clock(trainer, monkeypatch, _backward=1, validate=2)
+    clock = Clock(trainer, monkeypatch, _step=1, validate=2)
     records = run(trainer)
     assert asked == [module.VECTORS_SHARE * 120], "no more than that share is asked for"
     assert 1000 + 120 - 2 <= clock.now <= 1000 + 120
@@ -861,7 +865,7 @@ def test_the_minutes_of_vectors_are_of_the_budget(
     (first, second, third) = [record["seconds"] for record in of(records, "rung") if record["why"] == "budget"]
     assert [first, second, third] == pytest.approx([60, 80, 100], abs=6)
     trainer = Trainer(dataset, replace(config, max_minutes=4), tmp_path, resume=True)
-    assert trainer.progress.vectors == 40
+    assert trainer.position.vectors == 40
     assert trainer.share == pytest.approx(80 / 200, abs=0.05)
 
 
@@ -896,6 +900,6 @@ def test_a_run_from_before_there_were_vectors(tiny: Path, dataset: Dataset, tmp_
         del facts["train"]["init_embeddings"], facts["progress"]["vectors"]
 
     spoil_metadata(out, older)
-    assert Trainer(dataset, TINY, out, resume=True).progress.vectors == 0
+    assert Trainer(dataset, TINY, out, resume=True).position.vectors == 0
     with pytest.raises(UsageError, match="--init-embeddings: the run in .* has False, not True, and keeps it"):
         Trainer(dataset, VECTORS, out, resume=True)

@@ -2,12 +2,14 @@
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
+from poetgen.network.records import EvalRecord, StepRecord, TrainingRecord, read_log
 from poetgen.plots import training
 
 
@@ -25,17 +27,8 @@ def write_log(path: Path, records: list[dict[str, object]]) -> Path:
     return path
 
 
-def test_what_a_resumed_run_did_again_stands(tmp_path: Path) -> None:
-    first = [record("step", step, loss=1) for step in (10, 20, 30, 40)]
-    again = [record("step", step, loss=2) for step in (20, 30)]
-    path = write_log(tmp_path / "log.jsonl", first + again)
-    with path.open("a") as file:
-        file.write('{"kind": "step", "st')  # cut short by a kill
-    assert [(r["step"], r["loss"]) for r in training.read_log(path)] == [(10, 1), (20, 2), (30, 2)]
-
-
 def test_the_picture_of_a_run(tiny: Path, tmp_path: Path) -> None:
-    paths = training.draw(tiny / "log.jsonl", tmp_path, clip=1.0)
+    paths = training.draw_run(tiny / "log.jsonl", tmp_path, clip=1.0)
     assert [path.name for path in paths] == ["run.png", "run.svg"]
     png, svg = (path.read_bytes() for path in paths)
     assert png.startswith(b"\x89PNG\r\n")
@@ -43,24 +36,25 @@ def test_the_picture_of_a_run(tiny: Path, tmp_path: Path) -> None:
     comments = re.findall(rb"<!-- (.*?) -->", svg)
     for label in (b"loss (nats per token)", b"perplexity", b"learning rate", b"gradient norm", b"clipped above 1"):
         assert label in comments
-    training.draw(tiny / "log.jsonl", tmp_path, clip=1.0)
+    training.draw_run(tiny / "log.jsonl", tmp_path, clip=1.0)
     assert paths[1].read_bytes() == svg, "the same log gives the same picture"
 
 
 def test_the_curves_are_those_of_the_log(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     figures: list[Any] = []
     monkeypatch.setattr(training, "save", lambda figure, stem: figures.append(figure) or [])
-    training.draw(tiny / "log.jsonl", tmp_path, clip=1.0)
-    records = training.read_log(tiny / "log.jsonl")
-    steps, evals = ([r for r in records if r["kind"] == kind] for kind in ("step", "eval"))
+    training.draw_run(tiny / "log.jsonl", tmp_path, clip=1.0)
+    records = read_log(tiny / "log.jsonl")
+    steps = [record for record in records if isinstance(record, StepRecord)]
+    evals = [record for record in records if isinstance(record, EvalRecord)]
     assert len(steps) > 1 and len(evals) > 1
     loss, perplexity, rate, norm = (
-        {line.get_label(): line.get_xydata().tolist() for line in axes.lines if len(line.get_xdata()) == len(found)}
-        for axes, found in zip(figures[0].axes, (steps, steps, records, steps), strict=True)
+        {line.get_label(): line.get_xydata().tolist() for line in axes.lines if len(line.get_xdata()) == len(shown)}
+        for axes, shown in zip(figures[0].axes, (steps, steps, records, steps), strict=True)
     )
 
-    def curve(found: list[dict[str, Any]], key: str) -> list[list[float]]:
-        return [[record["step"], record[key]] for record in found]
+    def curve(shown: Sequence[TrainingRecord], name: str) -> list[list[float]]:
+        return [[record.step, getattr(record, name)] for record in shown]
 
     assert loss["training"] == curve(steps, "loss")
     assert perplexity["training"] == curve(steps, "perplexity")
@@ -76,7 +70,7 @@ def test_the_curves_are_those_of_the_log(tiny: Path, tmp_path: Path, monkeypatch
 def test_legends_do_not_cover_curves(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     figures: list[Any] = []
     monkeypatch.setattr(training, "save", lambda figure, stem: figures.append(figure) or [])
-    training.draw(tiny / "log.jsonl", tmp_path, clip=1.0)
+    training.draw_run(tiny / "log.jsonl", tmp_path, clip=1.0)
     figures[0].savefig(tmp_path / "run.png")  # lays it out
     panels = [axes for axes in figures[0].axes if axes.get_legend()]
     assert len(panels) == 3
@@ -97,7 +91,7 @@ def test_the_picture_shows_gradients_go_through_the_roof(tmp_path: Path) -> None
     last = record("step", 63, loss=None, perplexity=None, grad_norm=None, grad_norm_max=3e6, clipped=0.1)
     end = record("end", 63, reason="diverged")
     path = write_log(tmp_path / "log.jsonl", [*steps, last, end])
-    svg = training.draw(path, tmp_path, clip=0)[1].read_bytes()
+    svg = training.draw_run(path, tmp_path, clip=0)[1].read_bytes()
     comments = re.findall(rb"<!-- (.*?) -->", svg)
     assert b"greatest of ten" in comments and b"1e+06" in comments
     assert not any(comment.startswith(b"clipped") for comment in comments)
@@ -108,4 +102,18 @@ def test_pictures_of_runs_of_any_length(count: int, tmp_path: Path) -> None:
     steps = [record("step", 10 * (n + 1), **STEP | {"loss": 5 + 15 / (n + 1)}) for n in range(count)]
     evals = [record("eval", 10 * (n + 1), **EVAL | {"ppl_char": float("inf")}) for n in range(count // 50)]
     path = write_log(tmp_path / "log.jsonl", sorted(steps + evals, key=lambda r: int(str(r["step"]))))
-    assert all(path.stat().st_size > 1000 for path in training.draw(path, tmp_path))
+    assert all(path.stat().st_size > 1000 for path in training.draw_run(path, tmp_path))
+
+
+def test_a_step_that_was_made_again_is_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed between the evaluation at step 20 and saving it, and resumed from step 10 by an older version."""
+    figures: list[Any] = []
+    monkeypatch.setattr(training, "save", lambda figure, stem: figures.append(figure) or [])
+
+    def at(step: int, loss: float) -> list[dict[str, object]]:
+        return [record("step", step, **STEP | {"loss": loss}), record("eval", step, **EVAL | {"valid_loss": loss})]
+
+    path = write_log(tmp_path / "log.jsonl", at(10, 5.0) + at(20, 4.0) + at(20, 3.0) + at(30, 2.0))
+    training.draw_run(path, tmp_path)
+    lines = {line.get_label(): line.get_xydata().tolist() for line in figures[0].axes[0].lines}
+    assert lines["training"] == lines["validation"] == [[10, 5.0], [20, 3.0], [30, 2.0]]
