@@ -21,7 +21,7 @@ from poetgen.corpus import Cleaner, Record, Script
 from poetgen.data.dataset import split_of
 from poetgen.data.vocab import Vocab
 from poetgen.errors import Message, Option, SourceError, UsageError
-from poetgen.judging.likelihood import score
+from poetgen.judging.likelihood import tally_poems
 from poetgen.network import checkpoint
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.device import pick_device
@@ -123,7 +123,7 @@ class Poet:
         if poem is None:
             raise SourceError("the text holds no verse that can be scored")
         whole = replace(poem, form=form_of(poem.body, poem.tune))
-        return score(self.checkpoint, split_of([whole], self.vocab)).figures()
+        return tally_poems(self.checkpoint, split_of([whole], self.vocab)).figures()
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from poetgen.corpus.poems import read_poems
 from poetgen.data.dataset import split_of
 from poetgen.data.vocab import Vocab
 from poetgen.errors import CheckpointError, PoetgenError, SourceError, UsageError
-from poetgen.judging.likelihood import score
+from poetgen.judging.likelihood import tally_poems
 from poetgen.poet import Poet, script_of
 from poetgen.writing.request import Request
 
@@ -285,7 +285,7 @@ def test_score_agrees_with_evaluate(poet: Poet, tmp_path: Path) -> None:
     path.write_text(f"春夜:{POEM}\n", encoding="utf-8")
     figures = poet.score(POEM, title="春夜")
     poems, _ = read_poems(path, "simplified")
-    assert figures == score(poet.checkpoint, split_of(poems, poet.vocab)).figures()
+    assert figures == tally_poems(poet.checkpoint, split_of(poems, poet.vocab)).figures()
     assert (figures["characters"], figures["tokens"], figures["unknown"]) == (20, 25, 0)
     assert figures["ppl_char"] != poet.score(POEM)["ppl_char"], "the title is told to the model"
 

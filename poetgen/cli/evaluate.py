@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from textwrap import wrap
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from poetgen.cli.root import PREPARED, Device, app, note, poems_in
+from poetgen.cli.terminal import table
 from poetgen.config import EvaluateConfig
 from poetgen.errors import DatasetError, UsageError
+from poetgen.judging.definitions import DEFINITIONS
 
 if TYPE_CHECKING:
     from poetgen.data.dataset import Dataset
+    from poetgen.judging.bootstrap import Estimate
+    from poetgen.judging.evaluation import Row
     from poetgen.network.checkpoint import Checkpoint
     from poetgen.poet import Poet
 
@@ -84,7 +90,7 @@ def evaluate(
     written = (0 if poems else EvaluateConfig.num) if num is None else num
     chosen = _forms("--as", held_to) if held_to else _forms("--forms", forms)
     config = EvaluateConfig(written, chosen, top_k, temperature, candidates, rules, held_to.strip(), critic, seed)
-    from poetgen.cli import display
+    from poetgen.cli.progress_bar import ProgressBar
     from poetgen.data.dataset import poems_of
     from poetgen.judging.report import Report
     from poetgen.poet import load, script_of
@@ -112,7 +118,7 @@ def evaluate(
         note(f"{data or PREPARED} is in another script than {next(iter(poets))}: novelty and the n-gram tell nothing")
     for name in _strangers(dataset, checkpoints) if dataset else ():
         note(f"{data} is not what {name} was trained on: poems held out there may not be new to it")
-    with display.Progress() as progress:
+    with ProgressBar() as progress:
         report = Report(
             checkpoints,
             config,
@@ -126,7 +132,7 @@ def evaluate(
         if as_json:
             rows = list(report.rows())
         else:
-            for part in display.report(report.tables(), report.sources(), report.lines):
+            for part in evaluation_text(report.tables(), report.sources(), report.lines):
                 progress.clear()
                 print(part, end="", flush=True)
     for line in report.notes:
@@ -157,12 +163,12 @@ def _dataset(given: Path | None, checkpoints: Mapping[str, Checkpoint]) -> Datas
 
 def _strangers(dataset: Dataset, checkpoints: Mapping[str, Checkpoint]) -> list[str]:
     """The checkpoints that were trained on another dataset."""
-    return [name for name, own in checkpoints.items() if own.config.get("dataset") != dataset.fingerprint]
+    return [name for name, checkpoint in checkpoints.items() if checkpoint.config.get("dataset") != dataset.fingerprint]
 
 
 def _named(poets: Sequence[Poet]) -> dict[str, Poet]:
     """Checkpoints by the names of their columns: those of their folders, or the whole paths where two are alike."""
-    from poetgen.judging.report import HUMAN, NGRAM
+    from poetgen.judging.evaluation import HUMAN, NGRAM
 
     names = [poet.checkpoint.path.resolve().name for poet in poets]
     if len({poet.checkpoint.path.resolve() for poet in poets}) < len(poets):
@@ -171,3 +177,61 @@ def _named(poets: Sequence[Poet]) -> dict[str, Poet]:
         names = [str(poet.checkpoint.path) for poet in poets]
     names = [f"{name}/" if name in (HUMAN, NGRAM) else name for name in names]
     return dict(zip(names, poets, strict=True))
+
+
+# What is printed -----------------------------------------------------------------------------------------------------
+
+#: How figures are written: shares in percent, the rest with so many decimals.
+_IN_PERCENT: Final = {"form", "rhyme", "meter", "novelty", "repeats"}
+_DECIMALS: Final = {
+    **dict.fromkeys(("characters", "unknown", "copied, median", "copied, 99 %"), 0),
+    **dict.fromkeys(("ppl_char", "ppl_all"), 1),
+    **dict.fromkeys(("relevance", "relevance, human", "critic", "n-gram judge"), 2),
+}
+
+
+def evaluation_text(
+    tables: Iterable[Sequence[Row]], sources: Mapping[str, str], machine_like: Mapping[tuple[str, str], Sequence[str]]
+) -> Iterator[str]:
+    """An evaluation, as it goes on: what its columns are, a table for each scope, and what its figures mean.
+
+    `tables` are the rows of each scope. `machine_like` has, by column and form, the lines that a critic found the most
+    so, once all are known.
+    """
+    yield table(sources.items())
+    measured: set[str] = set()
+    for rows in tables:
+        cells = {(row.figure, row.column): row.estimate for row in rows}
+        names = [name for name in sources if any(column == name for _, column in cells)]
+        shown = [figure for figure in DEFINITIONS if any(named == figure for named, _ in cells)]
+        # Judges and jackknives count poems in their own way; what comes first counts them as they are.
+        counts = [next(cells[figure, name].poems for figure in shown if (figure, name) in cells) for name in names]
+        heads = [(rows[0].scope, *names), ("poems", *(f"{count:,}" for count in counts))]
+        body = [(figure, *(_cell(figure, cells.get((figure, name))) for name in names)) for figure in shown]
+        measured.update(shown)
+        yield "\n" + table([*heads, *body])
+    for (column, form), lines in machine_like.items():
+        yield f"\nmost machine-like in {form} by {column}: {' '.join(lines)}\n"
+    meanings = [
+        (name if not number else "", line)
+        for name, meaning in DEFINITIONS.items()
+        if name in measured
+        for number, line in enumerate(wrap(meaning, 80))
+    ]
+    how = "95 % interval, by resampling the poems; of distinct-1 and distinct-2 by jackknife"
+    yield "\n" + table([*meanings, ("( – )", how)])
+
+
+def _cell(figure: str, estimate: Estimate | None) -> str:
+    """A figure, with its interval where it has one.
+
+    >>> from poetgen.judging.bootstrap import Estimate
+    >>> _cell("rhyme", Estimate(0.5, 0.45, 0.55, 100)), _cell("characters", Estimate(1200, math.nan, math.nan, 100))
+    ('50.0 % (45.0–55.0)', '1,200')
+    """
+    if estimate is None or not math.isfinite(estimate.value):
+        return "-"
+    scale, unit = (100, " %") if figure in _IN_PERCENT else (1, "")
+    digits = 1 if unit else _DECIMALS.get(figure, 3)
+    value, low, high = (f"{scale * number:,.{digits}f}" for number in estimate[:3])
+    return f"{value}{unit} ({low}–{high})" if math.isfinite(estimate.low + estimate.high) else f"{value}{unit}"

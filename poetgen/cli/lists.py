@@ -25,9 +25,9 @@ def numbers(flag: str, text: str) -> list[float]:
 def sizes(flag: str, text: str) -> list[int]:
     """Whole numbers from 1, each once and in order; raises UsageError that names the flag."""
     try:
-        found = sorted({int(part) for part in parts(text)})
+        values = sorted({int(part) for part in parts(text)})
     except ValueError:
-        found = []
-    if not found or found[0] < 1:
+        values = []
+    if not values or values[0] < 1:
         raise UsageError(f"{flag} {text}: give whole numbers from 1 with commas between them")
-    return found
+    return values

@@ -43,7 +43,8 @@ def preprocess_command(
     Reads the chinese-poetry archive, JSON, JSON Lines, CSV, and text with one poem a line (title:body); UTF-8, UTF-16,
     GB18030 and Big5 are told apart.
     """
-    from poetgen.cli import display
+    from poetgen.cli.preprocess_table import preprocess_table
+    from poetgen.cli.progress_bar import ProgressBar
     from poetgen.corpus import FORMATS
     from poetgen.data.preprocess import preprocess
     from poetgen.humanize import megabytes
@@ -58,11 +59,11 @@ def preprocess_command(
     )
     if format not in FORMATS:
         raise UsageError(f"--format {format}: choose one of {', '.join(FORMATS)}")
-    with display.Progress() as progress:
+    with ProgressBar() as progress:
 
         def show(stage: str, done: float, total: float) -> None:
             counted = megabytes(int(done), int(total)) if stage in ("reading", "downloading") else f"{total:,.0f} poems"
             progress.update(stage, done, total, counted)
 
         report = preprocess(sources or ["corpora"], out, config, show)
-    print(display.preprocess_table(report, out), end="", flush=True)
+    print(preprocess_table(report, out), end="", flush=True)

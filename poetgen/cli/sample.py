@@ -165,7 +165,7 @@ def sample(
 
 def _list_forms(checkpoint: Path | None, as_json: bool) -> None:
     """Show the forms that a checkpoint can hold, tunes with their templates."""
-    from poetgen.cli import display
+    from poetgen.cli.forms_table import forms_table
     from poetgen.data.dataset import TUNES_FILE
     from poetgen.network.checkpoint import find
     from poetgen.prosody.tunes import load_tunes, tunes_json
@@ -174,18 +174,19 @@ def _list_forms(checkpoint: Path | None, as_json: bool) -> None:
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such checkpoint folder; give --checkpoint another")
     learned = load_tunes(folder / TUNES_FILE)
-    print(tunes_json(learned) if as_json else display.forms_table(learned), end="", flush=True)
+    print(tunes_json(learned) if as_json else forms_table(learned), end="", flush=True)
 
 
 def _stream(writer: Writer, jobs: Iterable[Job], file: TextIO) -> None:
-    from poetgen.cli import display
+    from poetgen.cli.terminal import is_terminal
+    from poetgen.cli.verse import heading, verse
 
-    terminal = display.is_terminal(file)
+    terminal = is_terminal(file)
     for number, job in enumerate(jobs):
         request = job.request
         planned = writer.plan(job)
-        above = display.heading(request.title, request.author, planned.form, terminal)
+        above = heading(request.title, request.author, planned.form, terminal)
         print("\n" * (number > 0) + above, end="", file=file)
         breaks = planned.template.breaks if planned.template else ()
-        for chars in display.verse(writer.characters(job), terminal, breaks):
+        for chars in verse(writer.characters(job), terminal, breaks):
             print(chars, end="", file=file, flush=True)

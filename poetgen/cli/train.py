@@ -21,7 +21,7 @@ from poetgen.network.records import LOG, EndRecord, EvalRecord
 from poetgen.signals import StopRequest
 
 if TYPE_CHECKING:
-    from poetgen.cli import display
+    from poetgen.cli.progress_bar import ProgressBar
     from poetgen.network.tensorboard import Board
     from poetgen.network.trainer import Trainer
 
@@ -143,11 +143,11 @@ def _settled(context: typer.Context) -> tuple[TrainConfig, Path]:
 
 def _lead(trainer: Trainer, data: Path, tensorboard: bool) -> str:
     """Train, and say what there is to say, as one process of a run does for all; returns why the run ended."""
-    from poetgen.cli import display
+    from poetgen.cli.progress_bar import ProgressBar
     from poetgen.network.tensorboard import Board
 
     out = trainer.out
-    with display.Progress(delay=0.0) as progress:
+    with ProgressBar(delay=0.0) as progress:
         note(_opening(trainer, data))
         place = out, trainer.position.step, trainer.position.seconds
         with Board(*place) if tensorboard else nullcontext() as events:
@@ -181,7 +181,7 @@ _RUN_FILES = (
 _PLOT_EVERY = 120.0
 
 
-def _follow(trainer: Trainer, progress: display.Progress, events: Board | None) -> str:
+def _follow(trainer: Trainer, progress: ProgressBar, events: Board | None) -> str:
     """Show a run to its end and draw its picture now and then; returns why it ended."""
     from poetgen.cli.training_view import RunView
     from poetgen.plots import training

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from poetgen.cli.display import Progress
+from poetgen.cli.progress_bar import ProgressBar
 from poetgen.humanize import brief, duration
 from poetgen.network.records import EvalRecord, RateRecord, StepRecord, TrainingRecord, VectorsRecord
 
@@ -22,7 +22,7 @@ class RunView:
     `write` gives a few lines from the model as it stands; they follow each evaluation.
     """
 
-    def __init__(self, progress: Progress, write: Callable[[], Sequence[str]]) -> None:
+    def __init__(self, progress: ProgressBar, write: Callable[[], Sequence[str]]) -> None:
         self._progress = progress
         self._write = write
 

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from poetgen.cli import display
+from poetgen.cli.progress_bar import ProgressBar
+from poetgen.cli.terminal import is_terminal
+from poetgen.cli.verse import heading, verse
 from poetgen.errors import RankError
 from poetgen.network.distributed import World
 from poetgen.signals import Interruption, Stopped
@@ -47,7 +49,7 @@ def write_batch(
     leads = world.rank == 0
     extents = world.first(output.prepare) if output else []
     interruption = Interruption(patient=world.size > 1)
-    with display.Progress() as progress, interruption, closing(output) if output else nullcontext():
+    with ProgressBar() as progress, interruption, closing(output) if output else nullcontext():
 
         def say(text: str) -> None:
             if leads:
@@ -86,10 +88,10 @@ class _Loop:
     """The poems of a batch on their way out; `written` counts those of this process."""
 
     def __init__(
-        self, batch: TitleBatch, world: World, output: Output | None, as_json: bool, progress: display.Progress
+        self, batch: TitleBatch, world: World, output: Output | None, as_json: bool, progress: ProgressBar
     ) -> None:
         self.batch, self.world, self.output, self.as_json, self.progress = batch, world, output, as_json, progress
-        self.terminal = output is None and display.is_terminal(sys.stdout)
+        self.terminal = output is None and is_terminal(sys.stdout)
         self.written = 0
 
     def run(self, interruption: Interruption) -> None:
@@ -124,8 +126,8 @@ class _Loop:
         if self.as_json:
             place = {"line": line} if line else {}
             return json.dumps(place | sample.record(), ensure_ascii=False) + "\n"
-        above = display.heading(sample.request.title, sample.request.author, sample.form, self.terminal)
-        return "\n" * (self.written > 0) + above + "".join(display.verse(sample.text, self.terminal, sample.breaks))
+        above = heading(sample.request.title, sample.request.author, sample.form, self.terminal)
+        return "\n" * (self.written > 0) + above + "".join(verse(sample.text, self.terminal, sample.breaks))
 
     def _show(self, written: int, seconds: float) -> None:
         done, total = self.batch.there + written, self.batch.total

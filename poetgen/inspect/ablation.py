@@ -16,7 +16,6 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,12 +26,13 @@ from poetgen.config import TrainConfig
 from poetgen.data.batches import validation_batches
 from poetgen.data.dataset import Dataset, Split
 from poetgen.errors import DatasetError, DivergedError, UsageError
-from poetgen.files import ensure_writable, write_atomic
+from poetgen.files import ensure_writable, parse_json, write_atomic
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.device import pick_device, pick_precision
 from poetgen.network.perplexity import Scorer
 from poetgen.network.records import StepRecord, finite
 from poetgen.network.trainer import EVAL_TOKENS, Trainer
+from poetgen.progress import StageCallback, silent_stages
 
 #: Tokens by which a run finds its own best weights: few, lest wide networks spend their minutes on evaluation.
 _OWN_TOKENS = 6_000
@@ -102,14 +102,12 @@ class Run:
         return self.tokens / max(1e-9, self.seconds)
 
 
-def ablate(
-    dataset: Dataset, grid: Grid, log: Path, progress: Callable[[float, str], None] = lambda done, note: None
-) -> Iterator[Run]:
+def run_grid(dataset: Dataset, grid: Grid, log: Path, progress: StageCallback = silent_stages) -> Iterator[Run]:
     """Train the runs of a grid that `log` does not have, and yield all as they are known.
 
     Each is written to `log`, a JSON Lines file, as soon as it ends; those of other grids that stand there stay.
-    `progress` is told how many runs are done, the present one in part. Raises DatasetError without a validation split,
-    UsageError where `log` is not of this kind, SaveError.
+    `progress` is told what is trained, and how many runs are done, the present one in part. Raises DatasetError without
+    a validation split, UsageError where `log` is not of this kind, SaveError.
     """
     if not len(dataset.valid):
         raise DatasetError("the validation split is empty: preprocess with a greater --valid-share")
@@ -123,29 +121,29 @@ def ablate(
     ensure_writable(log)
     for number, (config, run) in enumerate(zip(configs, known, strict=True)):
         if run is None:
-            run = _train(dataset, replace(config, precision=precisions[0]), partial(_tell, progress, number))
+            where = f"window {config.seq_len}, hidden {config.hidden}"
+
+            def step(share: float, figures: str, before: int = number, where: str = where) -> None:
+                progress(f"{where}: {figures}", before + share, len(configs))
+
+            run = _train(dataset, replace(config, precision=precisions[0]), step)
             records.append({"options": _options(dataset, config), "run": finite(asdict(run))})
             _write(log, records)
-        progress(number + 1, "")
+        progress("", number + 1, len(configs))
         yield run
-
-
-def _tell(progress: Callable[[float, str], None], before: int, share: float, note: str) -> None:
-    progress(before + share, note)
 
 
 def _train(dataset: Dataset, config: TrainConfig, progress: Callable[[float, str], None]) -> Run:
     valid = dataset.valid
     few = valid.poems[:: max(1, int(valid.poems["body"].sum()) // _OWN_TOKENS)]
-    own = Dataset(dataset.vocab, dataset.train, Split(valid.tokens, few, valid.layout), dataset.fingerprint)
+    quick = Dataset(dataset.vocab, dataset.train, Split(valid.tokens, few, valid.layout), dataset.fingerprint)
     ppl_char = ppl_all = math.inf
     with TemporaryDirectory(prefix="poetgen-ablate-") as folder:
-        trainer = Trainer(own, config, Path(folder))
+        trainer = Trainer(quick, config, Path(folder))
         try:
             for record in trainer.run():
                 if isinstance(record, StepRecord):
-                    where = f"window {config.seq_len}, hidden {config.hidden}"
-                    progress(record.share, f"{where}: step {record.step:,}, loss {record.loss:.3f}")
+                    progress(record.share, f"step {record.step:,}, loss {record.loss:.3f}")
         except DivergedError:
             pass  # which is a result too
         else:
@@ -175,7 +173,7 @@ def _run(values: dict[str, Any]) -> Run:
 
 def _read(log: Path) -> list[dict[str, Any]]:
     try:
-        records = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+        records = [parse_json(line) for line in log.read_text(encoding="utf-8").splitlines()]
         _ = [(record["options"], _run(record["run"])) for record in records]
     except FileNotFoundError:
         return []

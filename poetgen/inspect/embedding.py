@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from poetgen.network.model import PoetModel
 
 #: Characters of one kind, in both scripts, to see whether an embedding puts them together.
-GROUPS = {
+CHARACTER_GROUPS = {
     "numbers": "一二三四五六七八九十百千万萬亿億",
     "directions": "东東西南北上下左右前后後中内內外",
     "seasons": "春夏秋冬",
@@ -95,7 +95,7 @@ class Embedding:
         return [Neighbour(self.chars[at], float(cosines[at])) for at in islice(order, num)]
 
 
-class Group(NamedTuple):
+class CharacterGroup(NamedTuple):
     """Of the `members` of a group, the share whose nearest neighbour is one too, and what chance would give."""
 
     name: str
@@ -104,18 +104,18 @@ class Group(NamedTuple):
     chance: float
 
 
-def groups(embedding: Embedding) -> Iterator[Group]:
-    """How close together each of GROUPS is that has two members or more in an embedding."""
-    for name, chars in GROUPS.items():
+def measured_groups(embedding: Embedding) -> Iterator[CharacterGroup]:
+    """How close together each of CHARACTER_GROUPS is that has two members or more in an embedding."""
+    for name, chars in CHARACTER_GROUPS.items():
         members = "".join(char for char in chars if char in embedding.chars)
         if len(members) > 1:
             hits = sum(embedding.nearest(char, 1)[0].char in members for char in members)
             chance = (len(members) - 1) / (len(embedding.chars) - 1)
-            yield Group(name, members, hits / len(members), chance)
+            yield CharacterGroup(name, members, hits / len(members), chance)
 
 
 @dataclass(frozen=True)
-class Map:
+class CharacterMap:
     """Characters on a plane: where each stands, (N, 2), and the name of its group, "" for none.
 
     Labels one unit wide do not overlap: no two characters are nearer to each other than that.
@@ -126,7 +126,7 @@ class Map:
     groups: tuple[str, ...]
 
 
-def place(embedding: Embedding, seed: int) -> Map:
+def place_on_map(embedding: Embedding, seed: int) -> CharacterMap:
     """Characters on a plane by t-SNE over cosines (van der Maaten & Hinton 2008); one seed gives one map.
 
     Raises UsageError for fewer than three characters, or where scikit-learn is missing.
@@ -143,8 +143,8 @@ def place(embedding: Embedding, seed: int) -> Map:
     points = tsne.fit_transform(embedding.vectors)
     points = points.astype(np.float64) - points.min(0)
     points *= _SPREAD * math.sqrt(size) / max(1e-9, points.max())
-    groups = (next((name for name, chars in GROUPS.items() if char in chars), "") for char in embedding.chars)
-    return Map(embedding.chars, _apart(points), tuple(groups))
+    groups = (next((name for name, chars in CHARACTER_GROUPS.items() if char in chars), "") for char in embedding.chars)
+    return CharacterMap(embedding.chars, _apart(points), tuple(groups))
 
 
 def _apart(points: NDArray[np.float64], tries: int = 1000) -> NDArray[np.float64]:
@@ -153,10 +153,10 @@ def _apart(points: NDArray[np.float64], tries: int = 1000) -> NDArray[np.float64
 
     points = points.copy()
     for _ in range(tries):
-        one, other = radius_neighbors_graph(points, 1.0).nonzero()  # each pair both ways
-        if not len(one):
+        first, second = radius_neighbors_graph(points, 1.0).nonzero()  # each pair both ways
+        if not len(first):
             break
-        away = points[one] - points[other] + 1e-9 * (one - other)[:, None]  # even of two at the same place
+        away = points[first] - points[second] + 1e-9 * (first - second)[:, None]  # even of two at the same place
         distance = np.linalg.norm(away, axis=1, keepdims=True)
-        np.add.at(points, one, away / distance * np.maximum(1.01 - distance, 0) / 2)
+        np.add.at(points, first, away / distance * np.maximum(1.01 - distance, 0) / 2)
     return points

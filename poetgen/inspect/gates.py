@@ -16,7 +16,7 @@ Shapes: B rows, T time steps, H hidden, P places, U states (L layers × S states
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from typing import Final
@@ -32,9 +32,10 @@ from poetgen.corpus import Poem
 from poetgen.data.sequence import Header, Layout
 from poetgen.data.vocab import PAD
 from poetgen.errors import UsageError
-from poetgen.judging.checking import explained
+from poetgen.judging.checking import explain_poem
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.model import PoetModel
+from poetgen.progress import ProgressCallback, silent
 from poetgen.prosody import LEVEL, tones
 from poetgen.prosody.tune_names import listed
 from poetgen.text import PUNCTUATION
@@ -58,12 +59,12 @@ FEATURES: Final = (
 )
 
 #: Characters of a poem that a picture has room for.
-LONGEST: Final = 300
+LONGEST_BODY: Final = 300
 #: Poems in which units are looked for, and of how few that may be done.
-POEMS: Final = 200
-FEWEST: Final = 20
+MOST_SURVEYED: Final = 200
+LEAST_SURVEYED: Final = 20
 #: What they are written about.
-TITLES: Final = (
+SURVEY_TITLES: Final = (
     *("春晓", "新柳", "夜雨", "送别", "采莲", "渔父", "江上", "山居", "古寺", "登楼", "闻笛", "秋思"),
     *("中秋", "寄远", "客舍", "早行", "边城", "怀古", "题画", "落花", "雪夜", "梅花", "除夕", "晚晴"),
 )
@@ -73,7 +74,7 @@ _TOLD, _TRIALS = 2, 20
 _ROWS: Final = 50
 
 #: One layer: by the names in GATES and STATES, what each unit does at each step, (…, T, H).
-Layer = dict[str, Tensor]
+LayerTrace = dict[str, Tensor]
 Array = NDArray[np.float64]
 
 
@@ -81,7 +82,7 @@ Array = NDArray[np.float64]
 
 
 @torch.no_grad()
-def trace(model: PoetModel, ids: Tensor) -> list[Layer]:
+def trace(model: PoetModel, ids: Tensor) -> list[LayerTrace]:
     """What every layer of an LSTM does with `ids` (B, T) from a zero state, (B, T, H) each; dropout must be off.
 
     The cells are overheard on the model's own way through them, so that norms and residuals are as they are.
@@ -99,7 +100,7 @@ def trace(model: PoetModel, ids: Tensor) -> list[Layer]:
     return [_opened(cell, *pair) for cell, pair in zip(model.cells, heard, strict=True)]
 
 
-def _opened(cell: nn.Module, inputs: Tensor, hidden: Tensor) -> Layer:
+def _opened(cell: nn.Module, inputs: Tensor, hidden: Tensor) -> LayerTrace:
     """The gates of one layer from its inputs (T, B, …) and hidden states (T, B, H), by the equations of nn.LSTM.
 
     As the hidden states are known, only the cell state, f·c + i·g, is gone through step by step.
@@ -118,7 +119,7 @@ def _opened(cell: nn.Module, inputs: Tensor, hidden: Tensor) -> Layer:
     return {name: part.transpose(0, 1) for name, part in zip(GATES + STATES, parts, strict=True)}
 
 
-def along(checkpoint: Checkpoint, poems: Sequence[Poem]) -> Iterator[list[Layer]]:
+def trace_poems(checkpoint: Checkpoint, poems: Sequence[Poem]) -> Iterator[list[LayerTrace]]:
     """For every poem, after its form, tune and title, what each layer does at the characters of its body, (T, H) each.
 
     Raises UsageError where the cells are no LSTM.
@@ -168,122 +169,126 @@ class Follower:
         return abs(self.correlation) > self.chance
 
 
-def write(
+def write_alike(
     checkpoint: Checkpoint,
     poem: Poem,
-    count: int = POEMS,
+    count: int = MOST_SURVEYED,
     seed: int = 0,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: ProgressCallback = silent,
 ) -> list[Poem]:
-    """Poems of the form of `poem` that the checkpoint writes itself, about TITLES in turn."""
+    """Poems of the form of `poem` that the checkpoint writes itself, about SURVEY_TITLES in turn."""
     form = poem.tune if listed(poem.tune) in checkpoint.forms else poem.form or "free"
     sampler = Sampler(checkpoint.model, checkpoint.vocab, checkpoint.forms, checkpoint.lines)
     config = SampleConfig(length=len(poem.body), seed=seed, candidates=1)
-    jobs = (Job(Request(title, form), config) for title in islice(cycle(TITLES), count))
-    found = []
+    jobs = (Job(Request(title, form), config) for title in islice(cycle(SURVEY_TITLES), count))
+    written = []
     for sample in sampler.samples(jobs):
-        found.append(replace(poem, body=sample.text, title=sample.request.title, author=""))
-        progress(len(found), count)
-    return found
+        written.append(replace(poem, body=sample.text, title=sample.request.title, author=""))
+        progress(len(written), count)
+    return written
 
 
-def chosen(poems: Sequence[Poem], poem: Poem, seed: int = 0) -> list[Poem]:
-    """Others of the form of `poem`, and its tune, among some: at most POEMS, drawn by the seed.
+def poems_alike(poems: Sequence[Poem], poem: Poem, seed: int = 0) -> list[Poem]:
+    """Others of the form of `poem`, and its tune, among some: at most MOST_SURVEYED, drawn by the seed.
 
-    Raises UsageError where they are fewer than FEWEST.
+    Raises UsageError where they are fewer than LEAST_SURVEYED.
     """
     alike = [
         other
         for other in poems
-        if (other.form, other.tune) == (poem.form, poem.tune) and other.body != poem.body and len(other.body) <= LONGEST
+        if (other.form, other.tune) == (poem.form, poem.tune)
+        and other.body != poem.body
+        and len(other.body) <= LONGEST_BODY
     ]
-    if len(alike) < FEWEST:
+    if len(alike) < LEAST_SURVEYED:
         name = poem.tune or poem.form
         of_form = f" of the form {name}" if name else " without a form, as POEM is,"
-        raise UsageError(f"--poems: {len(alike)} poems{of_form} in it; give a file with {FEWEST} or more")
-    order = np.random.default_rng(seed).permutation(len(alike))[:POEMS]
+        raise UsageError(f"--poems: {len(alike)} poems{of_form} in it; give a file with {LEAST_SURVEYED} or more")
+    order = np.random.default_rng(seed).permutation(len(alike))[:MOST_SURVEYED]
     return [alike[number] for number in order.tolist()]
 
 
 def features(checkpoint: Checkpoint, poem: Poem) -> Array:
     """What FEATURES say of each character of a body, (T, F); nan where they say nothing: a mark has no tone."""
-    lines = explained(poem, tunes=lambda name: checkpoint.forms.get(listed(name))).lines
+    lines = explain_poem(poem, tunes=lambda name: checkpoint.forms.get(listed(name))).lines
     places = ((line, place) for line in range(len(lines)) for place in range(len(lines[line].text)))
-    found = np.full((len(poem.body), len(FEATURES)), np.nan)
+    values = np.full((len(poem.body), len(FEATURES)), np.nan)
     line = 0
     for at, char in enumerate(poem.body):
         mark = char in f"{PUNCTUATION}\n"
         if mark:
-            found[at] = (line, line % 2, np.nan, 0, 1, 0, np.nan)
+            values[at] = (line, line % 2, np.nan, 0, 1, 0, np.nan)
             continue
         line, place = next(places)
         last = place + 1 == len(lines[line].text)
         known = tones(char)
         tone = float(LEVEL in known) if len(known) == 1 else np.nan
-        found[at] = (line, line % 2, place, last, 0, last and bool(lines[line].rhymes), tone)
-    return found
+        values[at] = (line, line % 2, place, last, 0, last and bool(lines[line].rhymes), tone)
+    return values
 
 
 @dataclass(frozen=True)
 class Survey:
     """How closely every state of a network follows every feature, in correlations (F, L, S, H).
 
-    Those in `found` are of one half of the poems, by which units are chosen; those in `measured` and `same_place` of
+    Those in `searched` are of one half of the poems, by which units are chosen; those in `measured` and `same_place` of
     the other. `chance` is (F,). What does not vary has nan.
     """
 
-    found: Array
+    searched: Array
     measured: Array
     same_place: Array
     chance: Array
 
     def strongest(self, count: int = _TOLD) -> list[Follower]:
         """For each feature, in the order of FEATURES, the `count` units that follow it most closely beyond chance."""
-        told: list[Follower] = []
-        for feature, strength in enumerate(np.nan_to_num(np.abs(self.found)).max(2)):  # (L, H)
+        followers: list[Follower] = []
+        for feature, strength in enumerate(np.nan_to_num(np.abs(self.searched)).max(2)):  # (L, H)
             order = np.argsort(-strength, axis=None, kind="stable")[:count].tolist()
             pairs = (divmod(place, strength.shape[1]) for place in order)
             candidates = [self._follower(feature, layer, unit) for layer, unit in pairs]
-            told += [one for one in candidates if one.beyond_chance]
-        return told
+            followers += [follower for follower in candidates if follower.beyond_chance]
+        return followers
 
     def best(self, layer: int, unit: int) -> Follower | None:
         """What a unit follows most closely beyond chance, if anything; layers and units count from 1."""
-        strength = np.nan_to_num(np.abs(self.found[:, layer - 1, :, unit - 1])).max(1)  # (F,)
+        strength = np.nan_to_num(np.abs(self.searched[:, layer - 1, :, unit - 1])).max(1)  # (F,)
         ranked = (self._follower(number, layer - 1, unit - 1) for number in np.argsort(-strength, kind="stable"))
-        return next((one for one in ranked if one.beyond_chance), None)
+        return next((follower for follower in ranked if follower.beyond_chance), None)
 
     def _follower(self, feature: int, layer: int, unit: int) -> Follower:
         """A unit, from 0, by the one of its states that follows a feature more closely."""
-        state = int(np.nan_to_num(np.abs(self.found[feature, layer, :, unit])).argmax())
-        own, within = (float(part[feature, layer, state, unit]) for part in (self.measured, self.same_place))
-        return Follower(FEATURES[feature], layer + 1, unit + 1, STATES[state], own, within, float(self.chance[feature]))
+        state = int(np.nan_to_num(np.abs(self.searched[feature, layer, :, unit])).argmax())
+        correlation, within = (float(part[feature, layer, state, unit]) for part in (self.measured, self.same_place))
+        return Follower(
+            FEATURES[feature], layer + 1, unit + 1, STATES[state], correlation, within, float(self.chance[feature])
+        )
 
 
 def survey(
     checkpoint: Checkpoint,
     poems: Sequence[Poem],
     seed: int = 0,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: ProgressCallback = silent,
 ) -> Survey:
     """Correlate all units with all features in some poems: to find them in every other one, to measure in the rest."""
     random = np.random.default_rng(seed)
     halves, places = (_Correlations(), _Correlations()), _Correlations()
-    for number, (poem, layers) in enumerate(zip(poems, along(checkpoint, poems), strict=True)):
-        own = features(checkpoint, poem)
+    for number, (poem, layers) in enumerate(zip(poems, trace_poems(checkpoint, poems), strict=True)):
+        values = features(checkpoint, poem)
         # Turned round within its poem, a feature keeps its rhythm and loses its place.
-        turned = [np.roll(own, random.integers(1, max(2, len(own))), axis=0) for _ in range(_TRIALS)]
+        turned = [np.roll(values, random.integers(1, max(2, len(values))), axis=0) for _ in range(_TRIALS)]
         states = torch.cat([layer[name] for layer in layers for name in STATES], dim=1).double().numpy()
-        halves[number % 2].add(np.concatenate([own, *turned], axis=1)[None], states[None])
+        halves[number % 2].add(np.concatenate([values, *turned], axis=1)[None], states[None])
         if number % 2:
-            places.add(own[:, None], states[:, None])
+            places.add(values[:, None], states[:, None])
         progress(number + 1, len(poems))
-    found, measured = (half.found().reshape(1 + _TRIALS, len(FEATURES), -1) for half in halves)
-    best = np.nan_to_num(np.abs(found[1:])).argmax(-1, keepdims=True)
+    searched, measured = (half.correlations().reshape(1 + _TRIALS, len(FEATURES), -1) for half in halves)
+    best = np.nan_to_num(np.abs(searched[1:])).argmax(-1, keepdims=True)
     chance = np.nan_to_num(np.abs(np.take_along_axis(measured[1:], best, -1))).max((0, 2))
     config = checkpoint.model.config
     shape = len(FEATURES), config.layers, len(STATES), config.hidden
-    return Survey(found[0].reshape(shape), measured[0].reshape(shape), places.found().reshape(shape), chance)
+    return Survey(searched[0].reshape(shape), measured[0].reshape(shape), places.correlations().reshape(shape), chance)
 
 
 class _Correlations:
@@ -305,7 +310,7 @@ class _Correlations:
         sums = [here_ @ ones, y_ @ ones, y_**2 @ ones, here_ @ states, here_ @ states**2, y_ @ states]
         self._sums = [_added(*pair) for pair in zip(self._sums, sums, strict=True)] if self._sums else sums
 
-    def found(self) -> Array:
+    def correlations(self) -> Array:
         """The correlations, (F, U); nan for what does not vary."""
         count, y, y2, x, x2, xy = self._sums  # (P, F, 1) and (P, F, U)
         n = np.maximum(count, 1)
@@ -315,9 +320,9 @@ class _Correlations:
         return np.where(varies, together / np.where(varies, spread, 1), np.nan)
 
 
-def _added(one: Array, other: Array) -> Array:
+def _added(sums: Array, other: Array) -> Array:
     """Two arrays of sums by place added up, in the longer one: poems may end at different places."""
-    short, long = sorted((one, other), key=len)
+    short, long = sorted((sums, other), key=len)
     long[: len(short)] += short
     return long
 
@@ -326,7 +331,7 @@ def _added(one: Array, other: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Picture:
+class GatePicture:
     """Some units of one layer along a poem: `panels` has their gates and states by name, (units, T) each.
 
     `follows` tells what each unit follows, None for nothing that is known. Layers and units count from 1.
@@ -340,24 +345,26 @@ class Picture:
 
 
 def picture(
-    poem: Poem, layers: Sequence[Layer], found: Survey, layer: int, count: int, units: Sequence[int] = ()
-) -> Picture:
+    poem: Poem, layers: Sequence[LayerTrace], surveyed: Survey, layer: int, count: int, units: Sequence[int] = ()
+) -> GatePicture:
     """Some units of a layer: those named in `units`, or else `count` of those most worth seeing.
 
     First come the ones that are among the strongest, then those that vary most, in the order of the characters at
     which their hidden states differ most from their mean.
     """
-    own = layers[layer - 1]
-    hidden = own["hidden state"].numpy()
-    strongest = list(dict.fromkeys(one.unit - 1 for one in found.strongest() if one.layer == layer))[:count]
+    traced = layers[layer - 1]
+    hidden = traced["hidden state"].numpy()
+    strongest = list(dict.fromkeys(follower.unit - 1 for follower in surveyed.strongest() if follower.layer == layer))[
+        :count
+    ]
     apart = np.abs(hidden - hidden.mean(0)).argmax(0)
     lively = [unit for unit in (-hidden.std(0)).argsort(kind="stable").tolist() if unit not in strongest]
     rest = sorted(lively[: count - len(strongest)], key=lambda unit: (apart[unit], unit))
     columns = [unit - 1 for unit in dict.fromkeys(units)] or [*strongest, *rest]
-    return Picture(
+    return GatePicture(
         poem,
         layer,
         tuple(unit + 1 for unit in columns),
-        tuple(found.best(layer, unit + 1) for unit in columns),
-        {name: part.numpy()[:, columns].T for name, part in own.items()},
+        tuple(surveyed.best(layer, unit + 1) for unit in columns),
+        {name: part.numpy()[:, columns].T for name, part in traced.items()},
     )

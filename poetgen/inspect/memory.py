@@ -44,8 +44,9 @@ from poetgen.data.dataset import Split
 from poetgen.data.sequence import Header, Layout, control
 from poetgen.data.vocab import UNK, Vocab, counted, unknown_nats
 from poetgen.errors import DatasetError
-from poetgen.judging.metrics import Estimate, interval, resamples
+from poetgen.judging.bootstrap import Estimate, interval, resamples
 from poetgen.network.model import PoetModel, State
+from poetgen.progress import ProgressCallback, StageCallback, silent, silent_stages
 from poetgen.prosody.forms import SHAPES
 
 #: Strangers of a poem at the long reaches, and how many times as many there are where most are needed.
@@ -136,11 +137,11 @@ def trials(
 
 
 @torch.no_grad()
-def costs(
+def target_costs(
     model: PoetModel,
     vocab: Vocab,
     trials: Trials,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: ProgressCallback = silent,
 ) -> NDArray[np.float64]:
     """What each target costs at each reach, in nats: (K, N, T), for trials.reaches and trials.targets.
 
@@ -150,12 +151,12 @@ def costs(
     device = next(model.parameters()).device
     header = torch.tensor(Layout(vocab).encode(Header(form=trials.form)), device=device)
     bodies, total = torch.from_numpy(trials.bodies).to(device), len(trials.strangers)
-    found = []
+    costs = []
     for at in range(0, total, _ROWS):
         rows = range(at, min(at + _ROWS, total))
-        found.append(_costs(model, header, bodies, trials, rows))
+        costs.append(_costs(model, header, bodies, trials, rows))
         progress(rows.stop, total)
-    nats: NDArray[np.float64] = torch.cat(found, dim=1).numpy()
+    nats: NDArray[np.float64] = torch.cat(costs, dim=1).numpy()
     nats[:, trials.bodies[:total, trials.targets] == UNK] += unknown_nats(vocab)
     return nats
 
@@ -171,21 +172,21 @@ def _costs(model: PoetModel, header: Tensor, bodies: Tensor, trials: Trials, row
         read.append((features[:, -1], state))
     seen = torch.stack([features for features, _ in read])  # (S, strangers, H)
     states = tuple(torch.stack(parts, dim=1) for parts in zip(*(state for _, state in read), strict=True))
-    found = []
+    costs = []
     for reach in trials.reaches[:-1]:
         groups = [
             [(row, side[number], place) for number in trials.strangers[row][: trials.strangers_at(reach, place)]]
             for row, place in product(rows, trials.targets)
         ]
-        each = torch.tensor([one for group in groups for one in group], device=bodies.device)
+        each = torch.tensor([triple for group in groups for triple in group], device=bodies.device)
         parts = [_predicted(model, bodies, seen, states, reach, some) for some in torch.split(each, _TOGETHER)]
         nats = torch.split(torch.cat(parts).double(), list(map(len, groups)))
         # The cost of the mean probability over the strangers of each group.
-        found.append(torch.stack([math.log(len(part)) - torch.logsumexp(-part, 0) for part in nats]))
-    own, targets = bodies[list(rows)], trials.targets
-    whole = model.features(torch.cat([header.expand(len(rows), -1), own[:, :-1]], dim=1))[0][:, len(header) - 1 :]
-    found.append(_nats(model, whole[:, targets].flatten(0, 1), own[:, targets].flatten()).double())
-    return torch.stack(found).view(len(found), len(rows), -1).cpu()
+        costs.append(torch.stack([math.log(len(part)) - torch.logsumexp(-part, 0) for part in nats]))
+    measured, targets = bodies[list(rows)], trials.targets
+    whole = model.features(torch.cat([header.expand(len(rows), -1), measured[:, :-1]], dim=1))[0][:, len(header) - 1 :]
+    costs.append(_nats(model, whole[:, targets].flatten(0, 1), measured[:, targets].flatten()).double())
+    return torch.stack(costs).view(len(costs), len(rows), -1).cpu()
 
 
 def _predicted(model: PoetModel, bodies: Tensor, seen: Tensor, states: State, reach: int, some: Tensor) -> Tensor:
@@ -229,10 +230,10 @@ def curve(nats: NDArray[np.float64], reaches: Sequence[int], seed: int = 1) -> l
     poems = nats.mean(axis=2)  # (K, N)
     drawn = list(resamples(poems.shape[1], seed))
     points = []
-    for reach, own in zip(reaches, poems, strict=True):
-        gain = poems[0] - own
+    for reach, costs in zip(reaches, poems, strict=True):
+        gain = poems[0] - costs
         around = interval(float(gain.mean()), [gain[some].mean() for some in drawn], len(gain))
-        points.append(Point(reach, float(own.mean()), around))
+        points.append(Point(reach, float(costs.mean()), around))
     return points
 
 
@@ -269,7 +270,7 @@ def by_kind(outcomes: Iterable[Outcome]) -> dict[str, list[Outcome]]:
     return kinds
 
 
-def digits(
+def train_adders(
     cells: Sequence[str],
     lengths: Sequence[int],
     hidden: int = 32,
@@ -277,7 +278,7 @@ def digits(
     rate: float = 0.005,
     forget_biases: Sequence[float] = (1.0,),
     seeds: Sequence[int] = (1,),
-    progress: Callable[[float, float, str], None] = lambda done, total, what: None,
+    progress: StageCallback = silent_stages,
 ) -> Iterator[Outcome]:
     """Train each cell to give, at the end of each length, the sum of the first two digits.
 
@@ -293,10 +294,10 @@ def digits(
     total, done = sum(length for _, length, _ in runs), 0
     for seed, length, (cell, bias) in runs:
 
-        def told(share: float, before: int = done, cell: str = cell, length: int = length) -> None:
-            progress(before + share * length, total, f"{cell}, length {length}")
+        def progress_of_all(share: float, before: int = done, cell: str = cell, length: int = length) -> None:
+            progress(f"{cell}, length {length}", before + share * length, total)
 
-        yield _add_up(cell, bias, length, hidden, steps, rate, seed, told)
+        yield _add_up(cell, bias, length, hidden, steps, rate, seed, progress_of_all)
         done += length
 
 
@@ -308,7 +309,7 @@ def _add_up(
     steps: int,
     rate: float,
     seed: int,
-    told: Callable[[float], None],
+    progress: Callable[[float], None],
 ) -> Outcome:
     config = ModelConfig(_SUMS, cell, layers=1, hidden=hidden, embed=0, dropout=0, tie=False, norm=False)
     with torch.random.fork_rng(devices=[]):
@@ -326,7 +327,7 @@ def _add_up(
         accuracy = float((logits.argmax(1) == sums).double().mean())
         if accuracy == 1 or step == steps:
             break
-        told(step / steps)
+        progress(step / steps)
         optimizer.zero_grad()
         optimizer.param_groups[0]["lr"] = rate * (1 - step / steps)
         torch.autograd.backward(F.cross_entropy(logits, sums))

@@ -16,10 +16,10 @@ from poetgen.prosody.tune_names import tune_names
 from poetgen.text import clauses
 
 #: The forms that may be asked for by name, besides those of tunes.
-NAMES: Final = ("auto", *SHAPES, *LONG, "古体", "五古", "七古")
+FORM_NAMES: Final = ("auto", *SHAPES, *LONG, "古体", "五古", "七古")
 
 #: Gives the template of a tune by any of its names, None for one that is not known.
-Tunes = Callable[[str], Template | None]
+TuneLookup = Callable[[str], Template | None]
 
 _LONG_BY_LENGTH: Final = {length: form for form, length in LONG.items()}
 
@@ -27,15 +27,15 @@ _LONG_BY_LENGTH: Final = {length: form for form, length in LONG.items()}
 # Explaining ------------------------------------------------------------------------------------------------------
 
 
-def explained(poem: Poem, form: str = "auto", tunes: Tunes = lambda name: None) -> Explanation:
-    """A poem against the rules of a form: one of NAMES, or a tune that `tunes` knows; auto takes what fits.
+def explain_poem(poem: Poem, form: str = "auto", tunes: TuneLookup = lambda name: None) -> Explanation:
+    """A poem against the rules of a form: one of FORM_NAMES, or a tune that `tunes` knows; auto takes what fits.
 
     Among poems of one line length 排律 is told from 古体 by its tones: at most one line in ten may break them.
     """
     lines = clauses(poem.body)
     if form in ("五古", "七古"):
         return explain(lines, "古体", old_style(5 if form == "五古" else 7, len(lines)))
-    if form in NAMES and form != "auto":
+    if form in FORM_NAMES and form != "auto":
         return explain(lines, form)
     if form != "auto":
         return explain(lines, "词", tunes(form))
@@ -44,13 +44,13 @@ def explained(poem: Poem, form: str = "auto", tunes: Tunes = lambda name: None) 
     if template is not None:
         return explain(lines, "词", template)
     if shape == "古体" and len(lines[0]) in _LONG_BY_LENGTH and len(lines) % 2 == 0 and len(lines) > 4:
-        told = explain(lines, _LONG_BY_LENGTH[len(lines[0])])
-        if told.rhyme_holds and 10 * sum(note.name != "重韵" for note in told.faults) <= len(lines):
-            return told
+        explanation = explain(lines, _LONG_BY_LENGTH[len(lines[0])])
+        if explanation.rhyme_holds and 10 * sum(note.name != "重韵" for note in explanation.faults) <= len(lines):
+            return explanation
     return explain(lines, shape)
 
 
-def _tune(poem: Poem, lines: Sequence[str], shape: str, tunes: Tunes) -> Template | None:
+def _tune(poem: Poem, lines: Sequence[str], shape: str, tunes: TuneLookup) -> Template | None:
     """The template of a poem's tune: the one its source names, or one in its title whose shape the lines have."""
     if shape == "词":
         return tunes(poem.tune)
@@ -60,19 +60,23 @@ def _tune(poem: Poem, lines: Sequence[str], shape: str, tunes: Tunes) -> Templat
     return template if template and (point or template.lengths == tuple(map(len, lines))) else None
 
 
-def record(poem: Poem, told: Explanation) -> dict[str, Any]:
+def explanation_record(poem: Poem, explanation: Explanation) -> dict[str, Any]:
     """What there is to say of a poem, as JSON values; docs/checking.md describes the keys."""
     return {
         "title": poem.title,
         "author": poem.author,
-        "form": told.form,
-        "tune": told.tune or poem.tune,
-        "pattern": told.pattern,
-        "book": told.book,
-        "rhyme": {str(group): name for group, name in told.category},
-        "holds": {"form": told.form_holds, "rhyme": told.rhyme_holds, "meter": told.meter_holds},
-        "figures": {"form": told.verdict.form, "rhyme": told.verdict.rhyme, "meter": told.verdict.meter}
-        if told.verdict
+        "form": explanation.form,
+        "tune": explanation.tune or poem.tune,
+        "pattern": explanation.pattern,
+        "book": explanation.book,
+        "rhyme": {str(group): name for group, name in explanation.category},
+        "holds": {"form": explanation.form_holds, "rhyme": explanation.rhyme_holds, "meter": explanation.meter_holds},
+        "figures": {
+            "form": explanation.verdict.form,
+            "rhyme": explanation.verdict.rhyme,
+            "meter": explanation.verdict.meter,
+        }
+        if explanation.verdict
         else None,
         "lines": [
             {
@@ -84,11 +88,11 @@ def record(poem: Poem, told: Explanation) -> dict[str, Any]:
                 "group": line.group,
                 "rhymes": line.rhymes,
             }
-            for line in told.lines
+            for line in explanation.lines
         ],
         "notes": [
             {"kind": note.kind, "name": note.name, "line": note.line, "places": list(note.places), "text": note.text}
-            for note in told.notes
+            for note in explanation.notes
         ],
     }
 
@@ -104,17 +108,19 @@ class Summary:
     faults: Counter[str] = field(default_factory=Counter)
     figures: Counter[str] = field(default_factory=Counter)
 
-    def add(self, told: Explanation) -> None:
+    def add(self, explanation: Explanation) -> None:
         """Count one poem. Of form, rhyme and meter those are asked that the form has rules for."""
-        row = self.forms.setdefault(told.form, Counter())
+        row = self.forms.setdefault(explanation.form, Counter())
         row["poems"] += 1
-        held = {"form": told.form_holds, "rhyme": told.rhyme_holds, "meter": told.meter_holds}
-        if told.ruled:
-            held["faultless"] = not told.faults
+        held = {"form": explanation.form_holds, "rhyme": explanation.rhyme_holds, "meter": explanation.meter_holds}
+        if explanation.ruled:
+            held["faultless"] = not explanation.faults
         for name, holds in held.items():
             if holds is not None:
                 row[f"{name} asked"] += 1
                 row[name] += holds
-        self.faults.update({note.name for note in told.faults})
-        if told.verdict:
-            self.figures.update(poems=1, form=told.verdict.form, rhyme=told.verdict.rhyme, meter=told.verdict.meter)
+        self.faults.update({note.name for note in explanation.faults})
+        if explanation.verdict:
+            self.figures.update(
+                poems=1, form=explanation.verdict.form, rhyme=explanation.verdict.rhyme, meter=explanation.verdict.meter
+            )

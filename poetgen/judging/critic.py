@@ -4,6 +4,10 @@
       └─▶ five folds ─▶ for each: a judge trained on the other four scores the poems of this one
             └─▶ AUC, the mean over the folds (0.5: cannot tell, 1: always can), and the most machine-like lines
 
+This is the classifier two-sample test of Lopez-Paz & Oquab (2017, "Revisiting Classifier Two-Sample Tests"): as far as
+poems that it has not seen can be told apart, the two distributions differ. They count right answers; the AUC needs no
+threshold, and is taken over folds so that every poem is judged.
+
 Two judges. The critic is a recurrent network over the embeddings of a trained model:
 
     ids ─▶ embedding ─▶ dropout ─▶ bidirectional LSTM ─▶ dropout ─▶ mean over time ─▶ linear ─▶ logit
@@ -35,12 +39,13 @@ from poetgen.data.dataset import Split, split_of
 from poetgen.data.vocab import PAD, Vocab
 from poetgen.errors import SourceError, UsageError
 from poetgen.network.model import LockedDropout
+from poetgen.progress import ProgressCallback, silent
 from poetgen.text import clauses
 
 #: Different poems that a side must have at the least.
-LEAST: Final = 20
+LEAST_OF_A_SIDE: Final = 20
 #: Time steps after which a poem is cut off.
-SEQ_LEN: Final = 128
+MOST_STEPS: Final = 128
 
 # Chosen on a thousand quatrains of each side (docs/figures.md). The number of epochs is fixed: poems held out to stop
 # by would be too few to trust.
@@ -56,16 +61,15 @@ _EMBED_STD = 0.3
 _RARE = 4
 
 Floats = NDArray[np.float64]
-#: The titles of the poems of either side.
-Titles = tuple[Sequence[str], Sequence[str]]
-Progress = Callable[[float, float], None]
+#: The titles of the poems by people, and of the generated ones.
+TitlesOfSides = tuple[Sequence[str], Sequence[str]]
 
 
 # The verdict -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Line:
+class MachineLikeLine:
     """A generated line: its score as a poem of its own, and the number of its poem among those given.
 
     Within a poem no line can be blamed: the state of a network at any step knows of all the others.
@@ -77,7 +81,7 @@ class Line:
 
 
 @dataclass(frozen=True, eq=False)
-class Verdict:
+class JudgeVerdict:
     """What a judge made of N poems, half of them by people, none of which it had seen in training.
 
     `scores` are higher the more machine-like: logits in standard deviations from the mean of their fold, for judges
@@ -89,7 +93,7 @@ class Verdict:
     machine: NDArray[np.bool_]
     poems: NDArray[np.int64]
     fold: NDArray[np.int64]
-    lines: tuple[Line, ...]
+    lines: tuple[MachineLikeLine, ...]
 
     @property
     def side(self) -> int:
@@ -100,7 +104,9 @@ class Verdict:
     def aucs(self) -> tuple[float, ...]:
         """The AUC within each fold."""
         folds = [self.fold == fold for fold in range(int(self.fold.max()) + 1)]
-        return tuple(auc(self.scores[own & ~self.machine], self.scores[own & self.machine]) for own in folds)
+        return tuple(
+            auc(self.scores[in_fold & ~self.machine], self.scores[in_fold & self.machine]) for in_fold in folds
+        )
 
     @property
     def auc(self) -> float:
@@ -148,12 +154,12 @@ _Training = Callable[[int, Sequence[str], NDArray[np.bool_]], _Judge]
 def _cross_validate(
     human: Sequence[str],
     machine: Sequence[str],
-    titles: Titles | None,
+    titles: TitlesOfSides | None,
     seed: int,
     folds: int,
     top: int,
     train: _Training,
-) -> Verdict:
+) -> JudgeVerdict:
     """Judge the poems of every fold by a judge trained on those of the others."""
     if folds < 2:
         raise ValueError(f"{folds} folds: a judge is not tried on what it was trained on")
@@ -164,27 +170,29 @@ def _cross_validate(
     texts = [side[row] for side, rows in zip(sides, chosen, strict=True) for row in rows.tolist()]
     poems = np.concatenate(chosen)
     is_machine = np.repeat([False, True], kept)
-    few = min(len(set(texts[:kept])), len(set(texts[kept:]))) < max(LEAST, folds)
+    few = min(len(set(texts[:kept])), len(set(texts[kept:]))) < max(LEAST_OF_A_SIDE, folds)
     named = [side[row] for side, rows in zip(titles, chosen, strict=True) for row in rows.tolist()] if titles else texts
     fold = _folds(_together(texts, named), is_machine, folds, rng)
     if few or len(set(zip(fold.tolist(), is_machine.tolist(), strict=True))) < 2 * folds:
         raise SourceError(
             f"{len(human):,} poems by people and {len(machine):,} generated ones are too few or too alike: it takes "
-            f"{max(LEAST, folds)} different ones of each, better a thousand"
+            f"{max(LEAST_OF_A_SIDE, folds)} different ones of each, better a thousand"
         )
     scores = np.zeros(len(texts))
-    lines: list[Line] = []
+    lines: list[MachineLikeLine] = []
     for number in range(folds):
-        seen, own = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        trained = train(number, [texts[row] for row in seen], is_machine[seen])
-        raw = trained([texts[row] for row in own])
+        trained_on, unseen = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+        trained = train(number, [texts[row] for row in trained_on], is_machine[trained_on])
+        raw = trained([texts[row] for row in unseen])
         mean, deviation = raw.mean(), raw.std() or 1.0
-        scores[own] = (raw - mean) / deviation
-        parts = [(line, int(poems[row])) for row in own[is_machine[own]] for line in clauses(texts[row])]
+        scores[unseen] = (raw - mean) / deviation
+        parts = [(line, int(poems[row])) for row in unseen[is_machine[unseen]] for line in clauses(texts[row])]
         alone = (trained([even_marks(line) for line, _ in parts]) - mean) / deviation
-        lines += [Line(line, score, poem) for (line, poem), score in zip(parts, alone.tolist(), strict=True)]
+        lines += [MachineLikeLine(line, score, poem) for (line, poem), score in zip(parts, alone.tolist(), strict=True)]
     worst = {line.text: line for line in sorted(lines, key=lambda line: line.score)}  # each text once, the last stays
-    return Verdict(scores, is_machine, poems, fold, tuple(sorted(worst.values(), key=lambda line: -line.score)[:top]))
+    return JudgeVerdict(
+        scores, is_machine, poems, fold, tuple(sorted(worst.values(), key=lambda line: -line.score)[:top])
+    )
 
 
 def _together(*keys: Sequence[str]) -> NDArray[np.int64]:
@@ -254,9 +262,9 @@ def judge(
     seed: int = 0,
     folds: int = 5,
     top: int = 10,
-    progress: Progress = lambda done, total: None,
-    titles: Titles | None = None,
-) -> Verdict:
+    progress: ProgressCallback = silent,
+    titles: TitlesOfSides | None = None,
+) -> JudgeVerdict:
     """How well the critic tells generated bodies from human ones, and the `top` lines it finds most machine-like.
 
     `table` (V, E) are embeddings of the tokens of `vocab`, such as the weights of a trained model's output layer. The
@@ -284,16 +292,16 @@ def judge(
 def _batches(
     split: Split, tokens: int, seed: tuple[int, ...] | None = None
 ) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
-    """The numbers of some poems (B,), and the ids of their bodies and ends (B, T), cut off after SEQ_LEN."""
-    for group in batch_groups(split, tokens, SEQ_LEN, seed):
-        yield group.poems, torch.from_numpy(next(poem_batches(split, group, SEQ_LEN)).labels)
+    """The numbers of some poems (B,), and the ids of their bodies and ends (B, T), cut off after MOST_STEPS."""
+    for group in batch_groups(split, tokens, MOST_STEPS, seed):
+        yield group.poems, torch.from_numpy(next(poem_batches(split, group, MOST_STEPS)).labels)
 
 
 def _train(critic: Critic, split: Split, machine: NDArray[np.bool_], seed: tuple[int, ...]) -> Iterator[float]:
     """Train a critic, and yield after each epoch the share that is done."""
     labels = torch.from_numpy(machine.astype(np.float32))
     optimizer = torch.optim.AdamW(critic.parameters(), lr=_RATE, weight_decay=_DECAY)
-    updates = len(batch_groups(split, _BATCH, SEQ_LEN))
+    updates = len(batch_groups(split, _BATCH, MOST_STEPS))
     epochs = max(_EPOCHS, ceil(_UPDATES / updates))
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, epochs * updates)
     critic.train()
@@ -327,9 +335,9 @@ def ngram_judge(
     seed: int = 0,
     folds: int = 5,
     top: int = 10,
-    progress: Progress = lambda done, total: None,
-    titles: Titles | None = None,
-) -> Verdict:
+    progress: ProgressCallback = silent,
+    titles: TitlesOfSides | None = None,
+) -> JudgeVerdict:
     """The same as `judge` and in the same folds, by a logistic regression on tf-idf of character n-grams up to three.
 
     Raises UsageError where scikit-learn is not installed as well.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from poetgen.data.dataset import Split
 from poetgen.data.vocab import Vocab, counted
-from poetgen.judging.metrics import Estimate, ratio
+from poetgen.judging.bootstrap import Estimate, ratio
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.perplexity import Scorer, Tally, bits, perplexity
+from poetgen.progress import ProgressCallback, silent
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Costs:
         """Sum up `count` poems: each a number, and the ids and nats (T,) of its body and end, as of NGram.poems."""
         is_counted = counted(vocab)
         tallies = [Tally()] * count
-        for number, ids, own in poems:
-            tallies[number] = Tally.of(ids, own, is_counted)
+        for number, ids, nats in poems:
+            tallies[number] = Tally.of(ids, nats, is_counted)
         return cls(*(np.array([getattr(tally, field.name) for tally in tallies]) for field in fields(Tally)))
 
     def __getitem__(self, chosen: NDArray[np.bool_]) -> Costs:
@@ -51,21 +52,17 @@ class Costs:
             "ppl_char": ratio(self.han_nats, self.han, seed, perplexity),
             "ppl_all": ratio(self.all_nats, self.all, seed, perplexity),
             "bpc": ratio(self.all_nats, self.all, seed, bits),
-        } | {name: Estimate(float(found.sum()), math.nan, math.nan, len(found)) for name, found in counts.items()}
+        } | {name: Estimate(float(count.sum()), math.nan, math.nan, len(count)) for name, count in counts.items()}
 
 
-def costs(
-    checkpoint: Checkpoint, split: Split, progress: Callable[[int, int], None] = lambda done, total: None
-) -> Costs:
+def poem_costs(checkpoint: Checkpoint, split: Split, progress: ProgressCallback = silent) -> Costs:
     """What every poem of a split costs, teacher-forced, each given its title, tune and form."""
     scorer = Scorer(checkpoint.vocab)
     poems = scorer.poems(checkpoint.model, split, progress)
-    found = ((number, read.labels.numpy(), read.nats.numpy()) for number, read in poems)
-    return Costs.of(found, len(split), checkpoint.vocab)
+    scored = ((number, read.labels.numpy(), read.nats.numpy()) for number, read in poems)
+    return Costs.of(scored, len(split), checkpoint.vocab)
 
 
-def score(
-    checkpoint: Checkpoint, split: Split, progress: Callable[[int, int], None] = lambda done, total: None
-) -> Tally:
+def tally_poems(checkpoint: Checkpoint, split: Split, progress: ProgressCallback = silent) -> Tally:
     """The tally of every poem of a split, teacher-forced, each given its title, tune and form."""
-    return costs(checkpoint, split, progress).tally
+    return poem_costs(checkpoint, split, progress).tally

@@ -9,16 +9,17 @@ count again where it begins with the start, before which nothing stands), and h'
 
     p(w | h) = (a(hw) − D(a(hw))) / a(h·) + b(h) p(w | h'),    b(h) = Σ D(a(hx)) / a(h·)
 
-down to 1/V. Where h was never seen, p(w | h) = p(w | h'). The start is never predicted. (Kneser & Ney 1995; Chen &
-Goodman 1998; counts and discounts as in lmplz, Heafield et al. 2013.) No maintained library fits: NLTK's has one fixed
-discount and is for toy sizes, KenLM's Python package only queries.
+down to 1/V. Where h was never seen, p(w | h) = p(w | h'). The start is in the vocabulary but follows nothing: its count
+is 0, and it has its share of the 1/V alone, as any token that training lacks. (Kneser & Ney 1995; Chen & Goodman 1998;
+counts and discounts as in lmplz, Heafield et al. 2013.) No maintained library fits: NLTK's has one fixed discount and
+is for toy sizes, KenLM's Python package only queries.
 
 Shapes: T tokens of some bodies, end to end; V vocabulary; G n-grams of an order; C contexts: the n-grams one below.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ from numpy.typing import NDArray
 from poetgen.data.dataset import Ids, Split
 from poetgen.data.vocab import UNK, Vocab, unknown_nats
 from poetgen.errors import DatasetError
+from poetgen.progress import ProgressCallback, silent
 
 #: Discounts of the counts 1, 2 and 3+ where a corpus is too small to estimate them, as lmplz --discount_fallback has.
 FALLBACK = (0.5, 1.0, 1.5)
@@ -51,10 +53,10 @@ def discounts(counts_of_counts: Sequence[int]) -> tuple[float, float, float]:
     """
     if not all(counts_of_counts[:3]):
         return FALLBACK
-    one, two, three, four = counts_of_counts
-    share = one / (one + 2 * two)
-    found = (1 - 2 * share * two / one, 2 - 3 * share * three / two, 3 - 4 * share * four / three)
-    return found if min(found) > 0 else FALLBACK
+    once, twice, three, four = counts_of_counts
+    share = once / (once + 2 * twice)
+    estimates = (1 - 2 * share * twice / once, 2 - 3 * share * three / twice, 3 - 4 * share * four / three)
+    return estimates if min(estimates) > 0 else FALLBACK
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,7 @@ class NGram:
         self._start = start
 
     @classmethod
-    def train(
-        cls, split: Split, order: int = 5, progress: Callable[[int, int], None] = lambda done, total: None
-    ) -> NGram:
+    def train(cls, split: Split, order: int = 5, progress: ProgressCallback = silent) -> NGram:
         """Count the bodies of a split, each with its end; nothing is pruned. `progress` gets orders done, and `order`.
 
         There are fewer levels than `order` where no body is that long. Raises DatasetError where there is no body.
@@ -135,7 +135,7 @@ class NGram:
         return cls(split.layout.vocab, start, levels)
 
     def poems(
-        self, split: Split, progress: Callable[[int, int], None] = lambda done, total: None
+        self, split: Split, progress: ProgressCallback = silent
     ) -> Iterator[tuple[int, NDArray[np.int64], NDArray[np.float64]]]:
         """For each poem of a split, in order: its number, and what its tokens cost.
 

@@ -1,4 +1,4 @@
-"""What poems have from a corpus: whole lines, and the longest run of characters; both exactly.
+"""What poems have from a corpus: whole lines, and the longest common substring; both exactly.
 
     poems     白日依山尽，黄河入海流。      for a length of 1, 2, 3 …: the places in either text where a run begins
     corpus    …白日依山远，黄河入海流。…    that stands in the other too, among those of the length before
@@ -38,14 +38,15 @@ def known_lines(lines: Sequence[str], corpus: Iterable[str]) -> NDArray[np.bool_
     return np.array([line in known for line in lines], dtype=np.bool_)
 
 
-def longest_runs(bodies: Sequence[str], corpus: Iterable[str]) -> NDArray[np.int64]:
+def longest_common_substrings(bodies: Sequence[str], corpus: Iterable[str]) -> NDArray[np.int64]:
     """(N,) the length of the longest run of Han characters that each body has in common with one poem of a corpus.
 
     Characters that are not Han do not count, so that a run may go on over punctuation and line ends; LOST ends it.
     The corpus comes in texts of many poems, a line feed after each (see Split.bodies): no run goes on over that. It
     takes 12 bytes of memory a character.
 
-    >>> longest_runs(["海流，欲穷。", "春眠"], ["白日依山尽，黄河入海流。欲穷千里目，更上一层楼。\\n"]).tolist()
+    >>> corpus = ["白日依山尽，黄河入海流。欲穷千里目，更上一层楼。\\n"]
+    >>> longest_common_substrings(["海流，欲穷。", "春眠"], corpus).tolist()
     [4, 0]
     """
     han = sorted({char for body in bodies for char in body if is_han(char)})
@@ -65,9 +66,9 @@ def longest_runs(bodies: Sequence[str], corpus: Iterable[str]) -> NDArray[np.int
         common = np.zeros(len(runs), dtype=np.bool_)
         for part in parts:
             keys = part.keys(length, size)
-            found = np.searchsorted(runs, keys)
-            found[found == len(runs)] = 0
-            part.keep(runs[found] == keys, found)
+            places = np.searchsorted(runs, keys)
+            places[places == len(runs)] = 0
+            part.keep(runs[places] == keys, places)
             common[part.numbers] = True
         poems.keep(common[numbers], numbers)
         longest[owners[poems.at]] = length

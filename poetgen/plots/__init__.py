@@ -3,7 +3,7 @@
 matplotlib is imported when a picture is drawn and not before. What the pictures share is here: their style, their
 colours, a font with Chinese characters, and how they are saved.
 
-Looks into: text, humanize, errors, files, network, judging, inspect.
+Looks into: text, humanize, files, network, inspect.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from poetgen.errors import PoetgenError
 from poetgen.files import ensure_writable, write_atomic
 from poetgen.text import is_han
 
@@ -69,10 +68,14 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     return paths(stem)
 
 
-def font_for(text: str) -> FontProperties:
+#: What a person is told where a picture had to do without Chinese characters.
+NO_FONT = "no font with Chinese characters is installed (on Debian and Ubuntu: apt install fonts-noto-cjk)"
+
+
+def font_for(text: str) -> FontProperties | None:
     """A font of this system that can draw a text: the usual one, unless there are Chinese characters in it.
 
-    Raises PoetgenError where these have none.
+    None where no font has these. A picture then shows numbers in their place: boxes tell nothing.
     """
     from matplotlib.font_manager import FontProperties
 
@@ -80,8 +83,8 @@ def font_for(text: str) -> FontProperties:
 
 
 @lru_cache(1)
-def chinese_font() -> FontProperties:
-    """A font of this system that has Chinese characters; raises PoetgenError that says how to get one.
+def chinese_font() -> FontProperties | None:
+    """A font of this system that has Chinese characters, None where there is none.
 
     Found by what a font can draw, not by its name: of those that have 春, 龘 and 簪, the first in the order of names,
     sans-serif ones before others.
@@ -102,8 +105,4 @@ def chinese_font() -> FontProperties:
         if all(ord(char) in drawn for char in "春龘簪") and 0x378 not in drawn:
             odd = entry.style != "normal" or str(entry.weight) not in ("400", "normal", "regular")
             fonts.append((odd, "serif" in entry.name.lower(), entry.name, entry.fname))
-    if not fonts:
-        raise PoetgenError(
-            "no font with Chinese characters is installed; on Debian and Ubuntu: apt install fonts-noto-cjk"
-        )
-    return font_manager.FontProperties(fname=min(fonts)[-1])
+    return font_manager.FontProperties(fname=min(fonts)[-1]) if fonts else None

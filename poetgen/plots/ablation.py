@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from poetgen.inspect.ablation import Run
 
 
-def draw(runs: Sequence[Run], caption: str, stem: Path, figure: str = "ppl_char") -> list[Path]:
+def draw_ablation(runs: Sequence[Run], caption: str, stem: Path, figure: str = "ppl_char") -> list[Path]:
     """Draw runs as a map of windows by widths, the better the darker, the best with a frame; gaps are left white.
 
     In each field stand `figure`, which is ppl_char or ppl_all, and the steps that its minutes were enough for; ppl_all,
@@ -27,7 +27,7 @@ def draw(runs: Sequence[Run], caption: str, stem: Path, figure: str = "ppl_char"
     windows, widths = (sorted({getattr(run, name) for run in runs}) for name in ("seq_len", "hidden"))
     shown = {run: getattr(run, figure) for run in runs if math.isfinite(run.ppl_all)}
     best = min(shown, key=lambda run: shown[run], default=None)
-    low, high = (found(shown.values(), default=1.0) for found in (min, max))
+    low, high = (extreme(shown.values(), default=1.0) for extreme in (min, max))
     field = [[math.nan] * len(windows) for _ in widths]
     for run, value in shown.items():
         field[widths.index(run.hidden)][windows.index(run.seq_len)] = value

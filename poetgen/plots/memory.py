@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from poetgen.inspect.memory import Outcome, Point
 
 
-def draw(curves: Mapping[str, Sequence[Point]], caption: str, stem: Path) -> list[Path]:
+def draw_memory(curves: Mapping[str, Sequence[Point]], caption: str, stem: Path) -> list[Path]:
     """Draw gains over the reach, with their intervals, a panel for each name; the last reach is all there is.
 
     The perplexity stands at each point. Returns the PNG and the SVG; raises SaveError.
@@ -70,18 +70,18 @@ def draw_digits(kinds: Mapping[str, Sequence[Outcome]], chance: float, caption: 
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
 
-    lengths = sorted({outcome.length for own in kinds.values() for outcome in own})
+    lengths = sorted({outcome.length for outcomes in kinds.values() for outcome in outcomes})
     apart = min((b - a for a, b in zip(lengths, lengths[1:], strict=False)), default=10) / 25
     with style():
         figure = Figure(figsize=(8, 5), layout="constrained")
         axes = figure.subplots()
         looks = cycle(((VERMILION, "s"), (BLUE, "D"), (GREEN, "o"), (ORANGE, "^")))
-        for number, ((name, own), (colour, mark)) in enumerate(zip(kinds.items(), looks, strict=False)):
-            there = sorted({outcome.length for outcome in own})  # a run that was stopped may lack some
-            means = [fmean(outcome.accuracy for outcome in own if outcome.length == length) for length in there]
+        for number, ((name, outcomes), (colour, mark)) in enumerate(zip(kinds.items(), looks, strict=False)):
+            there = sorted({outcome.length for outcome in outcomes})  # a run that was stopped may lack some
+            means = [fmean(outcome.accuracy for outcome in outcomes if outcome.length == length) for length in there]
             shift = (number - (len(kinds) - 1) / 2) * apart  # lest kinds hide each other
             axes.plot([length + shift for length in there], means, f"{mark}-", color=colour, ms=7, label=name)
-            x, y = [outcome.length + shift for outcome in own], [outcome.accuracy for outcome in own]
+            x, y = [outcome.length + shift for outcome in outcomes], [outcome.accuracy for outcome in outcomes]
             axes.scatter(x, y, s=24, color=colour, alpha=0.9, lw=0.6, edgecolor="white", zorder=3)
         axes.axhline(chance, color=GREY, ls="--", lw=1.2, label="always saying 9")
         axes.set_xticks(lengths)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from poetgen.cli.display import Progress
+from poetgen.cli.progress_bar import ProgressBar
 from poetgen.cli.training_view import RunView
 from poetgen.network.records import EndRecord, EvalRecord, RateRecord, StepRecord
 
@@ -25,7 +25,7 @@ EVAL: dict[str, Any] = {"valid_loss": 5.0, "ppl_char": 250.25, "ppl_all": 100.0,
 
 def test_a_run_is_told_in_lines() -> None:
     stream = io.StringIO()
-    with Progress(stream, delay=0) as progress:
+    with ProgressBar(stream, delay=0) as progress:
         view = RunView(progress, lambda: ["春眠不觉晓，", "处处闻啼鸟。"])
         view.show(StepRecord(step=10, **STAMP | STEP))
         view.show(EvalRecord(step=20, **STAMP | EVAL))
@@ -42,7 +42,7 @@ def test_a_run_is_told_in_lines() -> None:
 
 def test_a_run_that_goes_astray_is_told_in_short_lines() -> None:
     stream = io.StringIO()
-    with Progress(stream, delay=0) as progress:
+    with ProgressBar(stream, delay=0) as progress:
         view = RunView(progress, lambda: pytest.fail("nothing can be written by a model that is no number"))
         view.show(StepRecord(step=10, **STAMP | STEP | {"loss": 123456.0, "perplexity": 1e304, "grad_norm": 2.5e19}))
         view.show(

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +20,10 @@ from poetgen.config import TrainConfig
 from poetgen.data.dataset import Dataset, Split
 from poetgen.errors import DatasetError, DivergedError, UsageError
 from poetgen.inspect import ablation
-from poetgen.inspect.ablation import Grid, Run, ablate
+from poetgen.inspect.ablation import Grid, Run, run_grid
+from poetgen.network.records import StepRecord
 from poetgen.plots import ablation as pictures
+from poetgen.progress import StageCallback
 
 GRID = Grid((16, 32), (8, 12), minutes=0.004, batch_tokens=256, device="cpu")
 RUNS = [
@@ -40,7 +42,7 @@ def dataset(prepared: Path) -> Dataset:
 def grid(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Run]]:
     """A whole grid, and its log."""
     log = tmp_path_factory.mktemp("grid") / "out" / "ablate.jsonl"
-    return log, list(ablate(dataset, GRID, log))
+    return log, list(run_grid(dataset, GRID, log))
 
 
 def no_training(*args: Any, **more: Any) -> Any:
@@ -76,7 +78,7 @@ def test_all_are_scored_on_the_same_tokens(dataset: Dataset, tmp_path: Path, mon
     monkeypatch.setattr(
         ablation, "validation_batches", lambda *args: scored.append([b.labels.tolist() for b in batches(*args)]) or []
     )
-    list(ablate(dataset, GRID, tmp_path / "log"))
+    list(run_grid(dataset, GRID, tmp_path / "log"))
     assert len(scored) == 4 and all(own == scored[0] for own in scored)
     bodies = int(dataset.valid.poems["body"].sum()) + len(dataset.valid)
     assert sum(bool(id) for batch in scored[0] for row in batch for id in row) == bodies
@@ -87,9 +89,9 @@ def test_it_goes_on_where_it_stopped(
     dataset: Dataset, grid: tuple[Path, list[Run]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = tmp_path / "ablate.jsonl"
-    other = list(ablate(dataset, replace(GRID, seq_lens=(16,), hiddens=(8,), seed=5), log))
+    other = list(run_grid(dataset, replace(GRID, seq_lens=(16,), hiddens=(8,), seed=5), log))
     told: list[float] = []
-    begun = ablate(dataset, GRID, log, lambda done, note: told.append(done))
+    begun = run_grid(dataset, GRID, log, lambda stage, done, total: told.append(done))
     first = [next(begun), next(begun)]
     begun.close()  # as Ctrl-C does
     order = [int(done) for done in told]  # within a run the time that is left is but guessed at
@@ -97,38 +99,42 @@ def test_it_goes_on_where_it_stopped(
     trained = []
     train = ablation._train
     monkeypatch.setattr(ablation, "_train", lambda *args: trained.append(args) or train(*args))
-    whole = list(ablate(dataset, GRID, log))
+    whole = list(run_grid(dataset, GRID, log))
     assert whole[:2] == first and len(whole) == 4 and len(trained) == 2
     monkeypatch.setattr(ablation, "_train", no_training)
-    assert list(ablate(dataset, GRID, log)) == whole
-    assert list(ablate(dataset, replace(GRID, seq_lens=(16,), hiddens=(8,), seed=5), log)) == other
+    assert list(run_grid(dataset, GRID, log)) == whole
+    assert list(run_grid(dataset, replace(GRID, seq_lens=(16,), hiddens=(8,), seed=5), log)) == other
     with pytest.raises(AssertionError):  # more minutes are another grid
-        list(ablate(dataset, replace(GRID, minutes=0.005), log))
+        list(run_grid(dataset, replace(GRID, minutes=0.005), log))
 
 
 def test_a_run_that_diverges_is_a_result(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def diverges(trainer: Any) -> Any:
-        yield {"kind": "step", "share": 0.5, "step": 10, "loss": math.inf}
+        stamp: dict[str, Any] = {"step": 10, "epoch": 0.5, "seconds": 1.0, "tokens": 9, "share": 0.5, "lr": 0.001}
+        norms = {"grad_norm": 1.0, "grad_norm_max": 1.0, "clipped": 0.0, "tokens_per_second": 9.0}
+        yield StepRecord(loss=math.inf, perplexity=math.inf, **norms, **stamp)
         raise DivergedError("no number any more")
 
     monkeypatch.setattr(ablation.Trainer, "run", diverges)
     log = tmp_path / "ablate.jsonl"
-    told: list[tuple[float, str]] = []
-    (run,) = ablate(dataset, replace(GRID, seq_lens=(16,), hiddens=(8,)), log, lambda *args: told.append(args))
-    assert [done for done, _ in told] == [0.5, 1] and "window 16, hidden 8: step 10" in told[0][1]
+    told: list[tuple[str, float, float]] = []
+    (run,) = run_grid(dataset, replace(GRID, seq_lens=(16,), hiddens=(8,)), log, lambda *args: told.append(args))
+    assert [done for _, done, _ in told] == [0.5, 1] and "window 16, hidden 8: step 10" in told[0][0]
     assert run.ppl_char == run.ppl_all == math.inf and '"ppl_char": null' in log.read_text()
     monkeypatch.setattr(ablation, "_train", no_training)
-    assert list(ablate(dataset, replace(GRID, seq_lens=(16,), hiddens=(8,)), log)) == [run]
+    assert list(run_grid(dataset, replace(GRID, seq_lens=(16,), hiddens=(8,)), log)) == [run]
 
 
 @pytest.mark.parametrize(
-    "text", ["not json\n", '{"kind": "step"}\n', "[]\n", '{"options": {}, "run": {"seq_len": 1}}\n']
+    "text",
+    ["not json\n", '{"kind": "step"}\n', "[]\n", '{"options": {}, "run": {"seq_len": 1}}\n', "[" * 100_000 + "\n"],
+    ids=["text", "another record", "a list", "another run", "a deep list"],
 )
 def test_a_log_of_another_kind_is_left_alone(text: str, dataset: Dataset, tmp_path: Path) -> None:
     log = tmp_path / "ablate.jsonl"
     log.write_text(text)
     with pytest.raises(UsageError, match=r"ablate\.jsonl.*--out"):
-        list(ablate(dataset, GRID, log))
+        list(run_grid(dataset, GRID, log))
     assert log.read_text() == text
 
 
@@ -147,7 +153,7 @@ def test_bad_grids(dataset: Dataset, tmp_path: Path) -> None:
         dataset.vocab, dataset.train, Split(dataset.valid.tokens, dataset.valid.poems[:0], dataset.valid.layout), "x"
     )
     with pytest.raises(DatasetError, match="--valid-share"):
-        list(ablate(empty, GRID, tmp_path / "log"))
+        list(run_grid(empty, GRID, tmp_path / "log"))
 
 
 # The picture and the command -------------------------------------------------------------------------------------
@@ -156,7 +162,7 @@ def test_bad_grids(dataset: Dataset, tmp_path: Path) -> None:
 def test_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Any] = []
     monkeypatch.setattr(pictures, "save", lambda figure, stem: drawn.append(figure) or [])
-    pictures.draw(RUNS, "caption", tmp_path / "ablate")
+    pictures.draw_ablation(RUNS, "caption", tmp_path / "ablate")
     (axes,) = drawn[0].axes
     assert [label.get_text() for label in axes.get_xticklabels()] == ["16", "32"]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["8", "12"]
@@ -166,7 +172,7 @@ def test_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     field = axes.images[0].get_array().filled(-1)
     assert field.tolist() == [[500, 450], [-1, -1]]
     assert axes.patches[0].get_x() > 0.5 and axes.patches[0].get_y() < 0  # the frame of the best
-    pictures.draw(RUNS[2:], "nothing but what diverged", tmp_path / "ablate")
+    pictures.draw_ablation(RUNS[2:], "nothing but what diverged", tmp_path / "ablate")
 
 
 def run(args: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -200,7 +206,7 @@ def test_ctrl_c_keeps_what_is_done(
         yield from RUNS[1:]
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ablation, "ablate", interrupted)
+    monkeypatch.setattr(ablation, "run_grid", interrupted)
     code, out, err = run(["--data", str(prepared), "--out", str(tmp_path), "--hidden", "8,12"], capsys)
     assert code == 130 and "2 of 8 runs" in err and "resumes" in err
     assert "diverged" in out and (tmp_path / "ablate.png").exists()
@@ -211,14 +217,14 @@ def test_a_signal_that_was_not_heard_is_not_lost(
 ) -> None:
     """What Python raises in a callback of the garbage collector goes nowhere."""
 
-    def deaf(dataset: Dataset, grid: Grid, log: Path, told: Callable[[float, str], None]) -> Iterator[Run]:
+    def deaf(dataset: Dataset, grid: Grid, log: Path, told: StageCallback) -> Iterator[Run]:
         yield RUNS[0]
         with suppress(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
-        told(1.5, "")
+        told("", 1.5, 2)
         yield RUNS[1]
 
-    monkeypatch.setattr(ablation, "ablate", deaf)
+    monkeypatch.setattr(ablation, "run_grid", deaf)
     code, _, err = run(["--data", str(prepared), "--out", str(tmp_path)], capsys)
     assert code == 130 and "1 of 12 runs" in err and "resumes" in err
 
@@ -252,7 +258,7 @@ def test_too_large_a_network_is_told(
         yield RUNS[0]
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
-    monkeypatch.setattr(ablation, "ablate", full)
+    monkeypatch.setattr(ablation, "run_grid", full)
     code, _, err = run(["--data", str(prepared), "--out", str(tmp_path)], capsys)
     assert code == 1 and err == "poetgen: not enough memory: give smaller --hidden or --batch-tokens\n"
 

@@ -23,12 +23,11 @@ from poetgen import cli
 from poetgen.config import ModelConfig
 from poetgen.data.sequence import CONTROL
 from poetgen.data.vocab import Vocab
-from poetgen.errors import PoetgenError, UsageError
+from poetgen.errors import UsageError
 from poetgen.inspect import embedding as module
-from poetgen.inspect.embedding import GROUPS, Embedding, Map, groups, place
+from poetgen.inspect.embedding import CHARACTER_GROUPS, CharacterMap, Embedding, measured_groups, place_on_map
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.model import PoetModel
-from poetgen.plots import chinese_font
 from poetgen.plots import embedding as plots
 
 
@@ -56,6 +55,18 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 def any_font(monkeypatch: pytest.MonkeyPatch) -> None:
     """For maps of which only positions and colours are looked at: the usual font, whatever it can draw."""
     monkeypatch.setattr(poetgen.plots, "chinese_font", FontProperties)
+
+
+@pytest.fixture
+def sklearn() -> None:
+    """What places characters on a map, where it is installed."""
+    pytest.importorskip("sklearn")
+
+
+@pytest.fixture
+def no_font(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without Chinese characters."""
+    monkeypatch.setattr(poetgen.plots, "chinese_font", lambda: None)
 
 
 def embedding_of(vectors: dict[str, tuple[float, ...]]) -> Embedding:
@@ -143,7 +154,7 @@ def test_how_near_the_members_of_a_group_are() -> None:
             "东": (1, 1, 1),
         }
     )
-    seasons, numbers = sorted(groups(found), key=lambda group: len(group.members))
+    seasons, numbers = sorted(measured_groups(found), key=lambda group: len(group.members))
     assert seasons == ("seasons", "春夏", 1.0, pytest.approx(1 / 6))
     assert numbers == ("numbers", "一二三", pytest.approx(2 / 3), pytest.approx(2 / 6)), "一 is nearest to 雨"
     # One direction is not a group that could be near itself.
@@ -159,23 +170,26 @@ def test_the_map_has_the_commonest_and_the_groups(tiny_embedding: Embedding) -> 
 # The map ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("sklearn")
 def test_what_is_alike_is_near_on_the_map() -> None:
     rng = np.random.default_rng(1)
     chars = [chr(0x4E00 + number) for number in range(60)]
     rows = np.repeat(np.eye(3, 8), 20, axis=0) + rng.normal(0, 0.05, (60, 8))
-    placed = place(embedding_of(dict(zip(chars, map(tuple, rows), strict=True))), seed=1)
+    placed = place_on_map(embedding_of(dict(zip(chars, map(tuple, rows), strict=True))), seed=1)
     distance = np.linalg.norm(placed.points[:, None] - placed.points[None], axis=2) + np.diag([np.inf] * 60)
     assert np.array_equal(distance.argmin(1) // 20, np.arange(60) // 20)
     assert distance.min() >= 1, "no two labels overlap"
 
 
+@pytest.mark.usefixtures("sklearn")
 def test_one_seed_gives_one_map(tiny_embedding: Embedding) -> None:
-    first, again, other = (place(tiny_embedding, seed) for seed in (1, 1, 2))
+    first, again, other = (place_on_map(tiny_embedding, seed) for seed in (1, 1, 2))
     assert np.array_equal(first.points, again.points) and not np.array_equal(first.points, other.points)
     few = embedding_of({"春": (1, 0), "南": (0, 1), "一": (1, 1), "花": (1, 2)})
-    assert place(few, 1).groups == ("seasons", "directions", "numbers", "")
+    assert place_on_map(few, 1).groups == ("seasons", "directions", "numbers", "")
 
 
+@pytest.mark.usefixtures("sklearn")
 def test_points_at_one_place_are_moved_apart() -> None:
     points = module._apart(np.zeros((4, 2)) + [[0, 0], [0, 0], [5, 5], [5.5, 5]])
     distance = np.linalg.norm(points[:, None] - points[None], axis=2)
@@ -184,24 +198,25 @@ def test_points_at_one_place_are_moved_apart() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
+@pytest.mark.usefixtures("sklearn")
 def test_maps_of_few_characters(count: int, tiny_embedding: Embedding) -> None:
     if count < 3:
         with pytest.raises(UsageError, match=f"{count} characters make no map"):
-            place(tiny_embedding.commonest(count), 1)
+            place_on_map(tiny_embedding.commonest(count), 1)
     else:
-        assert np.isfinite(place(tiny_embedding.commonest(count), 1).points).all()
+        assert np.isfinite(place_on_map(tiny_embedding.commonest(count), 1).points).all()
 
 
 def test_a_map_needs_scikit_learn(tiny_embedding: Embedding, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.manifold", None)
     with pytest.raises(UsageError, match=r'pip install "poetgen\[sklearn\]"'):
-        place(tiny_embedding, 1)
+        place_on_map(tiny_embedding, 1)
 
 
 # The picture -----------------------------------------------------------------------------------------------------
 
 
-MAP = Map(
+MAP = CharacterMap(
     tuple("春雨一二秋"),
     np.array([[0.0, 1], [2, 3], [4, 5], [6, 7], [8, 0]]),
     ("seasons", "", "numbers", "numbers", "seasons"),
@@ -210,7 +225,7 @@ MAP = Map(
 
 @pytest.mark.usefixtures("any_font")
 def test_every_character_stands_at_its_point_in_the_colour_of_its_group() -> None:
-    figure = plots.figure(MAP, "caption")
+    figure = plots.map_figure(MAP, "caption")
     (axes,) = figure.axes
     texts = [text for text in axes.texts if isinstance(text, Text)]
     assert [text.get_text() for text in texts] == list(MAP.chars)
@@ -228,28 +243,43 @@ def test_every_character_stands_at_its_point_in_the_colour_of_its_group() -> Non
 
 
 def test_groups_have_colours_of_their_own() -> None:
-    assert set(plots.COLOURS) == {*GROUPS, ""} and len(set(plots.COLOURS.values())) == len(GROUPS) + 1
-    assert max(Counter("".join(GROUPS.values())).values()) == 1, "no character is in two groups"
+    assert (
+        set(plots.COLOURS) == {*CHARACTER_GROUPS, ""} and len(set(plots.COLOURS.values())) == len(CHARACTER_GROUPS) + 1
+    )
+    assert max(Counter("".join(CHARACTER_GROUPS.values())).values()) == 1, "no character is in two groups"
 
 
-def test_labels_do_not_overlap(tiny_embedding: Embedding, tmp_path: Path) -> None:
-    try:
-        chinese_font()
-    except PoetgenError as error:
-        pytest.skip(str(error))
-    figure = plots.figure(place(tiny_embedding, 1))
-    figure.savefig(tmp_path / "map.png")  # lays it out
-    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
-    centres = np.array([[(box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2] for box in boxes])
-    size = max(box.width for box in boxes)
-    distance = np.linalg.norm(centres[:, None] - centres[None], axis=2) + np.diag([np.inf] * len(boxes))
-    assert distance.min() > 0.9 * size
+@pytest.mark.usefixtures("any_font", "sklearn")
+def test_characters_do_not_overlap(tiny_embedding: Embedding, tmp_path: Path) -> None:
+    placed = place_on_map(tiny_embedding, 1)
+    figure = plots.map_figure(placed)
+    plots.save(figure, tmp_path / "map")  # lays it out
+    (axes,) = figure.axes
+    centres = axes.transData.transform(placed.points) / figure.dpi * 72  # in points
+    widest = max(text.get_fontsize() for text in axes.texts)  # a Chinese character is as wide as it is high
+    distance = np.linalg.norm(centres[:, None] - centres[None], axis=2) + np.diag([np.inf] * len(centres))
+    assert distance.min() > 0.9 * widest
+
+
+@pytest.mark.usefixtures("no_font", "sklearn")
+def test_without_a_font_numbers_stand_for_characters_and_do_not_overlap(
+    tiny_embedding: Embedding, tmp_path: Path
+) -> None:
+    placed = place_on_map(tiny_embedding, 1)
+    figure = plots.map_figure(placed)
+    plots.save(figure, tmp_path / "map")
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.texts] == [str(number + 1) for number in range(len(placed.chars))]
+    assert [to_hex(text.get_color()).upper() for text in axes.texts] == [plots.COLOURS[name] for name in placed.groups]
+    label = axes.text(0, 0, "999", fontsize=max(text.get_fontsize() for text in axes.texts))
+    (x, _), (next_x, _) = axes.transData.transform([(0, 0), (1, 0)])
+    assert label.get_window_extent().width < next_x - x, "labels of three digits are as wide as characters may be"
 
 
 @pytest.mark.usefixtures("any_font")
 def test_the_same_map_is_the_same_picture(tmp_path: Path) -> None:
-    first = [path.read_bytes() for path in plots.draw(MAP, tmp_path / "map")]
-    again = [path.read_bytes() for path in plots.draw(MAP, tmp_path / "map")]
+    first = [path.read_bytes() for path in plots.draw_map(MAP, tmp_path / "map")]
+    again = [path.read_bytes() for path in plots.draw_map(MAP, tmp_path / "map")]
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["map.png", "map.svg"]
     assert first == again
 
@@ -300,7 +330,7 @@ def test_what_cannot_be_asked(args: list[str], message: str, tiny: Path, run: Ru
     assert (done.code, done.out) == (2, "") and message in done.err and "Traceback" not in done.err
 
 
-@pytest.mark.usefixtures("any_font")
+@pytest.mark.usefixtures("any_font", "sklearn")
 def test_a_map_from_the_command_line(tiny: Path, run: Run, tmp_path: Path) -> None:
     checkpoint = Path(shutil.copytree(tiny, tmp_path / "poet"))
     done = run("map", "--num", 40, "--checkpoint", checkpoint, "--out", tmp_path / "maps")
@@ -314,31 +344,43 @@ def test_a_map_from_the_command_line(tiny: Path, run: Run, tmp_path: Path) -> No
     )
 
 
-@pytest.mark.usefixtures("any_font")
+@pytest.mark.usefixtures("any_font", "sklearn")
 def test_a_map_without_groups_has_no_table(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
 ) -> None:
-    monkeypatch.setattr(module, "groups", lambda embedding: iter(()))
+    monkeypatch.setattr(module, "measured_groups", lambda embedding: iter(()))
     done = run("map", "--num", 10, "--checkpoint", tiny, "--out", tmp_path)
     assert (done.code, done.out) == (0, "") and (tmp_path / "map.png").exists()
 
 
-def test_a_map_without_a_font(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
-    def missing() -> None:
-        raise PoetgenError("no font with Chinese characters is installed")
+@pytest.mark.usefixtures("no_font", "sklearn")
+def test_a_map_without_a_font(tiny: Path, tiny_embedding: Embedding, tmp_path: Path, run: Run) -> None:
+    done = run("map", "--num", 25, "--checkpoint", tiny, "--out", tmp_path)
+    assert done.code == 0 and done.out.startswith("group"), done.err
+    assert "apt install fonts-noto-cjk" in done.err and (tmp_path / "map.png").exists()
+    told = dict(re.findall(r"^ +(\d+)-\d+  (.+)$", done.err, re.MULTILINE))
+    assert list(told)[:2] == ["1", "21"]
+    chars = "".join(told.values()).replace(" ", "")
+    assert chars[:25] == "".join(tiny_embedding.chars[:25]), "which number is which character"
+    assert done.err.splitlines()[-1].startswith("drawn in ")
 
-    monkeypatch.setattr(poetgen.plots, "chinese_font", missing)
-    done = run("map", "--num", 10, "--checkpoint", tiny, "--out", tmp_path)
-    assert done.code == 1 and done.out.startswith("group"), "the table comes first"
-    assert done.err.splitlines()[-1] == "poetgen: no font with Chinese characters is installed"
-    # Where there is nothing Chinese to draw, none is needed.
-    plots.draw(Map(("a", "b"), np.array([[0.0, 1], [2, 3]]), ("", "")), tmp_path / "map")
+
+@pytest.mark.usefixtures("any_font", "sklearn")
+def test_a_map_with_a_font_tells_no_numbers(tiny: Path, tmp_path: Path, run: Run) -> None:
+    done = run("map", "--num", 25, "--checkpoint", tiny, "--out", tmp_path)
+    assert done.code == 0 and [line.split()[0] for line in done.err.splitlines()] == ["placing", "drawn"]
+
+
+@pytest.mark.usefixtures("no_font")
+def test_a_map_without_chinese_characters_needs_no_chinese_font() -> None:
+    figure = plots.map_figure(CharacterMap(("a", "b"), np.array([[0.0, 1], [2, 3]]), ("", "")))
+    assert [text.get_text() for text in figure.axes[0].texts] == ["a", "b"]
 
 
 def test_a_place_that_cannot_be_written_is_told_before_the_work(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
 ) -> None:
-    monkeypatch.setattr(module, "place", lambda *args: pytest.fail("work for nothing"))
+    monkeypatch.setattr(module, "place_on_map", lambda *args: pytest.fail("work for nothing"))
     (tmp_path / "taken").write_text("")
     done = run("map", "--checkpoint", tiny, "--out", tmp_path / "taken")
     assert (done.code, done.out) == (1, "") and "cannot be written" in done.err

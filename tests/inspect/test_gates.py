@@ -19,12 +19,11 @@ from poetgen import cli
 from poetgen.config import ModelConfig
 from poetgen.corpus import Poem
 from poetgen.data.sequence import Header, Layout
-from poetgen.errors import PoetgenError, UsageError
+from poetgen.errors import UsageError
 from poetgen.inspect import gates
 from poetgen.inspect.gates import FEATURES, GATES, STATES, Follower, Survey
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.model import PoetModel
-from poetgen.plots import chinese_font
 from poetgen.plots import gates as drawing
 
 #: The first line rhymes too, and 下, 客 and 鬓 do not.
@@ -87,9 +86,9 @@ def test_which_gate_is_which() -> None:
 
 def test_a_poem_is_the_same_alone_and_beside_others(loaded: Checkpoint) -> None:
     poems = [Poem("春夏秋。", title="月"), Poem(DENG_GAO, title="登高", form="七律"), Poem("春夏秋。", title="夜雨")]
-    together = list(gates.along(loaded, poems))
+    together = list(gates.trace_poems(loaded, poems))
     for poem, found in zip(poems, together, strict=True):
-        [alone] = gates.along(loaded, [poem])
+        [alone] = gates.trace_poems(loaded, [poem])
         ids = Layout(loaded.vocab).encode(Header(form=poem.form, title=poem.title)) + loaded.vocab.encode(poem.body)
         whole = gates.trace(loaded.model, torch.tensor([ids]))
         for layer, (own, other) in enumerate(zip(found, alone, strict=True)):
@@ -104,7 +103,7 @@ def test_a_poem_is_the_same_alone_and_beside_others(loaded: Checkpoint) -> None:
 def test_other_cells_have_other_gates(loaded: Checkpoint) -> None:
     other = Checkpoint(Path("here"), PoetModel(ModelConfig(len(loaded.vocab), cell="gru")), loaded.vocab, {}, "")
     with pytest.raises(UsageError, match="--checkpoint here: its cells are gru"):
-        next(gates.along(other, [Poem("春。")]))
+        next(gates.trace_poems(other, [Poem("春。")]))
 
 
 # What units follow -----------------------------------------------------------------------------------------------
@@ -138,11 +137,11 @@ def test_features_of_lines_with_pauses_and_without_marks(loaded: Checkpoint) -> 
 def test_poems_are_written_in_the_form_of_the_poem(loaded: Checkpoint) -> None:
     own = Poem(DENG_GAO[:32], title="登高", author="杜甫", form="七绝")
     seen: list[tuple[int, int]] = []
-    poems = gates.write(loaded, own, count=5, seed=3, progress=lambda *told: seen.append(told))
-    assert [poem.title for poem in poems] == list(gates.TITLES[:5]) and seen[-1] == (5, 5)
+    poems = gates.write_alike(loaded, own, count=5, seed=3, progress=lambda *told: seen.append(told))
+    assert [poem.title for poem in poems] == list(gates.SURVEY_TITLES[:5]) and seen[-1] == (5, 5)
     assert all(len(poem.body) == 32 and poem.form == "七绝" and not poem.author for poem in poems)
-    assert poems == gates.write(loaded, own, count=5, seed=3) != gates.write(loaded, own, count=5, seed=4)
-    words = gates.write(loaded, Poem("春、夏\n秋冬"), count=2)
+    assert poems == gates.write_alike(loaded, own, count=5, seed=3) != gates.write_alike(loaded, own, count=5, seed=4)
+    words = gates.write_alike(loaded, Poem("春、夏\n秋冬"), count=2)
     assert all(poem.body for poem in words)
 
 
@@ -165,7 +164,7 @@ def synthetic(
             planted(torch.from_numpy(gates.features(loaded, poem)), layers[1]["cell state"])
             yield layers
 
-    monkeypatch.setattr(gates, "along", noise)
+    monkeypatch.setattr(gates, "trace_poems", noise)
     return gates.survey(loaded, poems)
 
 
@@ -191,7 +190,7 @@ def test_a_unit_that_follows_is_found(loaded: Checkpoint, monkeypatch: pytest.Mo
 
 def test_chance_does_not_shine(loaded: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     found = synthetic(loaded, monkeypatch, ALIKE[:4])
-    best = np.abs(found.found).reshape(len(FEATURES), -1).argmax(1)
+    best = np.abs(found.searched).reshape(len(FEATURES), -1).argmax(1)
     measured = np.abs(found.measured).reshape(len(FEATURES), -1)[range(len(FEATURES)), best]
     # The greatest of 64 correlations over 128 characters is 0.2 or more by chance; measured elsewhere it is not.
     assert measured.mean() < 0.12
@@ -236,7 +235,7 @@ def test_correlations_within_places_are_those_of_the_differences_from_their_mean
         states[:, 2] = 7
         together.add(own[:, None], states[:, None])
         rows += [(place, *own[place], *states[place]) for place in range(length)]
-    found = together.found()
+    found = together.correlations()
     for feature in range(2):
         known = np.array([row for row in rows if not np.isnan(row[1 + feature])])
         for place in set(known[:, 0]):
@@ -273,11 +272,11 @@ def test_human_poems_of_the_form_are_drawn_by_the_seed() -> None:
     poem = Poem(QUIET, form="五绝")
     alike = [replace(poem, body=QUIET.replace("床", char)) for char in TITLES_OF_230]
     others = [Poem(DENG_GAO, form="七律"), replace(poem, tune="生查子"), poem]
-    first, again, other = (gates.chosen([*others, *alike], poem, seed) for seed in (1, 1, 2))
-    assert len(first) == gates.POEMS and first == again != other and set(first) < set(alike)
-    assert len(gates.chosen(alike[:20], poem)) == 20
+    first, again, other = (gates.poems_alike([*others, *alike], poem, seed) for seed in (1, 1, 2))
+    assert len(first) == gates.MOST_SURVEYED and first == again != other and set(first) < set(alike)
+    assert len(gates.poems_alike(alike[:20], poem)) == 20
     with pytest.raises(UsageError, match="--poems: 19 poems of the form 五绝 in it; give a file with 20 or more"):
-        gates.chosen(alike[:19], poem)
+        gates.poems_alike(alike[:19], poem)
 
 
 TITLES_OF_230 = [chr(0x4E00 + number) for number in range(230)]
@@ -297,22 +296,22 @@ def surveyed(loaded: Checkpoint, **followed: float) -> Survey:
 
 
 @pytest.fixture(scope="module")
-def picture(loaded: Checkpoint) -> gates.Picture:
+def picture(loaded: Checkpoint) -> gates.GatePicture:
     poem = Poem(DENG_GAO[:32], title="登高", form="七绝")
-    [layers] = gates.along(loaded, [poem])
+    [layers] = gates.trace_poems(loaded, [poem])
     lively = next(unit for unit in layers[1]["hidden state"].std(0).argsort(descending=True).tolist() if unit > 9) + 1
     # Unit 7 is no better than chance; a lively one follows rhymes, but only as the third of all.
     followed = {"punctuation_9": -0.9, "rhyme_5": 0.8, "rhyme_9": -0.7, "level_7": 0.05, f"rhyme_{lively}": 0.6}
     return gates.picture(poem, layers, surveyed(loaded, **followed), layer=2, count=6)
 
 
-def test_units_that_follow_come_first_and_lively_ones_fill_up(loaded: Checkpoint, picture: gates.Picture) -> None:
+def test_units_that_follow_come_first_and_lively_ones_fill_up(loaded: Checkpoint, picture: gates.GatePicture) -> None:
     assert picture.units[:2] == (9, 5)
     follows = [one and (one.feature, one.correlation) for one in picture.follows]
     assert follows[:2] == [("punctuation", -0.9), ("rhyme foot", 0.8)]
     assert Counter(follows[2:]) == {("rhyme foot", 0.6): 1, None: 3}
     assert len(set(picture.units)) == len(picture.units) == 6
-    [layers] = gates.along(loaded, [picture.poem])
+    [layers] = gates.trace_poems(loaded, [picture.poem])
     spread = layers[1]["hidden state"].std(0)
     rest = [unit - 1 for unit in picture.units[2:]]
     others = [unit for unit in range(len(spread)) if unit not in {*rest, 8, 4}]
@@ -327,13 +326,33 @@ def any_font(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(poetgen.plots, "chinese_font", FontProperties)
 
 
-@pytest.mark.usefixtures("any_font")
-def test_the_picture_shows_every_unit_and_character(
-    picture: gates.Picture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def no_font(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without Chinese characters."""
+    monkeypatch.setattr(poetgen.plots, "chinese_font", lambda: None)
+
+
+@pytest.mark.usefixtures("no_font")
+def test_without_a_font_places_are_numbered_and_the_title_is_left_out(
+    picture: gates.GatePicture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     figures: list[Any] = []
     monkeypatch.setattr(drawing, "save", lambda figure, stem: figures.append(figure) or [stem])
-    drawing.draw(picture, tmp_path / "gates")
+    drawing.draw_gates(picture, tmp_path / "gates")
+    panels = [axes for axes in figures[0].axes if axes.images]
+    for axes in panels:
+        labels = [label.get_text() for label in axes.get_xticklabels()]
+        assert labels == [str(place + 1) for place in range(len(picture.poem.body))]
+    assert figures[0].get_suptitle() == f"layer {picture.layer}"
+
+
+@pytest.mark.usefixtures("any_font")
+def test_the_picture_shows_every_unit_and_character(
+    picture: gates.GatePicture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures: list[Any] = []
+    monkeypatch.setattr(drawing, "save", lambda figure, stem: figures.append(figure) or [stem])
+    drawing.draw_gates(picture, tmp_path / "gates")
     [figure] = figures
     panels = [axes for axes in figure.axes if axes.images]
     assert [axes.get_title(loc="left").split(":")[0] for axes in panels] == [*GATES, *STATES]
@@ -365,10 +384,10 @@ def run(*args: object, capsys: pytest.CaptureFixture[str]) -> tuple[int, str, st
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gates, "write", lambda *args, count=20, **rest: write(*args, count=20, **rest))
+    monkeypatch.setattr(gates, "write_alike", lambda *args, count=20, **rest: write_alike(*args, count=20, **rest))
 
 
-write = gates.write
+write_alike = gates.write_alike
 
 
 def rows_of(out: str) -> tuple[list[str], list[list[str]], list[list[str]]]:
@@ -378,13 +397,16 @@ def rows_of(out: str) -> tuple[list[str], list[list[str]], list[list[str]]]:
     return heads, strongest, [re.split("  +", line) for line in second.splitlines()]
 
 
+@pytest.mark.parametrize("font", [True, False])
 def test_a_poem_as_text_and_in_a_file(
-    tiny: Path, tmp_path: Path, few: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    font: bool,
+    tiny: Path,
+    tmp_path: Path,
+    few: None,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    try:
-        chinese_font()
-    except PoetgenError as error:
-        pytest.skip(str(error))
+    monkeypatch.setattr(poetgen.plots, "chinese_font", FontProperties if font else lambda: None)
     drawn, draw = [], gates.picture
     monkeypatch.setattr(gates, "picture", lambda *args: drawn.append(args[3:]) or draw(*args))
     path = tmp_path / "poem.txt"
@@ -412,7 +434,7 @@ def test_a_poem_as_text_and_in_a_file(
     units = [record for record in records if record["part"] == "drawn"]
     assert [str(record["unit"]) for record in units] == [row[2] for row in shown]
     assert [record["feature"] or "-" for record in units] == [row[0] for row in shown]
-    [layers] = gates.along(Checkpoint.load(tiny), [Poem(QUIET, title="静夜思", form="五绝")])
+    [layers] = gates.trace_poems(Checkpoint.load(tiny), [Poem(QUIET, title="静夜思", form="五绝")])
     for unit in units:
         for name in GATES + STATES:
             assert unit["values"][name] == pytest.approx(layers[1][name][:, unit["unit"] - 1].tolist(), abs=1e-4)
@@ -467,8 +489,8 @@ def test_features_that_nothing_follows_are_named(
 def test_units_may_be_looked_for_in_human_poems(
     tiny: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(gates, "write", lambda *args, **rest: pytest.fail("nothing need be written"))
-    monkeypatch.setattr(gates, "FEWEST", 10)
+    monkeypatch.setattr(gates, "write_alike", lambda *args, **rest: pytest.fail("nothing need be written"))
+    monkeypatch.setattr(gates, "LEAST_SURVEYED", 10)
     args = "--poems", corpus, "--checkpoint", tiny, "--out", tmp_path
     code, _, err = run(DENG_GAO, *args, capsys=capsys)
     assert code == 0 and "found in 8 poems, measured in 7 others" in err
@@ -503,22 +525,20 @@ def test_what_cannot_be_drawn(
     assert (code, out) == (2, "") and says in err
 
 
-def test_without_a_font(
-    tiny: Path, tmp_path: Path, few: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def missing() -> None:
-        raise PoetgenError("no font with Chinese characters is installed")
-
-    monkeypatch.setattr(poetgen.plots, "chinese_font", missing)
+@pytest.mark.usefixtures("no_font")
+def test_without_a_font(tiny: Path, tmp_path: Path, few: None, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(QUIET, "--checkpoint", tiny, "--out", tmp_path, "--json", capsys=capsys)
-    assert code == 1 and err.splitlines()[-1] == "poetgen: no font with Chinese characters is installed"
-    assert all(json.loads(line)["part"] for line in out.splitlines()) and out, "what was found comes first"
+    assert code == 0 and (tmp_path / "gates.png").exists(), err
+    assert out and all(json.loads(line)["part"] for line in out.splitlines())
+    assert "apt install fonts-noto-cjk" in err
+    told = re.findall(r"^ +(\d+)-(\d+)  (.+)$", err, re.MULTILINE)
+    assert told == [("1", "20", f"{QUIET[:10]} {QUIET[10:20]}"), ("21", "24", QUIET[20:])]
 
 
 def test_a_place_that_cannot_be_written_is_told_before_the_work(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(gates, "write", lambda *args, **rest: pytest.fail("work for nothing"))
+    monkeypatch.setattr(gates, "write_alike", lambda *args, **rest: pytest.fail("work for nothing"))
     (tmp_path / "taken").write_text("")
     code, out, err = run(QUIET, "--checkpoint", tiny, "--out", tmp_path / "taken", capsys=capsys)
     assert (code, out) == (1, "") and "cannot be written" in err.splitlines()[-1]

@@ -21,8 +21,8 @@ from poetgen.data.dataset import Split, split_of
 from poetgen.data.sequence import CONTROL, Header, Layout
 from poetgen.data.vocab import UNK, Vocab, unknown_nats
 from poetgen.errors import DatasetError, UsageError
-from poetgen.inspect.memory import CHANCE, Outcome, Point, Trials, by_kind, costs, curve, digits, trials
-from poetgen.judging.metrics import Estimate
+from poetgen.inspect.memory import CHANCE, Outcome, Point, Trials, by_kind, curve, target_costs, train_adders, trials
+from poetgen.judging.bootstrap import Estimate
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.model import PoetModel
 from poetgen.plots import memory as pictures
@@ -65,7 +65,7 @@ class Remembers:
 @pytest.mark.parametrize("back", [8, 16])
 def test_the_curve_steps_where_the_memory_begins(back: int) -> None:
     found = trials(split(*map(verse, range(6))), "七律", 6)
-    nats = costs(Remembers(back), VOCAB, found)  # type: ignore[arg-type]
+    nats = target_costs(Remembers(back), VOCAB, found)  # type: ignore[arg-type]
     assert nats.shape == (8, 6, 14) and found.reaches == (0, 1, 2, 4, 8, 16, 32, 64)
     for reach, own in zip(found.reaches, nats, strict=True):
         if reach < back:
@@ -90,7 +90,7 @@ def test_costs_are_of_the_mean_over_strangers_of_sequences_read_whole(cell: str)
     assert [found.strangers_at(reach, 16) for reach in found.reaches[:-1]] == [16, 16, 8, 4, 2, 1]
     assert {found.strangers_at(reach, 30) for reach in found.reaches[:-1]} == {16}
     assert found.targets == [*range(16, 23), *range(24, 31)]
-    nats = costs(model, VOCAB, found)
+    nats = target_costs(model, VOCAB, found)
     assert nats.shape == (len(found.reaches), 29, 14)
     header = Layout(VOCAB).encode(Header(form="七绝"))
     unknown = int((found.bodies[:29] == UNK).any(axis=1).argmax())
@@ -166,28 +166,28 @@ def test_gains_are_counted_from_reach_nought() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
 def test_every_cell_can_hold_two_digits_for_a_while(cell: str) -> None:
-    (outcome,) = digits([cell], [5], hidden=24, steps=800, rate=0.01)
+    (outcome,) = train_adders([cell], [5], hidden=24, steps=800, rate=0.01)
     assert outcome.forget_bias == (1 if cell == "lstm" else None)
     assert outcome.accuracy == 1 and 10 < outcome.steps < 800
 
 
 @pytest.mark.slow
 def test_a_gate_that_begins_shut_holds_nothing() -> None:
-    shut, open = digits(["lstm"], [15], 24, 300, 0.01, (-6, 4))
+    shut, open = train_adders(["lstm"], [15], 24, 300, 0.01, (-6, 4))
     assert (shut.forget_bias, open.forget_bias) == (-6, 4)
     assert shut.accuracy < 0.5 < 0.9 < open.accuracy
 
 
 def test_what_is_not_trained_guesses() -> None:
     state = torch.random.get_rng_state()
-    found = list(digits(["rnn", "lstm"], [4, 6], hidden=8, steps=2, seeds=(1, 2)))
+    found = list(train_adders(["rnn", "lstm"], [4, 6], hidden=8, steps=2, seeds=(1, 2)))
     assert torch.equal(state, torch.random.get_rng_state())
     assert [(o.seed, o.length, o.cell) for o in found[:3]] == [(1, 4, "rnn"), (1, 4, "lstm"), (1, 6, "rnn")]
     assert len(found) == 8 and all(outcome.accuracy < 0.3 and outcome.steps == 2 for outcome in found)
-    again = [outcome.accuracy for outcome in digits(["rnn", "lstm"], [4, 6], hidden=8, steps=2, seeds=(1, 2))]
+    again = [outcome.accuracy for outcome in train_adders(["rnn", "lstm"], [4, 6], hidden=8, steps=2, seeds=(1, 2))]
     assert again == [outcome.accuracy for outcome in found]
     with pytest.raises(UsageError, match="--cell"):
-        list(digits(["elman"], [4]))
+        list(train_adders(["elman"], [4]))
 
 
 def test_chance_is_the_share_of_the_commonest_sum() -> None:
@@ -211,7 +211,7 @@ def test_the_picture_of_gains(tmp_path: Path, figures: list[Any]) -> None:
     gains = {0: 0.0, 1: 2.0, 2: 2.5, 4: 2.75, 24: 3.0}
     points = [Point(k, 5 - gain, Estimate(gain, gain - 0.25, gain + 0.25, 9)) for k, gain in gains.items()]
     last = [Point(k, 9 - 2 * gain, Estimate(2 * gain, 2 * gain - 1, 2 * gain + 1, 9)) for k, gain in gains.items()]
-    paths = pictures.draw({"all": points, "last": last}, "caption", tmp_path / "memory")
+    paths = pictures.draw_memory({"all": points, "last": last}, "caption", tmp_path / "memory")
     assert [path.name for path in paths] == ["memory.png", "memory.svg"] and all(path.exists() for path in paths)
     left, right = figures[0].axes
     assert [axes.get_title(loc="left") for axes in (left, right)] == ["all", "last"]
@@ -290,7 +290,7 @@ def test_memory_of_a_checkpoint(
     assert record["strangers"] == 8
     loaded = Checkpoint.load(tiny)
     poems, _ = read_poems(corpus, "simplified")
-    nats = costs(loaded.model, loaded.vocab, trials(split_of(poems, loaded.vocab), "五绝", 100, 1, 8))
+    nats = target_costs(loaded.model, loaded.vocab, trials(split_of(poems, loaded.vocab), "五绝", 100, 1, 8))
     assert record["rhyme"][-1]["nats"] == pytest.approx(nats[-1, :, -1].mean(), rel=1e-4)
     assert record["couplet"][-1]["nats"] == pytest.approx(nats[-1].mean(), rel=1e-4)
     point = record["couplet"][-1]
@@ -322,7 +322,7 @@ def test_what_memory_leaves_out_is_told(
 
 @pytest.mark.parametrize(
     ("args", "work"),
-    [(["memory", "--poems", "{corpus}"], "poetgen.poet.load"), (["digits"], "poetgen.inspect.memory.digits")],
+    [(["memory", "--poems", "{corpus}"], "poetgen.poet.load"), (["digits"], "poetgen.inspect.memory.train_adders")],
 )
 def test_a_place_that_cannot_be_written_is_told_before_the_work(
     args: list[str],
@@ -383,7 +383,7 @@ def test_digits_keeps_what_is_done(
         yield outcome("gru", 10, 1, 0.5)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("poetgen.inspect.memory.digits", interrupted)
+    monkeypatch.setattr("poetgen.inspect.memory.train_adders", interrupted)
     code, out, err = run(["inspect", "digits", "--out", str(tmp_path)], capsys)
     assert code == 130 and out.split() == ["length", "gru", "10", "50%"] and "stopped after 1 of 72" in err
     assert (tmp_path / "digits.png").exists()

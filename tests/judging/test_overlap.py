@@ -1,6 +1,5 @@
 """Lines and runs that poems have from a corpus."""
 
-import doctest
 from collections.abc import Iterator
 from itertools import islice, product
 from pathlib import Path
@@ -10,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poetgen.data.dataset import Dataset
-from poetgen.judging import overlap as module
-from poetgen.judging.overlap import known_lines, longest_runs
+from poetgen.judging.overlap import known_lines, longest_common_substrings
 from poetgen.text import LOST, clauses, is_han
 
 from helpers import make_poem
@@ -38,47 +36,46 @@ POEMS = st.lists(VERSE, max_size=6)
 def test_runs_are_those_of_the_dynamic_programme(bodies: list[str], corpus: list[list[str]]) -> None:
     texts = ["".join(poem + "\n" for poem in poems) for poems in corpus]
     others = [poem for poems in corpus for poem in poems]
-    assert longest_runs(bodies, texts).tolist() == [
+    assert longest_common_substrings(bodies, texts).tolist() == [
         max((longest_run(body, other) for other in others), default=0) for body in bodies
     ]
 
 
-def test_examples_in_docstrings() -> None:
-    result = doctest.testmod(module)
-    assert result.attempted > 0 and result.failed == 0
-
-
 def test_a_run_crosses_lines_but_not_poems() -> None:
-    assert longest_runs(["海流欲穷"], [QUATRAIN + "\n"]) == [4]
-    assert longest_runs(["海流，\n欲穷"], [QUATRAIN + "\n"]) == [4], "line ends of the poem itself do not count either"
+    assert longest_common_substrings(["海流欲穷"], [QUATRAIN + "\n"]) == [4]
+    assert longest_common_substrings(["海流，\n欲穷"], [QUATRAIN + "\n"]) == [4], (
+        "line ends of the poem itself do not count either"
+    )
     first, second = QUATRAIN[:12], QUATRAIN[12:]
-    assert longest_runs([QUATRAIN], [f"{first}\n{second}\n"]) == [10]
-    assert longest_runs([QUATRAIN], [f"{first}\n", f"{second}\n"]) == [10]
-    assert longest_runs([QUATRAIN], [first, second]) == [10], "nor from text to text, closed or not"
-    assert longest_runs([first, second], [QUATRAIN + "\n"]).tolist() == [10, 10], "nor between the poems that are asked"
+    assert longest_common_substrings([QUATRAIN], [f"{first}\n{second}\n"]) == [10]
+    assert longest_common_substrings([QUATRAIN], [f"{first}\n", f"{second}\n"]) == [10]
+    assert longest_common_substrings([QUATRAIN], [first, second]) == [10], "nor from text to text, closed or not"
+    assert longest_common_substrings([first, second], [QUATRAIN + "\n"]).tolist() == [10, 10], (
+        "nor between the poems that are asked"
+    )
 
 
 def test_each_poem_has_its_own_run() -> None:
     bodies = ["白日依人尽，", "春", "", "海入河黄", "一层楼上更"]
-    assert longest_runs(bodies, [QUATRAIN + "\n"]).tolist() == [3, 0, 0, 1, 3]
+    assert longest_common_substrings(bodies, [QUATRAIN + "\n"]).tolist() == [3, 0, 0, 1, 3]
 
 
 def test_characters_that_nobody_knows_are_not_alike() -> None:
-    assert longest_runs(["白日□山尽"], ["白日□山尽\n"]) == [2]
-    assert longest_runs(["□□"], ["□□\n"]) == [0]
+    assert longest_common_substrings(["白日□山尽"], ["白日□山尽\n"]) == [2]
+    assert longest_common_substrings(["□□"], ["□□\n"]) == [0]
     assert not known_lines(["白日□山尽"], ["白日□山尽，"]).any()
 
 
 def test_a_character_that_the_poems_lack_ends_a_run() -> None:
     """It must not be passed over like punctuation."""
-    assert longest_runs(["白日依山尽"], ["白日西依山尽\n"]) == [3]
-    assert longest_runs(["白日依山尽"], ["白日 b，依山尽\n"]) == [5]
+    assert longest_common_substrings(["白日依山尽"], ["白日西依山尽\n"]) == [3]
+    assert longest_common_substrings(["白日依山尽"], ["白日 b，依山尽\n"]) == [5]
 
 
 def test_nothing_has_no_runs() -> None:
-    assert longest_runs([], [QUATRAIN]).shape == (0,)
-    assert longest_runs([QUATRAIN, "abc", ""], []).tolist() == [0, 0, 0]
-    assert longest_runs([QUATRAIN, "，"], ["", "\n"]).tolist() == [0, 0]
+    assert longest_common_substrings([], [QUATRAIN]).shape == (0,)
+    assert longest_common_substrings([QUATRAIN, "abc", ""], []).tolist() == [0, 0, 0]
+    assert longest_common_substrings([QUATRAIN, "，"], ["", "\n"]).tolist() == [0, 0]
     assert known_lines([], [QUATRAIN]).shape == (0,)
     assert known_lines(["春"], []).tolist() == [False]
 
@@ -95,7 +92,7 @@ def test_a_poem_of_the_corpus_is_copied_from_end_to_end(prepared: Path) -> None:
     assert len(bodies) == len(split)
     own, stranger = bodies[3], make_poem(1234)["content"].replace("|", "")
     for poems in (1, 7, 1000):
-        assert longest_runs([own, own[::-1]], split.bodies(poems)).tolist() == [
+        assert longest_common_substrings([own, own[::-1]], split.bodies(poems)).tolist() == [
             sum(map(is_han, own)),
             max(longest_run(own[::-1], body) for body in bodies),
         ]
@@ -109,5 +106,5 @@ def test_the_corpus_is_read_once_and_only_as_it_comes() -> None:
         yield from islice([QUATRAIN + "\n", "春眠不觉晓\n"], 2)
 
     texts = corpus()
-    assert longest_runs(["不觉"], texts) == [2]
+    assert longest_common_substrings(["不觉"], texts) == [2]
     assert next(texts, None) is None

@@ -10,14 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from poetgen.cli import display
+from poetgen.cli.evaluate import evaluation_text
 from poetgen.config import EvaluateConfig
 from poetgen.corpus import Poem
 from poetgen.data.dataset import Dataset, poems_of, split_of
-from poetgen.judging import metrics, report
-from poetgen.judging.critic import Line, Verdict
-from poetgen.judging.likelihood import costs
-from poetgen.judging.report import HUMAN, NGRAM, UNSHARED, Report, Row, reciprocal_ranks
+from poetgen.judging import bootstrap, judges, novelty, relevance, report
+from poetgen.judging.critic import JudgeVerdict, MachineLikeLine
+from poetgen.judging.definitions import DEFINITIONS
+from poetgen.judging.evaluation import HUMAN, NGRAM, Row
+from poetgen.judging.gathering import poems_by_column
+from poetgen.judging.judges import auc_estimate, judged_rows
+from poetgen.judging.likelihood import poem_costs
+from poetgen.judging.perplexities import UNSHARED, perplexity_tables
+from poetgen.judging.relevance import TITLES_RANKED, reciprocal_ranks, relevance_rows
+from poetgen.judging.report import Report
 from poetgen.network.checkpoint import Checkpoint
 
 CONFIG = EvaluateConfig(num=8, forms=("五绝", "七绝"), candidates=1, critic=False)
@@ -52,12 +58,12 @@ def test_every_figure_stands_beside_that_of_people(whole: tuple[Report, list[Row
         columns = {name: {row.figure for row in rows if row[1:3] == (form, name)} for name in (HUMAN, "tiny")}
         assert columns[HUMAN] >= {"rhyme", "meter", "novelty", "distinct-2", "repeats"}
         assert columns["tiny"] - columns[HUMAN] == {"form"}, "people's poems were chosen by their form"
-    assert {row.figure for row in rows} <= set(metrics.DEFINITIONS)
+    assert {row.figure for row in rows} <= set(DEFINITIONS)
 
 
 def test_perplexity_is_that_of_the_poems(whole: tuple[Report, list[Row]], loaded: Checkpoint, dataset: Dataset) -> None:
     _, rows = whole
-    tally = costs(loaded, split_of(poems_of(dataset.train), loaded.vocab)).tally
+    tally = poem_costs(loaded, split_of(poems_of(dataset.train), loaded.vocab)).tally
     assert value(rows, "ppl_char", HUMAN, "tiny") == pytest.approx(tally.ppl_char)
     assert value(rows, "ppl_all", HUMAN, "tiny") == pytest.approx(tally.ppl_all)
     assert value(rows, "characters", HUMAN, "tiny") == tally.han
@@ -75,7 +81,7 @@ def test_what_was_seen_in_training_is_not_new(whole: tuple[Report, list[Row]]) -
 
 def test_poems_are_written_for_the_titles_of_people(whole: tuple[Report, list[Row]]) -> None:
     found, rows = whole
-    columns = dict(found._columns("七绝"))
+    columns = dict(poems_by_column(found, "七绝"))
     titles = [poem.title for poem in columns[HUMAN]]
     assert [poem.title for poem in columns["tiny"]] == titles and len(titles) == 8
     assert all(poem.form == "七绝" for poem in [*columns["tiny"], *columns[HUMAN]])
@@ -86,7 +92,7 @@ def test_without_rules_the_network_is_on_its_own(whole: tuple[Report, list[Row]]
     """The tiny one has hardly learned where lines end; what it writes is as long as the form, and that is all."""
     found, rows = whole
     alone = replace(found, config=replace(CONFIG, rules=False, forms=("七绝",)))
-    written = dict(alone._columns("七绝"))["tiny"]
+    written = dict(poems_by_column(alone, "七绝"))["tiny"]
     assert {len(poem.body) for poem in written} == {32}
     free = list(alone.rows())
     assert value(free, "form", "七绝", "tiny") < 1 and value(rows, "meter", "七绝", "tiny") == 1
@@ -100,8 +106,8 @@ def test_poems_are_written_as_asked(whole: tuple[Report, list[Row]]) -> None:
     bold, safe = (
         replace(found, human=title, config=replace(CONFIG, temperature=temperature)) for temperature in (1.0, 0.0)
     )
-    assert len({poem.body for poem in dict(safe._columns("五绝"))["tiny"]}) == 1
-    assert len({poem.body for poem in dict(bold._columns("五绝"))["tiny"]}) == 8
+    assert len({poem.body for poem in dict(poems_by_column(safe, "五绝"))["tiny"]}) == 1
+    assert len({poem.body for poem in dict(poems_by_column(bold, "五绝"))["tiny"]}) == 8
 
 
 def test_tables_come_as_their_figures_are_found(loaded: Checkpoint, dataset: Dataset) -> None:
@@ -110,14 +116,14 @@ def test_tables_come_as_their_figures_are_found(loaded: Checkpoint, dataset: Dat
     found = Report(
         {"tiny": loaded}, CONFIG, poems_of(dataset.train), dataset=dataset, progress=lambda what, *_: told.append(what)
     )
-    parts = display.report(found.tables(), found.sources(), found.lines)
+    parts = evaluation_text(found.tables(), found.sources(), found.lines)
     columns, every = next(parts), next(parts)
     assert columns.splitlines()[0].startswith("human") and every.split()[:3] == [HUMAN, "tiny", NGRAM]
     assert not any(what.startswith("writing") for what in told)
     assert next(parts).split()[:3] == ["五绝", "human", "tiny"]
     assert "writing 五绝 by tiny" in told and "writing 七绝 by tiny" not in told
     seven, meanings = parts
-    assert seven.split()[0] == "七绝" and metrics.DEFINITIONS["bpc"] in meanings
+    assert seven.split()[0] == "七绝" and DEFINITIONS["bpc"] in meanings
 
 
 @pytest.mark.slow
@@ -145,7 +151,7 @@ def test_poems_of_another_source_are_judged(loaded: Checkpoint, dataset: Dataset
     rows = list(found.rows())
     assert {row.column for row in rows if row.scope == "五绝"} == {"theirs"}
     assert value(rows, "ppl_char", "theirs", "tiny") == pytest.approx(
-        costs(loaded, split_of(poems, loaded.vocab)).tally.ppl_char
+        poem_costs(loaded, split_of(poems, loaded.vocab)).tally.ppl_char
     )
     # Without the dataset the checkpoint's own index tells what is new.
     assert value(rows, "novelty", "五绝", "theirs") == 0
@@ -171,7 +177,7 @@ def test_poems_that_share_lines_are_left_out_of_a_second_figure(loaded: Checkpoi
     rows = list(found.rows())
     assert value(rows, "characters", "theirs", "tiny") == 80
     assert value(rows, "characters", "theirs" + UNSHARED, "tiny") == 20
-    alone = costs(loaded, split_of(unseen, loaded.vocab)).tally
+    alone = poem_costs(loaded, split_of(unseen, loaded.vocab)).tally
     assert value(rows, "ppl_char", "theirs" + UNSHARED, "tiny") == pytest.approx(alone.ppl_char)
     without = replace(found, dataset=None)
     assert {row.scope for row in without.rows()} == {"theirs", "五绝"}, "an index is not sure enough"
@@ -182,10 +188,10 @@ def test_people_s_poems_cost_something_beside_those_of_a_file(loaded: Checkpoint
     theirs = [Poem("花夏春冬秋，月山水风雪。江河湖云雨，日夜海天地。", title="春", form="五绝")] * 2
     human = poems_of(dataset.valid)
     found = Report({"tiny": loaded}, replace(CONFIG, num=0), human, theirs, "theirs")
-    tables = list(found._perplexities())
+    tables = list(perplexity_tables(found))
     assert [rows[0].scope for rows in tables] == ["theirs", HUMAN]
     for rows, poems in zip(tables, (theirs, human), strict=True):
-        tally = costs(loaded, split_of(poems, loaded.vocab)).tally
+        tally = poem_costs(loaded, split_of(poems, loaded.vocab)).tally
         assert value(rows, "ppl_char", rows[0].scope, "tiny") == pytest.approx(tally.ppl_char)
         assert value(rows, "characters", rows[0].scope, "tiny") == tally.han
 
@@ -193,21 +199,23 @@ def test_people_s_poems_cost_something_beside_those_of_a_file(loaded: Checkpoint
 def test_poems_of_a_file_are_drawn_as_human_ones_are(loaded: Checkpoint, dataset: Dataset) -> None:
     """A file may have its poets one after the other, and some figures are of the first so many."""
     poems = [poem for poem in poems_of(dataset.train) if poem.form == "七绝"]
-    columns = dict(Report({"tiny": loaded}, replace(CONFIG, num=0), poems=poems, source="theirs")._columns("七绝"))
+    columns = dict(
+        poems_by_column(Report({"tiny": loaded}, replace(CONFIG, num=0), poems=poems, source="theirs"), "七绝")
+    )
     bodies = [poem.body for poem in columns["theirs"]]
     assert bodies != [poem.body for poem in poems] and sorted(bodies) == sorted(poem.body for poem in poems)
 
 
 def test_short_lines_are_anybodys(loaded: Checkpoint, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     poems = [Poem("春，秋。"), Poem("花夏春冬秋，月山水风雪。")]
-    monkeypatch.setattr(Report, "_known", lambda report, bodies: frozenset({"春", "秋"}))
+    monkeypatch.setattr(novelty, "lines_of_training", lambda evaluation, bodies: frozenset({"春", "秋"}))
     rows = Report({"tiny": loaded}, replace(CONFIG, num=0), poems=poems, source="theirs", dataset=dataset).rows()
     assert {row.scope for row in rows if row.figure == "ppl_char"} == {"theirs"}
 
 
 def test_variety_is_over_as_many_poems_in_each_column() -> None:
     columns = {HUMAN: [Poem("春江，花月。")] * 4, "tiny": [Poem("春江，花月。")]}
-    rows = list(Report({}, CONFIG)._variety("五绝", columns))
+    rows = list(report._variety("五绝", columns))
     assert {(row.estimate.value, row.estimate.poems) for row in rows} == {(1.0, 1)}
 
 
@@ -216,9 +224,11 @@ def test_variety_is_over_as_many_poems_in_each_column() -> None:
 
 def reader(monkeypatch: pytest.MonkeyPatch, cost: Callable[[Poem], float]) -> None:
     """Have a poem cost what `cost` says, whatever the checkpoint."""
-    monkeypatch.setattr(report, "split_of", lambda asked, vocab: asked)
+    monkeypatch.setattr(relevance, "split_of", lambda asked, vocab: asked)
     monkeypatch.setattr(
-        report, "costs", lambda checkpoint, asked, progress: SimpleNamespace(all_nats=np.array(list(map(cost, asked))))
+        relevance,
+        "poem_costs",
+        lambda checkpoint, asked, progress: SimpleNamespace(all_nats=np.array(list(map(cost, asked)))),
     )
 
 
@@ -231,7 +241,7 @@ def test_the_rank_of_a_title(loaded: Checkpoint, monkeypatch: pytest.MonkeyPatch
     reader(monkeypatch, lambda poem: 1.0 if poem.title in poem.body else 2.0)
     assert reciprocal_ranks(loaded, poems, CHARS).tolist() == [1.0] * 40
     reader(monkeypatch, lambda poem: 1.0)
-    assert reciprocal_ranks(loaded, poems, CHARS).tolist() == [1 / report.AMONG] * 40
+    assert reciprocal_ranks(loaded, poems, CHARS).tolist() == [1 / TITLES_RANKED] * 40
 
 
 def test_each_checkpoint_ranks_the_titles_of_its_own_poems(loaded: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,10 +252,10 @@ def test_each_checkpoint_ranks_the_titles_of_its_own_poems(loaded: Checkpoint, m
         asked.append(own)
         return np.full(len(poems), 0.25 if own is other else 0.5)
 
-    monkeypatch.setattr(report, "reciprocal_ranks", ranks)
+    monkeypatch.setattr(relevance, "reciprocal_ranks", ranks)
     poems = [Poem("春。", title=char, form="五绝") for char in CHARS]
     columns = {HUMAN: poems, "one": poems, "two": poems}
-    rows = list(Report({"one": loaded, "two": other}, CONFIG)._relevance("五绝", columns))
+    rows = list(relevance_rows(Report({"one": loaded, "two": other}, CONFIG), "五绝", columns))
     assert {(row.figure, row.column): row.estimate.value for row in rows} == {
         ("relevance", HUMAN): 0.5,
         ("relevance, human", "one"): 0.5,
@@ -254,7 +264,7 @@ def test_each_checkpoint_ranks_the_titles_of_its_own_poems(loaded: Checkpoint, m
         ("relevance", "two"): 0.25,
     }
     asked.clear()
-    rows = list(Report({"two": other}, CONFIG)._relevance("五绝", {HUMAN: poems, "theirs": poems}))
+    rows = list(relevance_rows(Report({"two": other}, CONFIG), "五绝", {HUMAN: poems, "theirs": poems}))
     assert [own is other for own in asked] == [True, True]
     assert [(row.figure, row.column) for row in rows] == [("relevance", HUMAN), ("relevance", "theirs")]
 
@@ -265,26 +275,26 @@ def test_chance_ranks_titles_as_the_definition_says(loaded: Checkpoint, monkeypa
     reader(monkeypatch, lambda poem: draw.random())
     ranks = reciprocal_ranks(loaded, [Poem("春。", title=char) for char in CHARS] * 50, CHARS)
     assert ranks.mean() == pytest.approx(0.18, abs=0.01)
-    assert "0.18 by chance" in metrics.DEFINITIONS["relevance"]
+    assert "0.18 by chance" in DEFINITIONS["relevance"]
 
 
 # Judges ----------------------------------------------------------------------------------------------------------
 
 
 def test_judges_have_rows_and_lines(loaded: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    verdict = Verdict(
+    verdict = JudgeVerdict(
         scores=np.array([0.0, 1.0, 0.0, 1.0]),
         machine=np.array([False, True, False, True]),
         poems=np.arange(4),
         fold=np.array([0, 0, 1, 1]),
-        lines=(Line("春江", 1.0, 0),),
+        lines=(MachineLikeLine("春江", 1.0, 0),),
     )
     for name in ("judge", "ngram_judge"):
-        monkeypatch.setattr(report, name, lambda *args, **more: verdict)
-    monkeypatch.setattr(report, "find_spec", lambda name: name)
+        monkeypatch.setattr(judges, name, lambda *args, **more: verdict)
+    monkeypatch.setattr(judges, "find_spec", lambda name: name)
     found = Report({"tiny": loaded}, CONFIG)
     poems = [Poem("春江。", form="五绝")] * 2
-    rows = list(found._judged("五绝", {HUMAN: poems, "tiny": poems}))
+    rows = list(judged_rows(found, "五绝", {HUMAN: poems, "tiny": poems}, found.lines))
     assert {row.figure: tuple(row.estimate) for row in rows} == {
         # Of two poems a side, none might have been taken for the other's by chance.
         "critic": (1.0, pytest.approx(0.158, abs=1e-3), 1.0, 2),
@@ -299,9 +309,9 @@ def test_judges_tell_poems_of_odd_characters(loaded: Checkpoint, monkeypatch: py
     pytest.importorskip("sklearn")
     told: list[Any] = []
     for name in ("judge", "ngram_judge"):
-        plain = getattr(report, name)
+        plain = getattr(judges, name)
         monkeypatch.setattr(
-            report, name, lambda *args, plain=plain, **more: told.append(more["titles"]) or plain(*args, **more)
+            judges, name, lambda *args, plain=plain, **more: told.append(more["titles"]) or plain(*args, **more)
         )
     draw = np.random.default_rng(1)
     usual, odd = "春夏秋冬风花雪月山水云雨江河", "湖海天地日夜星光明白青红黄绿"
@@ -313,7 +323,7 @@ def test_judges_tell_poems_of_odd_characters(loaded: Checkpoint, monkeypatch: py
         for chars in (usual, odd)
     )
     found = Report({"tiny": loaded}, CONFIG)
-    rows = list(found._judged("五绝", {HUMAN: human, "tiny": machine}))
+    rows = list(judged_rows(found, "五绝", {HUMAN: human, "tiny": machine}, found.lines))
     assert {row.figure for row in rows} == {"critic", "n-gram judge"}
     assert all(row.estimate.value > 0.9 and row.estimate.low < row.estimate.high for row in rows)
     assert set("".join(found.lines["tiny", "五绝"])) <= set(odd)
@@ -324,12 +334,12 @@ def test_judges_tell_poems_of_odd_characters(loaded: Checkpoint, monkeypatch: py
 @pytest.mark.slow
 def test_the_interval_of_an_auc_holds_the_truth_about_as_often_as_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """Scores of both sides from normals a standard deviation apart, for which the AUC is known."""
-    monkeypatch.setattr(metrics, "RESAMPLES", 200)
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 200)
     truth, draw, held = 0.7602, np.random.default_rng(2), 0
     for trial in range(60):
         scores = np.concatenate([draw.normal(size=100), draw.normal(size=100) + 1])
         machine, fold = np.repeat([False, True], 100), np.arange(200) % 5
-        estimate = report._auc(Verdict(scores, machine, np.arange(200), fold, ()), trial)
+        estimate = auc_estimate(JudgeVerdict(scores, machine, np.arange(200), fold, ()), trial)
         held += estimate.low <= truth <= estimate.high
         assert estimate.low < estimate.value < estimate.high
     assert held >= 50

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from poetgen import cli
-from poetgen.cli import display
+from poetgen.cli.score import marked
 from poetgen.corpus import Poem
 from poetgen.data.dataset import split_of
 from poetgen.data.sequence import Header, Layout
 from poetgen.judging import surprisal
-from poetgen.judging.likelihood import score
-from poetgen.judging.surprisal import Character, Scored, Surprise, surprises
+from poetgen.judging.likelihood import tally_poems
+from poetgen.judging.surprisal import ScoredCharacter, ScoredPoem, SurprisingPlace, score_poems
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.perplexity import Tally
 
@@ -37,8 +37,8 @@ def by_hand(loaded: Checkpoint, poem: Poem) -> tuple[torch.Tensor, list[int]]:
     return logits[0, len(header) - 1 :].log_softmax(-1), ids[len(header) :]
 
 
-def scored(loaded: Checkpoint, *poems: Poem) -> list[Scored]:
-    return list(surprises(loaded, poems))
+def scored(loaded: Checkpoint, *poems: Poem) -> list[ScoredPoem]:
+    return list(score_poems(loaded, poems))
 
 
 # The computation -------------------------------------------------------------------------------------------------
@@ -76,7 +76,7 @@ def test_figures_of_poems_sum_up_to_those_of_evaluation(loaded: Checkpoint) -> N
     total = Tally()
     for one in scored(loaded, *poems):
         total += one.tally
-    assert total.figures() == pytest.approx(score(loaded, split_of(poems, loaded.vocab)).figures(), rel=1e-6)
+    assert total.figures() == pytest.approx(tally_poems(loaded, split_of(poems, loaded.vocab)).figures(), rel=1e-6)
     assert total.unknown == 1
 
 
@@ -92,7 +92,7 @@ def test_a_character_that_the_vocabulary_lacks(loaded: Checkpoint) -> None:
 def test_poems_come_as_they_are_scored(loaded: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(surprisal, "_AT_ONCE", 2)
     seen: list[tuple[float, int]] = []
-    found = surprises(loaded, POEMS, lambda *told: seen.append(told))
+    found = score_poems(loaded, POEMS, lambda *told: seen.append(told))
     first = [next(found), next(found)]
     assert [one.poem for one in first] == list(POEMS[:2]) and seen[-1] == (2, 3)
     assert [one.poem for one in found] == [POEMS[2]] and seen[-1] == (3, 3)
@@ -114,9 +114,9 @@ def odds(*zeros: float) -> list[float]:
 def shown(terminal: bool = False) -> str:
     poem = Poem("春山，龘a夜。", title="登楼", author="李白", form="五绝")
     costs = odds(3, 2.9, 0, 12, 4, 5, 0, 0)
-    chars = [Character(char, cost, char != "龘") for char, cost in zip([*poem.body, "[END]"], costs, strict=True)]
-    told = (Surprise(3, "[END]", 0.5), Surprise(5, "月", 0.125))
-    return "".join(display.surprises([Scored(poem, tuple(chars), Tally(8.0, 4, 9.0, 8), told)], terminal))
+    chars = [ScoredCharacter(char, cost, char != "龘") for char, cost in zip([*poem.body, "[END]"], costs, strict=True)]
+    told = (SurprisingPlace(3, "[END]", 0.5), SurprisingPlace(5, "月", 0.125))
+    return "".join(marked([ScoredPoem(poem, tuple(chars), Tally(8.0, 4, 9.0, 8), told)], terminal))
 
 
 def test_digits_below_a_character_say_how_rare_it_was_held() -> None:
@@ -130,8 +130,8 @@ def test_digits_below_a_character_say_how_rare_it_was_held() -> None:
 
 
 def test_a_text_without_chinese_has_no_figure_of_it() -> None:
-    chars = tuple(map(Character, ["a", "[END]"], [0.5, 0.5]))
-    lines = "".join(display.surprises([Scored(Poem("a"), chars, Tally(0, 0, 1.0, 2), ())])).splitlines()
+    chars = tuple(map(ScoredCharacter, ["a", "[END]"], [0.5, 0.5]))
+    lines = "".join(marked([ScoredPoem(Poem("a"), chars, Tally(0, 0, 1.0, 2), ())])).splitlines()
     assert lines[:2] == ["  a", "ppl_all 1.6 (0.50 nats)"]
 
 

@@ -1,0 +1,43 @@
+"""The table that preprocess prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from poetgen.cli.terminal import table
+
+
+def preprocess_table(report: Mapping[str, Any], out: Path) -> str:
+    """What became of a corpus, from the report that preprocess returns."""
+    dropped = {name: tally["poems"] for name, tally in report["dropped"].items()}
+    train, valid, leak, seconds = (report[name] for name in ("train", "valid", "leak_check", "seconds"))
+    rows = [("read", f"{report['read']:,} poems in {report['documents']:,} files")]
+    if passed_over := _counts(report["passed_over"]):
+        rows.append(("passed over", passed_over))
+    rows += [("dropped", f"{sum(dropped.values()):,}" + (f": {_counts(dropped)}" if dropped else ""))]
+    rows += [
+        ("kept", f"{train['poems'] + valid['poems']:,} poems, {report['characters']:,} characters"),
+        ("forms", _counts(report["forms"])),
+        ("dynasties", _counts(report["dynasties"])),
+        *([("tunes", f"{tunes:,} learned")] if (tunes := report.get("tunes")) else []),
+        (
+            "vocabulary",
+            f"{report['vocabulary']:,} tokens; {report['unknown_tokens']:,} characters are left out as rare",
+        ),
+        ("split", f"{train['poems']:,} poems to train on, {valid['poems']:,} to validate with"),
+        (
+            "leak check",
+            f"{leak['shared_lines']:,} lines on both sides ({leak['least_line']} characters or more), "
+            f"{leak['shared_short_phrases']:,} shorter phrases",
+        ),
+        ("time", f"{seconds['all']:.1f} s (work {seconds['workers']:.1f} s, jieba's share {seconds['jieba']:.1f} s)"),
+        ("written to", str(out)),
+    ]
+    return table(rows)
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count:,} {name}" for name, count in ordered if count)

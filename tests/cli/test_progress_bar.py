@@ -1,0 +1,55 @@
+"""Progress in lines, and as a bar on a terminal."""
+
+import io
+import time
+
+import pytest
+
+from poetgen.cli.progress_bar import ProgressBar
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_quick_work_shows_no_progress() -> None:
+    stream = io.StringIO()
+    with ProgressBar(stream) as progress:
+        progress.update("writing", 1, 2)
+    assert stream.getvalue() == ""
+
+
+def test_plain_progress_is_a_line_now_and_then() -> None:
+    stream = io.StringIO()
+    with ProgressBar(stream, delay=0, every=60) as progress:
+        for done in range(5):
+            progress.update("reading", done, 4, "x")
+    assert stream.getvalue() == "reading: 0%, x\n"
+
+
+def test_progress_estimates_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 1000, 10))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
+    stream = io.StringIO()
+    with ProgressBar(stream, delay=0, every=10) as progress:
+        progress.update("training", 0.5, 1.0)  # a resumed run does not count what was done before
+        progress.update("training", 0.6, 1.0)
+        progress.update("encoding", 0, 0)
+    assert stream.getvalue().splitlines() == ["training: 50%", "training: 60%, 0:40 left", "encoding: "]
+
+
+def test_a_terminal_gets_a_bar_and_lines_above_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    stream = Terminal()
+    with ProgressBar(stream, delay=0) as progress:
+        progress.update("reading", 1, 4, "1 of 4 [MB]")
+        progress.say("a [line] of its own")
+        progress.update("reading", 2, 4, "2 of 4 [MB]")
+    assert "25% " in stream.getvalue()
+    assert "1 of 4 [MB]" in stream.getvalue()
+    assert "50% " in stream.getvalue()
+    assert "a [line] of its own" in stream.getvalue()
