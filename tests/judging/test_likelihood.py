@@ -9,14 +9,14 @@ import torch
 
 from poetgen.corpus import Counts, Poem
 from poetgen.corpus import poems as module
-from poetgen.data.dataset import SHOWN, Dataset, poems_of, split_of
+from poetgen.data.batches import FIELD_RATES, validation_batches
+from poetgen.data.dataset import Dataset, poems_of, split_of
 from poetgen.data.sequence import CONTROL, Header, Layout
 from poetgen.data.vocab import UNK, Vocab
 from poetgen.errors import SourceError
 from poetgen.judging.likelihood import tally_poems
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.perplexity import Scorer
-from poetgen.network.trainer import validation_batches
 
 POEM = "春夏秋冬风，花雪月山水。云雨江河湖，海天地日夜。"
 
@@ -109,7 +109,7 @@ def test_a_split_becomes_poems_that_any_vocabulary_reads(prepared: Path) -> None
     split, vocab = dataset.valid, dataset.vocab
     poems = poems_of(split)
     again = split_of(poems, vocab)
-    shown = {name: name != "keywords" for name in SHOWN}
+    shown = {name: name != "keywords" for name in FIELD_RATES}
     for number in range(len(split)):
         assert again.sequence(number)[0] == split.sequence(number, shown)[0]
     other = Vocab([*vocab.tokens[:2], *reversed(vocab.tokens[2:])])
