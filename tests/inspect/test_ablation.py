@@ -21,6 +21,7 @@ from poetgen.data.dataset import Dataset, Split
 from poetgen.errors import DatasetError, DivergedError, UsageError
 from poetgen.inspect import ablation
 from poetgen.inspect.ablation import Grid, Run, ablate
+from poetgen.network.records import parse_record
 from poetgen.plots import ablation as pictures
 
 GRID = Grid((16, 32), (8, 12), minutes=0.004, batch_tokens=256, device="cpu")
@@ -105,7 +106,7 @@ def test_it_goes_on_where_it_stopped(
 
 def test_a_run_that_diverges_is_a_result(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def diverges(trainer: Any) -> Any:
-        yield {"kind": "step", "share": 0.5, "step": 10, "loss": math.inf}
+        yield parse_record('{"kind": "step", "share": 0.5, "step": 10, "loss": null}')
         raise DivergedError("no number any more")
 
     monkeypatch.setattr(ablation.Trainer, "run", diverges)
