@@ -36,11 +36,11 @@ def check(
     """Explain the rhyme and the tones of poems, and where they break the rules of their form."""
     from poetgen.cli.progress_bar import ProgressBar
     from poetgen.corpus.poems import read_poems
-    from poetgen.judging.checking import FORM_NAMES, Summary, explain_poem, explanation_record
+    from poetgen.judging.checking import FORMS_TO_CHECK, Summary, explain_poem, explanation_record
 
     tunes = _Tunes(checkpoint)
-    if form not in FORM_NAMES and tunes(form) is None:
-        raise UsageError(f"--form {form}: choose one of {', '.join(FORM_NAMES)}, or a tune that {tunes.folder} knows")
+    if form not in FORMS_TO_CHECK and tunes(form) is None:
+        raise UsageError(f"--form {form}: choose one of {', '.join(FORMS_TO_CHECK)}, or a tune that {tunes.folder} knows")
     poems, counts = read_poems(file)
     left_out(file, counts)
     summary = Summary()

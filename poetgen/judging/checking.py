@@ -16,7 +16,7 @@ from poetgen.prosody.tune_names import tune_names
 from poetgen.text import clauses
 
 #: The forms that may be asked for by name, besides those of tunes.
-FORM_NAMES: Final = ("auto", *SHAPES, *LONG, "古体", "五古", "七古")
+FORMS_TO_CHECK: Final = ("auto", *SHAPES, *LONG, "古体", "五古", "七古")
 
 #: Gives the template of a tune by any of its names, None for one that is not known.
 TuneLookup = Callable[[str], Template | None]
@@ -28,14 +28,14 @@ _LONG_BY_LENGTH: Final = {length: form for form, length in LONG.items()}
 
 
 def explain_poem(poem: Poem, form: str = "auto", tunes: TuneLookup = lambda name: None) -> Explanation:
-    """A poem against the rules of a form: one of FORM_NAMES, or a tune that `tunes` knows; auto takes what fits.
+    """A poem against the rules of a form: one of FORMS_TO_CHECK, or a tune that `tunes` knows; auto takes what fits.
 
     Among poems of one line length 排律 is told from 古体 by its tones: at most one line in ten may break them.
     """
     lines = clauses(poem.body)
     if form in ("五古", "七古"):
         return explain(lines, "古体", old_style(5 if form == "五古" else 7, len(lines)))
-    if form in FORM_NAMES and form != "auto":
+    if form in FORMS_TO_CHECK and form != "auto":
         return explain(lines, form)
     if form != "auto":
         return explain(lines, "词", tunes(form))
