@@ -9,6 +9,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib import resources
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -18,6 +19,20 @@ from poetgen.errors import SaveError
 STDIN: Final = Path("-")
 #: Levels of lists and objects within each other that JSON may have; no file of poems or of poetgen has a tenth of them.
 _DEEPEST_JSON: Final = 64
+
+
+def read_table(room: str, name: str, columns: int) -> list[tuple[str, ...]]:
+    """The rows of a table of facts beside the code of a room, each of `columns` fields.
+
+    A .tsv: a row a line, fields parted by tabs; lines that begin with # are remarks. Fields beyond are left out,
+    missing ones are empty.
+
+    >>> read_table("prosody", "pingshui.tsv", 2)[:2]
+    [('一东', '上平'), ('二冬', '上平')]
+    """
+    text = resources.files("poetgen").joinpath(room, name).read_text(encoding="utf-8")
+    rows = (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
+    return [tuple((row + [""] * columns)[:columns]) for row in rows]
 
 
 def parse_json(text: str | bytes) -> Any:

@@ -52,3 +52,20 @@ def clauses(body: str) -> list[str]:
     ['白日依山尽', '黄河入海流', '欲穷千里目', '更上一层楼']
     """
     return [clause.replace(PAUSE, "") for clause in _CLAUSE_END.split(body) if clause]
+
+
+def couplets(text: str) -> list[str]:
+    """Lines of a poem as they are printed: broken after 。！？ and ；, and wherever the text breaks its lines.
+
+    >>> couplets("白日依山尽，黄河入海流。欲穷千里目，更上一层楼。")
+    ['白日依山尽，黄河入海流。', '欲穷千里目，更上一层楼。']
+    """
+    lines = [""]
+    for char in text:
+        if char == "\n":
+            lines.append("")
+            continue
+        lines[-1] += char
+        if char in COUPLET_ENDS:
+            lines.append("")
+    return [line for line in lines if line]

@@ -40,7 +40,8 @@ def check(
 
     tunes = _Tunes(checkpoint)
     if form not in FORMS_TO_CHECK and tunes(form) is None:
-        raise UsageError(f"--form {form}: choose one of {', '.join(FORMS_TO_CHECK)}, or a tune that {tunes.folder} knows")
+        choices = ", ".join(FORMS_TO_CHECK)
+        raise UsageError(f"--form {form}: choose one of {choices}, or a tune that {tunes.folder} knows")
     poems, counts = read_poems(file)
     left_out(file, counts)
     summary = Summary()

@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +15,7 @@ import typer
 from poetgen.cli.root import CheckpointFolder, Device, PoemFile, app, poems_in
 from poetgen.cli.terminal import BOLD, INDENT, PLAIN, RED, YELLOW, columns, is_terminal, table, wants_colour
 from poetgen.humanize import brief
-from poetgen.text import COUPLET_ENDS, clauses
+from poetgen.text import clauses, couplets
 
 if TYPE_CHECKING:
     from poetgen.judging.surprisal import ScoredCharacter, ScoredPoem, SurprisingPlace
@@ -63,7 +64,8 @@ def marked(poems: Iterable[ScoredPoem], terminal: bool = False) -> Iterator[str]
         poem = scored.poem
         title = f"{BOLD}{poem.title}{PLAIN}" if colour and poem.title else poem.title
         rows = ["  ".join(filter(None, (title, poem.author, poem.form, poem.tune)))]
-        for line in _couplets(scored.characters[:-1]):
+        characters = (char for char in scored.characters[:-1] if char.char != "\n")
+        for line in (list(islice(characters, len(couplet))) for couplet in couplets(poem.body)):
             marks = "" if colour else "".join(map(_mark, line)).rstrip()
             rows.append(INDENT + "".join(_tinted(char) if colour else char.char for char in line))
             rows.append(marks and INDENT + marks)
@@ -77,18 +79,6 @@ def marked(poems: Iterable[ScoredPoem], terminal: bool = False) -> Iterator[str]
         yield f"\n{YELLOW}yellow{PLAIN}: held less likely than 1 in 1,000; {BOLD}{RED}red{PLAIN}: than 1 in 10,000\n"
     else:
         yield "\n３ below a character: held less likely than 1 in 10³; ４: than 1 in 10⁴; and so on\n"
-
-
-def _couplets(characters: Iterable[ScoredCharacter]) -> Iterator[list[ScoredCharacter]]:
-    line: list[ScoredCharacter] = []
-    for char in characters:
-        if char.char != "\n":
-            line.append(char)
-        if line and char.char in f"{COUPLET_ENDS}\n":
-            yield line
-            line = []
-    if line:
-        yield line
 
 
 def _mark(char: ScoredCharacter) -> str:

@@ -6,9 +6,11 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from poetgen.corpus.facts import read_facts
+from poetgen.files import read_table
 
-_NAMES: Final = {name: dynasty for dynasty, names in read_facts("dynasties.tsv") for name in names.split(" ")}
+_NAMES: Final = {
+    name: dynasty for dynasty, names in read_table("corpus", "dynasties.tsv", 2) for name in names.split(" ")
+}
 
 #: The one set of names, in the order of time.
 DYNASTIES: Final = tuple(dict.fromkeys(_NAMES.values()))
@@ -16,7 +18,9 @@ DYNASTIES: Final = tuple(dict.fromkeys(_NAMES.values()))
 _TRADITIONAL: Final = str.maketrans("漢魏晉東後劉齊陳遼兩國現當吳戰", "汉魏晋东后刘齐陈辽两国现当吴战")
 
 #: Where a source keeps its poems, when the poems do not say.
-_PLACES: Final = tuple((re.compile(pattern), dynasty) for pattern, dynasty in read_facts("dynasty_places.tsv"))
+_PLACES: Final = tuple(
+    (re.compile(pattern), dynasty) for pattern, dynasty in read_table("corpus", "dynasty_places.tsv", 2)
+)
 
 
 def dynasty(name: str) -> str:

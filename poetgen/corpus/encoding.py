@@ -12,8 +12,8 @@ import codecs
 import re
 from typing import Final
 
-from poetgen.corpus.facts import read_facts
 from poetgen.errors import SourceError
+from poetgen.files import read_table
 
 _BOMS: Final = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
@@ -25,7 +25,9 @@ _ENOUGH: Final = 0.25
 
 _FULL_WIDTH_MARKS: Final = "，。、？！；：“”「」『』（）《》\u3000·"
 #: The commonest characters of verse (common_characters.tsv), and full-width marks.
-_COMMON: Final = frozenset(_FULL_WIDTH_MARKS).union(*(row for (row,) in read_facts("common_characters.tsv")))
+_COMMON: Final = frozenset(_FULL_WIDTH_MARKS).union(
+    *(row for (row,) in read_table("corpus", "common_characters.tsv", 1))
+)
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _ASCII_TEXT: Final = re.compile(r"[\t\n\r\x20-\x7e]")

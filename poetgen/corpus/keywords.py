@@ -14,14 +14,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from poetgen.corpus.facts import read_facts
+from poetgen.files import read_table
 from poetgen.text import is_han
 
 #: How many keywords a poem has at most.
 KEYWORDS_PER_POEM: Final = 4
 
 #: Words that tell nothing of a poem (stop_words.tsv).
-STOP_WORDS: Final = frozenset(word for (row,) in read_facts("stop_words.tsv") for word in row.split(" "))
+STOP_WORDS: Final = frozenset(word for (row,) in read_table("corpus", "stop_words.tsv", 1) for word in row.split(" "))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import NamedTuple
 
-from poetgen.prosody.table import read_table
+from poetgen.files import read_table
 
 
 class _Divided(NamedTuple):
@@ -31,7 +31,7 @@ def group_names() -> tuple[str, ...]:
     >>> group_names()[0], group_names()[-1], len(group_names())
     ('第一部', '第十九部', 19)
     """
-    return tuple(name for name, _ in read_table("cilin.tsv", 2))
+    return tuple(name for name, _ in read_table("prosody", "cilin.tsv", 2))
 
 
 def groups_of(char: str, rhyme: str) -> frozenset[str]:
@@ -56,7 +56,7 @@ def groups_of(char: str, rhyme: str) -> frozenset[str]:
 @cache
 def _group_by_rhyme() -> Mapping[str, str]:
     """Rhyme -> the group that it belongs to as a whole."""
-    return {rhyme: name for name, members in read_table("cilin.tsv", 2) for rhyme in members.split()}
+    return {rhyme: name for name, members in read_table("prosody", "cilin.tsv", 2) for rhyme in members.split()}
 
 
 @cache
@@ -64,5 +64,5 @@ def _divided() -> Mapping[str, _Divided]:
     """Rhyme -> how it divides."""
     return {
         rhyme: _Divided(most, rest, frozenset(of_rest), frozenset(of_both))
-        for rhyme, most, rest, of_rest, of_both in read_table("cilin_divided.tsv", 5)
+        for rhyme, most, rest, of_rest, of_both in read_table("prosody", "cilin_divided.tsv", 5)
     }

@@ -10,7 +10,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Final
 
-from poetgen.prosody.table import read_table
+from poetgen.files import read_table
 
 LEVEL: Final = "平"
 OBLIQUE: Final = "仄"
@@ -117,7 +117,7 @@ def is_level(category: str) -> bool:
 @cache
 def _book() -> dict[str, tuple[str, str]]:
     """Rhyme -> (part of the book, its characters)."""
-    return {name: (part, chars) for name, part, chars in read_table("pingshui.tsv", 3)}
+    return {name: (part, chars) for name, part, chars in read_table("prosody", "pingshui.tsv", 3)}
 
 
 @cache
@@ -142,7 +142,9 @@ def _tones_by_char() -> dict[str, frozenset[str]]:
 @cache
 def _rare_by_char() -> dict[str, frozenset[str]]:
     """Character -> its rare rhymes; a row of the table tells of all shapes of its character."""
-    return {shape: frozenset(names.split()) for shapes, names in read_table("usual.tsv", 2) for shape in shapes}
+    return {
+        shape: frozenset(names.split()) for shapes, names in read_table("prosody", "usual.tsv", 2) for shape in shapes
+    }
 
 
 @cache

@@ -6,7 +6,7 @@ The tables are tune_names.tsv and tune_aliases.tsv; they name their sources.
 from collections.abc import Mapping
 from functools import cache
 
-from poetgen.prosody.table import read_table
+from poetgen.files import read_table
 
 
 @cache
@@ -16,7 +16,7 @@ def tune_names() -> frozenset[str]:
     >>> "浣溪沙" in tune_names(), "静夜思" in tune_names()
     (True, False)
     """
-    return frozenset(name for (name,) in read_table("tune_names.tsv", 1))
+    return frozenset(name for (name,) in read_table("prosody", "tune_names.tsv", 1))
 
 
 def listed(name: str) -> str:
@@ -30,4 +30,4 @@ def listed(name: str) -> str:
 
 @cache
 def _listed_by_alias() -> Mapping[str, str]:
-    return {alias: name for name, aliases in read_table("tune_aliases.tsv", 2) for alias in aliases.split()}
+    return {alias: name for name, aliases in read_table("prosody", "tune_aliases.tsv", 2) for alias in aliases.split()}

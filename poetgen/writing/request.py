@@ -16,7 +16,7 @@ from poetgen.errors import Message, Option, UsageError
 from poetgen.prosody.cilin import group_names, groups_of
 from poetgen.prosody.feet import feet
 from poetgen.prosody.forms import FORMS, SHAPES, form_of_shape
-from poetgen.prosody.rhymes import ANY, CILIN, LEVEL, OBLIQUE, categories, characters, is_level
+from poetgen.prosody.rhymes import ANY, CILIN, LEVEL, OBLIQUE, TONE_NAMES, categories, characters, is_level
 from poetgen.prosody.template import LONG, Template, old_style, regulated
 from poetgen.prosody.tune_names import listed, tune_names
 
@@ -285,7 +285,7 @@ def _rhyme(text: str, template: Template) -> frozenset[str]:
         return rhymes
     option = Option("rhyme", text)
     if named or feet(text, ANY, template.book):
-        raise UsageError(option, f": not of the {_TONE_NAMES[tone]} tone, on which {template.form} rhymes")
+        raise UsageError(option, f": not of the {TONE_NAMES[tone]} tone, on which {template.form} rhymes")
     choices = group_names() if template.book == CILIN else possible
     raise UsageError(option, f": no such rhyme; give a character of it, or one of {', '.join(choices)}")
 
@@ -293,9 +293,6 @@ def _rhyme(text: str, template: Template) -> frozenset[str]:
 def _groups_of(rhyme: str, text: str) -> frozenset[str]:
     """The groups of the 词林正韵 that a rhyme of the 平水韵 belongs to, or of it the character that names it."""
     return frozenset().union(*(groups_of(char, rhyme) for char in (text if len(text) == 1 else characters(rhyme))))
-
-
-_TONE_NAMES: Final = {LEVEL: "level (平)", OBLIQUE: "oblique (仄)"}
 
 
 def without_rules(plan: Plan, tones: bool, rhyme: bool) -> Plan:

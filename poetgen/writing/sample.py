@@ -6,15 +6,15 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from poetgen.config import SampleConfig
+from poetgen.text import couplets
 from poetgen.writing.request import Request
 
 #: Marks after which a poem is printed in a new line.
-COUPLET_END: Final = "。！？；"
 
 
 class Job(NamedTuple):
@@ -67,23 +67,6 @@ class Sample:
             "scores": {"perplexity": round(self.perplexity, 2)}
             | {name: round(value, 4) for name, value in self.scores.items()},
         }
-
-
-def couplets(text: str) -> list[str]:
-    """Lines of a poem as they are printed: broken after 。！？ and ；, and wherever the text breaks its lines.
-
-    >>> couplets("白日依山尽，黄河入海流。欲穷千里目，更上一层楼。")
-    ['白日依山尽，黄河入海流。', '欲穷千里目，更上一层楼。']
-    """
-    lines = [""]
-    for char in text:
-        if char == "\n":
-            lines.append("")
-            continue
-        lines[-1] += char
-        if char in COUPLET_END:
-            lines.append("")
-    return [line for line in lines if line]
 
 
 def _given(options: Request | SampleConfig, *without: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from poetgen.cli.terminal import columns
 from poetgen.cli.verse import heading, verse
-from poetgen.writing.sampler import couplets
+from poetgen.text import couplets
 
 POEM = "白日依山尽，黄河入海流。欲穷千里目，更上一层楼。"
 

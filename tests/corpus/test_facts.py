@@ -5,20 +5,22 @@ from pathlib import Path
 
 from poetgen import corpus
 from poetgen.corpus.dynasties import DYNASTIES
-from poetgen.corpus.facts import read_facts
+from poetgen.files import read_table
 
 ROOM = Path(str(corpus.__file__)).parent
 
 
 def test_a_name_stands_for_one_dynasty() -> None:
-    names = [name for _, names in read_facts("dynasties.tsv") for name in names.split(" ")]
+    names = [name for _, names in read_table("corpus", "dynasties.tsv", 2) for name in names.split(" ")]
     assert len(set(names)) == len(names) and "" not in names
-    assert {dynasty for _, dynasty in read_facts("dynasty_places.tsv")} <= set(DYNASTIES)
+    assert {dynasty for _, dynasty in read_table("corpus", "dynasty_places.tsv", 2)} <= set(DYNASTIES)
 
 
 def test_nothing_in_a_table_is_said_twice() -> None:
     for table, separator in (("stop_words.tsv", " "), ("common_characters.tsv", None)):
-        cells = [cell for (row,) in read_facts(table) for cell in (row.split(separator) if separator else row)]
+        cells = [
+            cell for (row,) in read_table("corpus", table, 1) for cell in (row.split(separator) if separator else row)
+        ]
         assert len(set(cells)) == len(cells), table
 
 

@@ -8,6 +8,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from poetgen.files import read_table
 from poetgen.prosody import (
     ANY,
     CILIN,
@@ -23,7 +24,6 @@ from poetgen.prosody import (
 )
 from poetgen.prosody.cilin import group_names, groups_of
 from poetgen.prosody.rhymes import rare, usual_tones
-from poetgen.prosody.table import read_table
 from poetgen.text import is_han
 
 ROOT = Path(__file__).parents[2]
@@ -116,7 +116,7 @@ def test_entering_tones_have_the_last_five_groups_to_themselves() -> None:
 
 
 def test_what_a_divided_rhyme_lists_is_of_that_rhyme() -> None:
-    for name, most, rest, of_rest, of_both in read_table("cilin_divided.tsv", 5):
+    for name, most, rest, of_rest, of_both in read_table("prosody", "cilin_divided.tsv", 5):
         listed = of_rest + of_both
         assert {most, rest} < set(group_names()) and most != rest, name
         assert set(listed) <= set(characters(name)), name

@@ -24,13 +24,13 @@ from poetgen.errors import UsageError
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.model import PoetModel, State
 from poetgen.prosody.forms import SHAPES
-from poetgen.text import clauses, is_han
+from poetgen.text import clauses, couplets, is_han
 from poetgen.writing import sampler as module
 from poetgen.writing.choice import pick
 from poetgen.writing.fitting import fit
 from poetgen.writing.rank import Draft, Ranker
 from poetgen.writing.request import Request, plan
-from poetgen.writing.sample import Job, Sample, couplets
+from poetgen.writing.sample import Job, Sample
 from poetgen.writing.sampler import TRIES, WIDE, Sampler
 from poetgen.writing.slots import SLOTS, Rows, Slot
 
