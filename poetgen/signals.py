@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -19,7 +20,7 @@ class Stopped(KeyboardInterrupt):
         self.number = number
 
 
-class _Handlers:
+class _Handlers(ABC):
     """A context in which Ctrl-C and SIGTERM are counted and come to `_take`.
 
     `count` is how many came, `number` that of the last, 0 before. A `patient` one is for the processes of a run under
@@ -46,8 +47,9 @@ class _Handlers:
         self.count, self.number = self.count + 1, number
         self._take()
 
+    @abstractmethod
     def _take(self) -> None:
-        raise NotImplementedError
+        """Do what a signal asks for."""
 
 
 class Interruption(_Handlers):
