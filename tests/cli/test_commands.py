@@ -112,8 +112,8 @@ def test_the_commands() -> None:
     assert list(GROUP.commands) == ["preprocess", "train", "sample", "evaluate", "score", "check", "inspect"]
 
 
-#: Commands whose examples train networks.
-SLOW = ("evaluate", "inspect digits", "inspect ablate")
+#: Commands whose examples train networks, or draw what one has learned.
+SLOW = ("train", "evaluate", "inspect map", "inspect gates", "inspect memory", "inspect digits", "inspect ablate")
 
 
 @pytest.mark.parametrize(
@@ -259,6 +259,7 @@ def test_preprocess_prints_a_table(run: Run, place: Path) -> None:
 # train -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_train_sample_evaluate(run: Run, place: Path) -> None:
     result = run(*TRAIN, "--epochs", 1)
     assert (result.code, result.out) == (0, "")
@@ -298,6 +299,7 @@ def test_a_failed_overwrite_loses_nothing(run: Run, place: Path) -> None:
     assert {path: path.read_bytes() for path in (place / "checkpoints" / "tiny").iterdir()} == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.usefixtures("unpictured")
 def test_the_first_signal_saves_and_resume_goes_on(
@@ -388,6 +390,7 @@ def test_a_piped_poem_is_plain_text(run: Run, place: Path) -> None:
     assert result.out == run("sample", "春夜", "--seed", 1, "--stream").out
 
 
+@pytest.mark.slow
 def test_a_drawn_seed_is_told(run: Run, place: Path) -> None:
     first = run("sample", "春夜")
     seed = first.err.removeprefix("seed ").strip()
@@ -437,6 +440,7 @@ def test_an_empty_title_gives_a_poem_without_one(run: Run, place: Path) -> None:
     assert len(result.out.replace("\n", "")) == 64
 
 
+@pytest.mark.slow
 def test_batches_of_titles(run: Run, place: Path) -> None:
     Path("titles.txt").write_text("春\r\n\n秋\n", encoding="utf-8-sig")
     result = run("sample", "--input", "titles.txt", "--output", "out/poems.jsonl", "--num", 2, "--seed", 1)
@@ -478,6 +482,7 @@ def test_many_notes_are_counted(run: Run, place: Path) -> None:
 EVALUATE = ("evaluate", "--num", 6, "--candidates", 1)
 
 
+@pytest.mark.slow
 def test_evaluate_prints_figures(run: Run, place: Path) -> None:
     result = run(*EVALUATE, "--data", "corpora/prepared", "--forms", "五绝")
     assert result.code == 0
@@ -603,6 +608,7 @@ def test_evaluate_holds_all_poems_of_a_file_against_one_form(run: Run, place: Pa
     assert "form" not in json.loads(result.out) and "--as 五绝: it goes with" in run("evaluate", "--as", "五绝").error
 
 
+@pytest.mark.slow
 def test_evaluate_reads_the_poems_that_score_reads(run: Run, place: Path) -> None:
     """From plain text too: a title is no verse, a line feed no character, and the lines have a form."""
     body = "春夏秋冬风，花雪月山水。\n云雨江河湖，海天地日夜。\n"
@@ -671,6 +677,7 @@ def test_standard_input_and_a_locale_without_chinese(place: Path) -> None:
     assert [poem.splitlines()[0] for poem in out.decode("utf-8").split("\n\n")] == ["春", "秋"]
 
 
+@pytest.mark.slow
 def test_ctrl_c_before_there_is_anything_to_save(run: Run, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*args: object) -> None:
         signal.raise_signal(signal.SIGINT)

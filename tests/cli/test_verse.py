@@ -11,6 +11,7 @@ from poetgen.text import couplets
 POEM = "白日依山尽，黄河入海流。欲穷千里目，更上一层楼。"
 
 
+@pytest.mark.slow
 @given(st.text("春风，。！？；\n", max_size=40))
 def test_verse_sets_the_lines_that_a_sample_has(text: str) -> None:
     assert "".join(verse(text)) == "".join(f"{line}\n" for line in couplets(text))

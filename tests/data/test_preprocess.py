@@ -342,6 +342,7 @@ def test_the_side_of_a_poem_does_not_depend_on_the_others(tmp_path: Path) -> Non
 # Sizes -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_corpus_of_three_poems(tmp_path: Path) -> None:
     dataset, report = prepare(tmp_path, [make_poem(number) for number in range(3)])
     assert report["train"]["poems"] + report["valid"]["poems"] == 3
@@ -434,6 +435,7 @@ def test_a_broken_source_among_good_ones_touches_nothing(tmp_path: Path) -> None
     assert files(tmp_path / "out") == before
 
 
+@pytest.mark.slow
 def test_errors_in_workers_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "_TASK_BYTES", 1)
     write(tmp_path / "a.jsonl", [make_poem(1)])

@@ -181,6 +181,7 @@ def test_what_is_alike_is_near_on_the_map() -> None:
     assert distance.min() >= 1, "no two labels overlap"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("sklearn")
 def test_one_seed_gives_one_map(tiny_embedding: Embedding) -> None:
     first, again, other = (place_on_map(tiny_embedding, seed) for seed in (1, 1, 2))
@@ -249,6 +250,7 @@ def test_groups_have_colours_of_their_own() -> None:
     assert max(Counter("".join(CHARACTER_GROUPS.values())).values()) == 1, "no character is in two groups"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("any_font", "sklearn")
 def test_characters_do_not_overlap(tiny_embedding: Embedding, tmp_path: Path) -> None:
     placed = place_on_map(tiny_embedding, 1)

@@ -397,6 +397,7 @@ def rows_of(out: str) -> tuple[list[str], list[list[str]], list[list[str]]]:
     return heads, strongest, [re.split("  +", line) for line in second.splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("font", [True, False])
 def test_a_poem_as_text_and_in_a_file(
     font: bool,
@@ -525,6 +526,7 @@ def test_what_cannot_be_drawn(
     assert (code, out) == (2, "") and says in err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_font")
 def test_without_a_font(tiny: Path, tmp_path: Path, few: None, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = run(QUIET, "--checkpoint", tiny, "--out", tmp_path, "--json", capsys=capsys)

@@ -120,6 +120,7 @@ def finish(data: Path, out: Path, **options: object) -> dict[str, torch.Tensor]:
     return read_tensors(out / checkpoint.STATE)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.processes
 @pytest.mark.parametrize("sampling", ["poems", "sequential", "random"])
 def test_killed_and_resumed_is_bit_for_bit_unbroken(

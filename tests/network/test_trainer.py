@@ -71,6 +71,7 @@ def stop_after(steps: int) -> Callable[[], bool]:
 # Learning --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampling", ["poems", "sequential", "random"])
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_the_loss_falls(cell: str, sampling: str, dataset: Dataset, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ def write_log(path: Path, records: list[dict[str, object]]) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_picture_of_a_run(tiny: Path, tmp_path: Path) -> None:
     paths = training.draw_run(tiny / "log.jsonl", tmp_path, clip=1.0)
     assert [path.name for path in paths] == ["run.png", "run.svg"]

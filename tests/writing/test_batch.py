@@ -144,6 +144,7 @@ def test_killed_and_resumed_is_byte_for_byte_unbroken(run: Run, place: Path) -> 
     assert err.splitlines()[-1] == whole_err.splitlines()[-1], "lines are left out of the whole, not of the rest"
 
 
+@pytest.mark.slow
 def test_every_point_of_a_break(run: Run, place: Path) -> None:
     write_requests(1)
     run(*MIXED, "--seed", 3, "--output", "whole.jsonl")
@@ -332,6 +333,7 @@ def test_two_runs_do_not_write_one_file(run: Run, place: Path) -> None:
     assert code == 1 and "--output poems.jsonl: another run is writing it" in err
 
 
+@pytest.mark.slow
 def test_overwriting_what_another_run_writes_is_refused_and_harms_nothing(place: Path) -> None:
     Path("titles.txt").write_text("春\n" * 2000, encoding="utf-8")
     words = ("--input", "titles.txt", "--output", "poems.jsonl", "--seed", 1)
@@ -686,6 +688,7 @@ class Mute:
             yield Sample(request, config, number, "", "春。", 1.0)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_titles(tmp_path: Path) -> None:
     """20,000 different titles, begun anew and gone on with: kept whole, requests alone would take 10 megabytes."""
     count = 20_000
