@@ -17,7 +17,6 @@ def test_han_characters_are_what_unicode_names_ideographs() -> None:
     assert is_han("〇") and not is_han("々") and not is_han("〻")
 
 
-@pytest.mark.slow
 def test_the_regular_expression_means_the_same_characters() -> None:
     han = re.compile(f"[{HAN_RANGES}]")
     assert all(is_han(char) == bool(han.match(char)) for char in map(chr, range(sys.maxunicode + 1)))

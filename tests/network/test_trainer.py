@@ -443,6 +443,7 @@ def test_a_run_can_start_from_a_checkpoint(tiny: Path, prepared: Path, tmp_path:
         Trainer(dataset, replace(config, hidden=24), tmp_path / "wider")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampling", ["poems", "sequential", "random"])
 def test_parts_of_a_batch_do_what_the_whole_does(sampling: str, dataset: Dataset, tmp_path: Path) -> None:
     """More parts than some batches have rows, and poems longer than a window."""
@@ -452,6 +453,7 @@ def test_parts_of_a_batch_do_what_the_whole_does(sampling: str, dataset: Dataset
     assert_alike(parts, whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 1), (3, 2)])
 def test_a_resumed_run_may_use_other_parts(before: int, after: int, dataset: Dataset, tmp_path: Path) -> None:
     config = replace(TINY, sampling="sequential", dropout=0.0, seq_len=16, lr_steps=(0.01,), epochs=1, eval_every=10**6)
@@ -535,6 +537,7 @@ def test_padding_and_headers_teach_nothing(dataset: Dataset, tmp_path: Path) -> 
 # Stopping and going on -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sampling", "steps"),
     [*(("poems", steps) for steps in (1, 10, 13, 20)), ("sequential", 10), ("sequential", 13), ("random", 13)],
@@ -691,6 +694,7 @@ def has_bf16() -> bool:
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not has_bf16(), reason="this processor has no LSTM in bfloat16")
 @pytest.mark.parametrize("sampling", ["poems", "sequential"])
 def test_bf16_stays_near_fp32(sampling: str, dataset: Dataset, tmp_path: Path) -> None:
@@ -829,6 +833,7 @@ def test_vectors_are_logged_and_shown(dataset: Dataset, tmp_path: Path) -> None:
     assert heard and heard[-1][0] == heard[-1][1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [1, 13])
 def test_a_run_from_vectors_is_resumed_bit_for_bit(
     steps: int, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -98,6 +98,7 @@ def test_the_picture_shows_gradients_go_through_the_roof(tmp_path: Path) -> None
     assert not any(comment.startswith(b"clipped") for comment in comments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [0, 1, 300])
 def test_pictures_of_runs_of_any_length(count: int, tmp_path: Path) -> None:
     steps = [record("step", 10 * (n + 1), **STEP | {"loss": 5 + 15 / (n + 1)}) for n in range(count)]

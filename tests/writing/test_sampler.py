@@ -139,6 +139,7 @@ def test_a_poem_is_the_same_alone_and_in_any_company(untrained: PoetModel) -> No
     assert shuffled == [together[place] for place in order]
 
 
+@pytest.mark.slow
 def test_a_poem_is_the_same_in_every_slot(untrained: PoetModel) -> None:
     job = Job(Request("春夜", "七律"), SampleConfig(seed=5))
     (expected,) = write(untrained, [job])
@@ -318,6 +319,7 @@ def test_pick_at_the_edges() -> None:
     assert place(0.9, np.append(scores[:1], [-np.inf] * 3), temperature=5) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", OPTIONS[::2], ids=str)
 def test_poems_have_the_distribution_of_their_options(options: tuple[int, float, float]) -> None:
     count = 1500
@@ -350,6 +352,7 @@ def test_the_model_s_own_perplexity_is_told() -> None:
 # Wide and narrow -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_more_rows_at_a_time_write_the_same(untrained: PoetModel, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = mixed_jobs(36)
     monkeypatch.setattr(module, "WIDE", 48)
@@ -475,6 +478,7 @@ def test_a_line_of_the_corpus_is_written_only_where_there_is_no_other(temperatur
         assert not lines & set(clauses(poem.text)), poem.text
 
 
+@pytest.mark.slow
 def test_no_line_comes_twice() -> None:
     for seed in range(5):
         poem = one(Rigged(**CHAIN), length=200, seed=seed)
