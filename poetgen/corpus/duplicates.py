@@ -118,7 +118,8 @@ def near_duplicates(clauses: Clauses, count: int) -> I64:
     """(N,) an earlier poem that a poem nearly repeats, and that is no near duplicate itself, or -1.
 
     A poem that nearly repeats another lacks at most 1 - NEAR of its own characters there. So it shares one at least of
-    any clauses that make up more than that, and only poems that hold one of its rarest are compared with it.
+    any clauses that make up more than that, and only poems that hold one of its rarest are compared with it: the prefix
+    filter of similarity joins (Chaudhuri, Ganti & Kaushik 2006; Bayardo, Ma & Srikant 2007).
     """
     held = _Holdings.of(clauses, count)
     total = np.bincount(held.poem, weights=held.weight, minlength=count)
