@@ -8,6 +8,7 @@ from typing import Final
 #: The names under which the report counts the rules that change text, in their order of working.
 RULES: Final = (
     "compatibility forms",
+    "sentences with lost characters",
     "roles in plays",
     "notes in brackets",
     "editorial brackets",
