@@ -35,6 +35,7 @@ from poetgen.corpus.characters import (
     visible,
 )
 from poetgen.corpus.counts import Counts, Dropped
+from poetgen.corpus.markup import remove_markup
 from poetgen.corpus.poem import Poem, Record
 from poetgen.corpus.punctuation import join_lines, unify_punctuation
 from poetgen.corpus.titles import clean_author, clean_title, clean_tune
@@ -148,6 +149,7 @@ class Cleaner:
         origin = record.origin
         if not text.strip():
             raise Dropped("empty")
+        text = self._counted("tags and entities", remove_markup, text, origin)
         text = self._counted("compatibility forms", fold, text, origin)
         if record.dynasty == "元":
             check_torn(record.title)

@@ -24,6 +24,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
+from poetgen.corpus.contents import refuse_other_than_text
 from poetgen.corpus.encoding import encoding_of
 from poetgen.errors import SourceError, UsageError
 from poetgen.files import STDIN, parse_json
@@ -193,6 +194,7 @@ def _rows(raw: io.FileIO, name: str) -> Generator[tuple[int, str], None, None]:
 
 def _encoding(sample: bytes, name: str) -> str:
     """The encoding of a file that begins with a sample; raises SourceError for binary data."""
+    refuse_other_than_text(sample, name)
     return encoding_of(sample[: sample.rfind(b"\n") + 1 or None], name)
 
 
