@@ -89,7 +89,7 @@ class _Tags(HTMLParser):
 def _chapters(archive: zipfile.ZipFile, name: str) -> list[str]:
     """The members of a book that are read from cover to cover, without its table of contents."""
     container = _Tags(_member(archive, "META-INF/container.xml", name)).tags
-    package = next(found["full-path"] for tag, found in container if tag == "rootfile" and "full-path" in found)
+    package = next((found.get("full-path", "") for tag, found in container if tag == "rootfile"), "")
     tags = _Tags(_member(archive, package, name)).tags
     folder = posixpath.dirname(package)
     items = {
