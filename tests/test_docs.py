@@ -380,6 +380,7 @@ def cleaned(before: str, script: Script = "keep", **fields: str) -> tuple[Cleane
 
 def test_every_rule_does_what_its_example_shows() -> None:
     table = rows(CORPORA.read_text(encoding="utf-8"), "rule")
+    table = [(re.sub(r" \(.*\)", "", rule), before, after) for rule, before, after in table]
     assert tuple(rule for rule, _, _ in table) == RULES
     verse = "床前明月光，疑是地上霜。"
     for rule, before, after in table:
@@ -393,6 +394,9 @@ def test_every_rule_does_what_its_example_shows() -> None:
             case "script":
                 cleaner, poem = cleaned(before, "simplified")
                 assert poem.body == after
+            case "sentences with lost characters":
+                cleaner = Cleaner("keep")
+                assert cleaner.clean(Record("here", (before,), verse=False)).body == after
             case _:
                 cleaner, poem = cleaned(before, dynasty="元" if "plays" in rule else "")
                 # Every line ends in a full stop at last, whatever the rule leaves.

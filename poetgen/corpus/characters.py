@@ -50,8 +50,20 @@ def is_folded(text: str) -> bool:
 
 
 def visible(text: str) -> str:
-    """A text without the characters that nobody can see or read."""
-    return UNREADABLE.sub("", _INVISIBLE.sub("", unicodedata.normalize("NFC", text)))
+    """A text without the characters that nobody can see."""
+    return _INVISIBLE.sub("", unicodedata.normalize("NFC", text))
+
+
+_MAIMED: Final = re.compile(f"[^。！？!?.\n]*{UNREADABLE.pattern}[^。！？!?.\n]*[。！？!?.]?")
+
+
+def cut_unreadable(text: str) -> str:
+    """A plain text without the sentences in which a character is lost: closed up they would teach what nobody wrote.
+
+    >>> cut_unreadable("却说那日。天色\ufffd晚，众人散去。次日")
+    '却说那日。次日'
+    """
+    return _MAIMED.sub("", text) if UNREADABLE.search(text) else text
 
 
 def mostly_han(text: str) -> bool:

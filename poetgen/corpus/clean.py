@@ -25,8 +25,17 @@ from poetgen.corpus.apparatus import (
     remove_roles,
     resolve_editorial,
 )
-from poetgen.corpus.characters import UNREADABLE, expand_iterations, fold, is_folded, mostly_han, visible
+from poetgen.corpus.characters import (
+    UNREADABLE,
+    cut_unreadable,
+    expand_iterations,
+    fold,
+    is_folded,
+    mostly_han,
+    visible,
+)
 from poetgen.corpus.counts import Counts, Dropped
+from poetgen.corpus.markup import remove_markup
 from poetgen.corpus.poem import Poem, Record
 from poetgen.corpus.punctuation import join_lines, unify_punctuation
 from poetgen.corpus.titles import clean_author, clean_title, clean_tune
@@ -140,6 +149,7 @@ class Cleaner:
         origin = record.origin
         if not text.strip():
             raise Dropped("empty")
+        text = self._counted("tags and entities", remove_markup, text, origin)
         text = self._counted("compatibility forms", fold, text, origin)
         if record.dynasty == "元":
             check_torn(record.title)
@@ -164,6 +174,7 @@ class Cleaner:
 
     def _passage(self, text: str, record: Record) -> str:
         text = self._counted("compatibility forms", visible, text, record.origin)
-        if not text.strip():
-            raise Dropped("empty")
-        return text
+        readable = self._counted("sentences with lost characters", cut_unreadable, text, record.origin)
+        if not readable.strip():
+            raise Dropped("characters that cannot be read" if text.strip() else "empty")
+        return readable

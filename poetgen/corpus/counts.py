@@ -7,7 +7,9 @@ from typing import Final
 
 #: The names under which the report counts the rules that change text, in their order of working.
 RULES: Final = (
+    "tags and entities",
     "compatibility forms",
+    "sentences with lost characters",
     "roles in plays",
     "notes in brackets",
     "editorial brackets",

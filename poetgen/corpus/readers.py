@@ -16,8 +16,9 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
-from poetgen.corpus.encoding import decode
+from poetgen.corpus.contents import text_of
 from poetgen.corpus.json_reader import is_json, json_line_records, json_records
+from poetgen.corpus.markup import without_left_overs
 from poetgen.corpus.poem import Record
 from poetgen.corpus.sources import Document
 from poetgen.corpus.table_reader import delimiter_of, table_records
@@ -42,7 +43,7 @@ def read(document: Document, format: str = "auto", *, passed_over: Counter[str] 
     counts: Counter[str] = Counter() if passed_over is None else passed_over
     data = document.read()
     try:
-        text = decode(data, document.name)
+        text = text_of(data, document.name)
     except SourceError:
         if document.asked:
             raise
@@ -57,9 +58,9 @@ def read(document: Document, format: str = "auto", *, passed_over: Counter[str] 
         case "csv":
             yield from table_records(text, document.name)
         case "lines":
-            yield from line_records(text, document.name)
+            yield from line_records(without_left_overs(text), document.name)
         case _:
-            yield from passage_records(text, document.name)
+            yield from passage_records(without_left_overs(text), document.name)
 
 
 def _sniff(text: str) -> str:

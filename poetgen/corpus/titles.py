@@ -7,6 +7,7 @@ from typing import Final
 
 from poetgen.corpus.apparatus import HOLE
 from poetgen.corpus.characters import LETTER, UNREADABLE, expand_iterations, fold, is_folded, mostly_han
+from poetgen.corpus.markup import remove_markup
 from poetgen.text import CLAUSE_ENDS, HAN_RANGES
 
 _MAX_TITLE: Final = 40
@@ -45,7 +46,7 @@ def clean_title(title: str) -> str:
     title = " ".join(title.split())
     if len(title) <= _MAX_TITLE and title not in _UNTITLED and _TITLE_PLAIN.fullmatch(title) and is_folded(title):
         return title
-    title = fold(title[:_LONGEST_RAW_TITLE])
+    title = " ".join(remove_markup(fold(title[:_LONGEST_RAW_TITLE])).split())
     while (shorter := _TITLE_NOTE.sub("", title)) != title:
         title = shorter
     title = _ZERO.sub(lambda zeros: "〇" * len(zeros[0]), title)
@@ -72,7 +73,7 @@ def clean_author(author: str) -> str:
     """
     if author not in _NAMELESS and _AUTHOR_PLAIN.fullmatch(author) and is_folded(author):
         return author
-    author = _TITLE_NOTE.sub("", _NOTE_NUMBER.sub("", fold(author[:_LONGEST_RAW_TITLE])))
+    author = _TITLE_NOTE.sub("", _NOTE_NUMBER.sub("", remove_markup(fold(author[:_LONGEST_RAW_TITLE]))))
     if mostly_han(author):
         author = expand_iterations(author)
     if HOLE.search(author) or UNREADABLE.search(author):

@@ -24,7 +24,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
-from poetgen.corpus.encoding import decode
+from poetgen.corpus.contents import refuse_other_than_text
+from poetgen.corpus.encoding import encoding_of
 from poetgen.errors import SourceError, UsageError
 from poetgen.files import STDIN, parse_json
 from poetgen.writing.request import KINDS, is_of_kind, split_keywords
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 
 #: Bytes from which the encoding is told.
 _PEEKED: Final = 1 << 20
-#: What decode() tells apart; a byte-order mark belongs to "utf-8-sig" and "utf-16" only.
-_ENCODINGS: Final = ("utf-8", "utf-8-sig", "utf-16-le", "utf-16-be", "utf-16", "gb18030", "big5hkscs")
 
 #: Characters of the longest line that is read.
 LONGEST_LINE: Final = 1 << 16
@@ -194,14 +193,9 @@ def _rows(raw: io.FileIO, name: str) -> Generator[tuple[int, str], None, None]:
 
 
 def _encoding(sample: bytes, name: str) -> str:
-    """The encoding by which decode() reads a sample; raises SourceError for binary data."""
-    sample = sample[: sample.rfind(b"\n") + 1 or None]
-    text = decode(sample, name)
-    return next(encoding for encoding in _ENCODINGS if _unix(sample.decode(encoding, "replace")) == text)
-
-
-def _unix(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    """The encoding of a file that begins with a sample; raises SourceError for binary data."""
+    refuse_other_than_text(sample, name)
+    return encoding_of(sample[: sample.rfind(b"\n") + 1 or None], name)
 
 
 def _count_lines(path: Path) -> int | None:

@@ -391,12 +391,21 @@ def test_verse_of_other_languages_keeps_its_letters_and_lines() -> None:
 
 def test_passages_keep_their_lines_and_have_no_bounds() -> None:
     cleaner = Cleaner("simplified")
-    lines = ("話說（注）Chapter 1：「好」……", "", "  ok\ufffd")
+    lines = ("話說（注）Chapter 1：「好」……", "", "  ok")
     poem = cleaner.clean(Record("here", lines, verse=False))
     assert poem == Poem("话说（注）Chapter 1：「好」……\n\n  ok")
     assert cleaner.clean(Record("here", ("短",), verse=False)) == Poem("短")
     assert cleaner.clean(Record("here", ("長" * 2000,), verse=False)) == Poem("长" * 2000)
     assert cleaner.clean(Record("here", (" ",), verse=False)) is None
+
+
+def test_a_lost_character_costs_the_sentence_of_a_passage_and_is_counted() -> None:
+    cleaner = Cleaner("keep")
+    poem = cleaner.clean(Record("here", ("One. Tw\ufffd, three.", "Fo\ufffdr", "Five"), verse=False))
+    assert poem == Poem("One.\n\nFive")
+    assert cleaner.counts.rules["sentences with lost characters"].characters == len(" Tw\ufffd, three.Fo\ufffdr")
+    assert cleaner.clean(Record("here", ("Si\ufffd",), verse=False)) is None
+    assert cleaner.counts.dropped["characters that cannot be read"].poems == 1
 
 
 # ---- counts
