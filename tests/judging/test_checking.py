@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import pytest
 from poetgen import cli
 from poetgen.cli import display
 from poetgen.corpus import Poem
-from poetgen.corpus.poems import poems_of_text, read_poems
+from poetgen.corpus.poems import read_poems
+from poetgen.corpus.text_reader import text_records
 from poetgen.errors import SourceError
 from poetgen.judging import checking
 from poetgen.judging.checking import Summary, explained, record
@@ -52,7 +54,7 @@ def names(found: Explanation, kind: str) -> list[tuple[str, int]]:
     return [(note.name, note.line) for note in found.notes if note.kind == kind]
 
 
-@pytest.mark.parametrize("name", ["poetgen.corpus.poems", "poetgen.cli.display"])
+@pytest.mark.parametrize("name", ["poetgen.corpus.text_reader", "poetgen.corpus.text_lines", "poetgen.cli.display"])
 def test_examples_in_docstrings(name: str) -> None:
     result = doctest.testmod(importlib.import_module(name))
     assert result.attempted > 0
@@ -160,7 +162,8 @@ OTHERS = "床前明月光，疑是地上霜。\n举头望明月，低头思故�
 )
 def test_plain_text_is_read_as_people_write_poems_down(text: str, expected: list[tuple[str, str, int]]) -> None:
     found = [
-        (poem.title, poem.author, len(re.findall(r"\w{5}", " ".join(poem.paragraphs)))) for poem in poems_of_text(text)
+        (poem.title, poem.author, len(re.findall(r"\w{5}", " ".join(poem.paragraphs))))
+        for poem in text_records(text, "", Counter())
     ]
     assert found == expected
 
