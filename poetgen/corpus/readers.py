@@ -78,6 +78,9 @@ def _sniff(text: str) -> str:
     lines = _nonblank_lines(text, 50)
     if lines and delimiter_of(lines[0]):
         return "csv"
+    titles = {re.split("[:：]", line, maxsplit=1)[0] for line in lines}
+    if len(titles) * 2 <= len({*lines}):  # a dialogue: who speaks comes again and again
+        return "poems"
     return "lines" if lines and sum(map(is_titled, lines)) * 10 >= len(lines) * 8 else "poems"
 
 

@@ -26,7 +26,7 @@ _LONGEST_LINE, _LONGEST_HEADING, _LONGEST_TITLE = 5000, 80, 50
 
 _NUMERALS: Final = "一二三四五六七八九十百〇零0-9０-９"
 _ORDINAL: Final = re.compile(
-    rf"(?:[(（\[【〔]\s*[{_NUMERALS}]{{1,4}}\s*[)）\]】〕]|第\s*[{_NUMERALS}]{{1,4}}\s*[首篇]|[①-⑳㈠-㈩⒈-⒛]"
+    rf"(?:卷[0-9]+[_-][0-9]+\s|[(（\[【〔]\s*[{_NUMERALS}]{{1,4}}\s*[)）\]】〕]|第\s*[{_NUMERALS}]{{1,4}}\s*[首篇]|[①-⑳㈠-㈩⒈-⒛]"
     rf"|[{_NUMERALS}]{{1,4}}\s*[.．、)）:：]|[0-9]{{1,4}}(?=\s)|[{_NUMERALS}]{{1,4}}$)\s*[.．、:：]?\s*"
 )
 #: All of an ordinal but its number.
@@ -45,6 +45,7 @@ _OPEN, _CLOSE = r"[\[［【〔〖(（{]", r"[\]］】〕〗)）}]"
 _DATED_NAME: Final = re.compile(rf"^{_OPEN}\s*(\S{{1,6}}?)\s*{_CLOSE}\s*[·・•.]?\s*(\S.*)$")
 _NAME_DATED: Final = re.compile(rf"^(\S[^()（）]*?)\s*{_OPEN}\s*(\S{{1,6}}?)\s*{_CLOSE}$")
 _DATED: Final = re.compile(r"^(\S{1,6}?)\s*[·・•.．:：/／|｜\s-]\s*(\S.*)$")
+_NAME_THEN_DATE: Final = re.compile(r"^(\S.*?)[\s·・,，/／]+(\S{1,6})$")
 _RUN_ON: Final = re.compile(
     r"^(\S{1,3}[代朝]|[东東西南北][汉漢晋晉宋周]|[晚盛初中]唐|南唐|五代|近代|当代|當代)(\S{2,4})$"
 )
@@ -71,9 +72,11 @@ _CONTENTS: Final = re.compile(
 )
 _OUTSIDE: Final = re.compile(
     r"https?://|www\.|^[-—\s]*第?\s*\d{1,4}\s*[页頁]|©|版权|版權|转载|轉載|公众号|微信|下一[篇页首]|上一[篇页首]|返回|"
-    r"^\W*\d{1,4}\W*[/／]\W*\d{1,4}\W*$|^\W*(?:上午|下午|昨天|今天)?\s*\d{1,2}:\d{2}(?::\d{2})?\W*$|"
+    r"^\W*\d{1,4}\W*[/／]\W*\d{1,4}\W*$|(?:^|\s)(?:上午|下午|昨天|今天)?\s*\d{1,2}:\d{2}(?::\d{2})?$|"
     r"^\d{4}[-/年]\d{1,2}[-/月]\d{1,2}|^\[?图片\]?$|点赞|收藏|关注|班级|得分|满分|[_＿]{4,}"
 )
+_HAN: Final = re.compile(f"[{HAN_RANGES}]")
+_LETTERS: Final = re.compile(r"[^\W\d_].*[^\W\d_]")
 #: A division of a book, which is no title of a poem.
 _DIVISION: Final = re.compile(
     rf"^(?:第\s*[{_NUMERALS}]+\s*[卷章编編部辑輯单單]|卷\s*[之第]?\s*[{_NUMERALS}上中下]+)"
@@ -185,7 +188,13 @@ Heading(title='', author='李白', dynasty='唐'), None)
     text = _BY.sub("", text.strip()).strip()
     if len(text) > 20:
         return None
-    for pattern, era, name in ((_DATED_NAME, 1, 2), (_NAME_DATED, 2, 1), (_DATED, 1, 2), (_RUN_ON, 1, 2)):
+    for pattern, era, name in (
+        (_DATED_NAME, 1, 2),
+        (_NAME_DATED, 2, 1),
+        (_DATED, 1, 2),
+        (_RUN_ON, 1, 2),
+        (_NAME_THEN_DATE, 2, 1),
+    ):
         found = pattern.match(text)
         if found and dynasty(found[era]) and (author := _name(found[name])):
             return Heading(author=author, dynasty=found[era])
@@ -286,6 +295,7 @@ def _unmarked(text: str) -> tuple[str, int]:
         level = level or len(found[1] or "")
         text = text[found.end() :].strip()
     text = text.strip("#").strip() if level else text
+    text = text.replace("**", "")
     while (shorter := _EMPHASIS.sub(r"\2", text)) != text:
         text = shorter
     return text, level
@@ -296,12 +306,12 @@ def _plain_line(line: TextLine) -> TextLine:
     text = line.text
     if (labels := _labels(text)) is not None:
         return replace(line, kind="notes" if labels[0][0] == "notes" else "label", labels=labels)
-    if _OUTSIDE.search(text) or _CONTENTS.search(text):
+    if _OUTSIDE.search(text) or _CONTENTS.search(text) or _LETTERS.search(text) and not _HAN.search(text):
         return replace(line, kind="outside")
     if found := _PART.match(text):
         rest = replace(_numbered(line, text[found.end() :]), part=found[1])
         return rest
-    if (found := _ORDINAL.match(text)) and not is_shaped(clauses_of_line(text)):
+    if (found := _ORDINAL.match(text)) and (text[0].isascii() or not is_shaped(clauses_of_line(text))):
         return replace(_numbered(line, text[found.end() :]), ordinal=_DIGIT.sub("", found[0]))
     if (found := _SIGNED.match(text)) or re.fullmatch(r"[(（][^()（）]*《[^()（）]*》[^()（）]*[)）]", text):
         said = text[found.end() :] if found else text[1:-1]

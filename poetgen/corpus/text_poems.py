@@ -7,6 +7,7 @@ contents, which are left out and counted. Nothing of a heading is ever verse.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,11 +27,16 @@ from poetgen.corpus.text_lines import (
     text_line,
 )
 from poetgen.corpus.text_unmarked import verse_without_marks
+from poetgen.prosody.feet import feet
 from poetgen.prosody.forms import SHAPES, recognise
+from poetgen.prosody.rhymes import CILIN, LEVEL, OBLIQUE
 from poetgen.text import SENTENCE_ENDS
 
 _ENDS: Final = tuple(SENTENCE_ENDS + ".?!")
+_SENTENCE_END: Final = re.compile(f"[{SENTENCE_ENDS}.?!”」\n]+")
 _LONGEST_CLAUSE: Final = 16
+#: A text of a line or so, which is a poem without any sign of it.
+_A_FEW_WORDS: Final = 40
 #: Reasons why lines are left out, as they are counted.
 HEADINGS, PROSE, NOTES = "headings without a poem", "prose between poems", "notes on poems"
 
@@ -54,19 +60,35 @@ class PoemDraft:
         return sum(len(clause) for clauses in self.clauses for clause in clauses)
 
     @property
-    def regular(self) -> bool:
-        """Whether most clauses have one length, or a tune, a dynasty or a known kind of name stands above."""
+    def is_likely(self) -> bool:
+        """Whether there is more for verse than short clauses.
+
+        Most of them have one length, the sentences rhyme, there is a line to a clause or two, or a tune or an author
+        stands above.
+        """
         lengths = Counter(len(clause) for clauses in self.clauses for clause in clauses)
         length, count = lengths.most_common(1)[0] if lengths else (0, 0)
         if 3 <= length <= 7 and 1 < count >= 0.6 * lengths.total():
             return True
         heading = self.heading
-        return self.headed and bool(heading.dynasty or heading.author or names_tune(heading.title))
+        if heading.dynasty or heading.author or names_tune(heading.title):
+            return True
+        return len(self.lines) >= 4 and self.characters <= 16 * len(self.lines) or _rhymes(self.lines)
+
+
+def _rhymes(lines: Sequence[str]) -> bool:
+    """Whether half of the sentences rhyme with the one before them, as in a 词 and not in prose."""
+    ends = [sentence[-1] for sentence in _SENTENCE_END.split("".join(lines)) if sentence]
+    found = [(end, feet(end, LEVEL, CILIN) | feet(end, OBLIQUE, CILIN)) for end in ends]
+    rhymed = sum(one != two and bool(rhyme & other) for (one, rhyme), (two, other) in pairwise(found))
+    return len(ends) > 2 and 2 * rhymed >= len(ends) - 1
 
 
 def drafts_of(text: str, left_out: Counter[str]) -> list[PoemDraft]:
     """The poems of a text, in their order; lines that are none are counted in `left_out`, by reason."""
     lines = verse_without_marks(_lines(text))
+    if lines and all(line.kind == "bare" for line in lines) and sum(len(line.text) for line in lines) <= _A_FEW_WORDS:
+        lines = [replace(line, kind="verse", clauses=clauses_of_line(line.text)) for line in lines]
     verse = [line for line in lines if line.kind == "verse"]
     classical = sum(is_shaped(line.clauses) for line in verse) * 2 >= len(verse)
     one_a_line = sum(bool(line.heading.title) for line in verse) * 2 > len(verse)
@@ -106,9 +128,12 @@ class _PoemReader:
         self._base = Heading()
         self._section = Heading()
         self._notes = False
+        self._apart = False
 
     def take(self, line: TextLine, below: TextLine | None) -> None:
         """The next line, and the one that stands below it."""
+        if self._apart and line.kind != "outside":  # what stood between poems parts them
+            line, self._apart = replace(line, gap=True), False
         match line.kind:
             case "label":
                 self._label(line)
@@ -117,6 +142,7 @@ class _PoemReader:
                 self._left_out[NOTES] += 1
             case "outside":
                 self._left_out[PROSE] += 1
+                self._apart = self._apart or line.gap
             case "signature":
                 self._sign(line)
             case "verse":
@@ -149,7 +175,10 @@ class _PoemReader:
             elif kind != "aside":
                 self._open = None
                 key = "title" if kind == "tune" else kind
-                self._labelled = replace(self._labelled, **{key: _joined(kind, text, self._labelled.title)})
+                said = name_of(text, sure=False) if kind == "author" else None
+                if said is None:
+                    said = Heading(**{key: _joined(kind, text, self._labelled.title)})
+                self._labelled = said.over(self._labelled)
 
     def _verse(self, line: TextLine) -> None:
         if self._notes:
@@ -181,6 +210,10 @@ class _PoemReader:
             return False
         longest = max(line.lengths, default=0)
         if self._open is not None and not line.gap and not is_of_today(line.text):
+            return longest > _LONGEST_CLAUSE
+        if (line.gap or not self._open) and sum(line.lengths) < 4:
+            return True
+        if not self._classical and len(line.clauses) <= 2:  # modern verse has longer lines
             return longest > _LONGEST_CLAUSE
         return not is_verse(line.clauses) or self._classical and is_of_today(line.text)
 

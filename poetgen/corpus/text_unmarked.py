@@ -42,7 +42,7 @@ def _verse_in_block(block: list[TextLine], marked: bool, below_heading: bool) ->
             return _as_verse(block, first + head)
     if len(texts) > 2 and is_shaped(texts[1:]) and not is_shaped(texts) and (not marked or len(texts) > 4):
         return _as_verse(block, first + 1)
-    if is_shaped(texts) and (not marked or len(texts) >= 4 and len(texts[0]) > 4):
+    if is_shaped(texts) and (len(texts) >= 4 or len(texts[0]) > 4) and (not marked or len(texts) >= 4 < len(texts[0])):
         return _as_verse(block, first)
     runs = _runs_of_verse(block)
     if any(line.kind == "verse" for line in runs) or marked or not is_verse(texts) or len(texts) < 3:

@@ -207,6 +207,46 @@ LAYOUTS: dict[str, tuple[str, list[tuple[str, str, str, str]]]] = {
         f"满江红·写怀\n岳飞\n\n{MAN_JIANG}\n\n如梦令\n李清照\n\n{RU_MENG}\n",
         [("满江红·写怀", "岳飞", "", MAN_JIANG), ("如梦令", "李清照", "", RU_MENG)],
     ),
+    "markdown with a list of labels": (
+        f"### 1. 《静夜思》\n- **作者**：李白\n- **朝代**：唐\n\n{JING}\n\n"
+        f"### 2. 《春晓》\n- **作者**：孟浩然\n- **朝代**：唐\n\n{CHUN}\n",
+        [("静夜思", "李白", "唐", JING), ("春晓", "孟浩然", "唐", CHUN)],
+    ),
+    "a group that talks": (
+        f"李老师 10:23\n静夜思\n李白\n{JING}\n\n王同学 10:25\n真好！\n\n李老师 10:30\n春晓\n孟浩然\n{CHUN}\n",
+        [("静夜思", "李白", "", JING), ("春晓", "孟浩然", "", CHUN)],
+    ),
+    "a numbered anthology": (
+        f"五言绝句\n\n001 静夜思\n李白\n{JING}\n\n002 春晓\n孟浩然\n{CHUN}\n",
+        [("静夜思", "李白", "", JING), ("春晓", "孟浩然", "", CHUN)],
+    ),
+    "volumes and numbers": (
+        f"卷1_1 「帝京篇十首」李世民\n{one(JING)}\n\n卷1_2 「饮马长城窟行」李世民\n{one(DENG)}\n",
+        [("帝京篇十首", "李世民", "", JING), ("饮马长城窟行", "李世民", "", DENG)],
+    ),
+    "sounds between the lines": (
+        "静夜思\njìng yè sī\n李白\nlǐ bái\n床前明月光，\nchuáng qián míng yuè guāng\n"
+        "疑是地上霜。\nyí shì dì shàng shuāng\n"
+        "举头望明月，\njǔ tóu wàng míng yuè\n低头思故乡。\ndī tóu sī gù xiāng\n",
+        [("静夜思", "李白", "", JING)],
+    ),
+    "full-width numbers, traditional": (
+        f"１．靜夜思　　李白\n{JING_T}\n２．登鸛雀樓　　王之渙\n{DENG_T}\n",
+        [("靜夜思", "李白", "", JING_T), ("登鸛雀樓", "王之渙", "", DENG_T)],
+    ),
+    "clauses set apart by spaces": (
+        f"静夜思 李白\n{JING.replace('，', ' ').replace('。', '')}\n\n"
+        f"春晓 孟浩然\n{CHUN.replace('，', ' ').replace('。', '')}\n",
+        [("静夜思", "李白", "", JING), ("春晓", "孟浩然", "", CHUN)],
+    ),
+    "a tune without marks": (
+        f"如梦令\n李清照\n\n{bare(RU_MENG)}\n",
+        [("如梦令", "李清照", "", RU_MENG)],
+    ),
+    "characters set apart": (
+        f"{' '.join(one(JING))}\n{' '.join(one(DENG))}\n",
+        [("", "", "", JING), ("", "", "", DENG)],
+    ),
     "stanzas apart": (
         f"满江红\n岳飞\n\n{MAN_JIANG.replace(chr(10), chr(10) * 2)}\n\n如梦令\n李清照\n\n{RU_MENG}\n",
         [("满江红", "岳飞", "", MAN_JIANG), ("如梦令", "李清照", "", RU_MENG)],
@@ -228,3 +268,36 @@ def poems_of(text: str) -> list[tuple[str, str, str, str]]:
 def test_poems_as_people_paste_them(layout: str) -> None:
     text, expected = LAYOUTS[layout]
     assert poems_of(text) == [(*head, "".join(re.findall(r"\w", verse))) for *head, verse in expected]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "第一回\n\n　　话说天下大势，分久必合，合久必分。周末七国分争，并入于秦。及秦灭之后，楚、汉分争，又并入于汉。"
+        "汉朝自高祖斩白蛇而起义，一统天下，后来光武中兴，传至献帝，遂分为三国。\n",
+        "学而第一\n\n子曰：“学而时习之，不亦说乎？有朋自远方来，不亦乐乎？人不知而不愠，不亦君子乎？”\n"
+        "有子曰：“其为人也孝弟，而好犯上者，鲜矣；不好犯上，而好作乱者，未之有也。”\n子曰：“巧言令色，鲜矣仁。”\n",
+        "曲曲折折的荷塘上面，弥望的是田田的叶子。叶子出水很高，像亭亭的舞女的裙。\n",
+        "甲：你好，你去哪里？\n乙：我去学校，你呢？\n甲：我去买菜。\n",
+        "# A title\n\nRoses are red, violets are blue.\n\n- one\n",
+        "HAMLET: To be, or not to be.\nOPHELIA: Good my lord,\n",
+        "En un lugar de la Mancha,\nde cuyo nombre no quiero acordarme\n",
+        "古池や蛙飛びこむ水の音\n夏草や兵どもが夢の跡\n",
+    ],
+)
+def test_prose_and_other_languages_stay_as_they_are(text: str) -> None:
+    read = list(text_records(text, "", Counter()))
+    assert not any(record.verse for record in read)
+    assert "".join("\n".join(record.paragraphs) for record in read) == text.strip("\n")
+
+
+def test_one_irregular_poem_does_not_make_many_one() -> None:
+    poems = [one(JING), one(DENG), one(CHUN)] * 170 + [DA_FENG, one(JING), MAN_JIANG.split("\n")[0]]
+    assert len(poems_of("\n".join(poems))) == len(poems)
+
+
+def test_what_is_left_out_is_counted() -> None:
+    left_out: Counter[str] = Counter()
+    text = f"目录\n静夜思……1\n\n这几首唐诗我都喜欢。\n\n静夜思\n{JING}\n注释：\n疑：好像。\n"
+    assert len(list(text_records(text, "", left_out))) == 1
+    assert left_out == {"prose between poems": 3, "notes on poems": 2}
