@@ -198,10 +198,15 @@ def check_letters(text: str) -> None:
         raise Dropped("foreign letters for lost characters")
 
 
-def remove_latin(text: str) -> str:
-    """Take stray digits and Latin letters out of Chinese verse.
+_NEXT_NUMBER: Final = re.compile(r"(?<=[。！？])\s*[(（]?其?[一二三四五六七八九十]{1,3}[)）]?[。.]?\s*$")
 
+
+def remove_latin(text: str) -> str:
+    """Take stray digits and Latin letters out of Chinese verse, and the number of the next poem behind its end.
+
+    >>> remove_latin("小园香径独徘徊。二")
+    '小园香径独徘徊。'
     >>> remove_latin("千尺絲輪0直下垂，")
     '千尺絲輪直下垂，'
     """
-    return _LATIN.sub("", text)
+    return _NEXT_NUMBER.sub("", _LATIN.sub("", text))

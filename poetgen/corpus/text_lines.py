@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from poetgen.corpus.dynasties import dynasty
 from poetgen.corpus.facts import read_facts
-from poetgen.prosody.tune_names import tune_names
+from poetgen.prosody.tune_names import tune_in_title
 from poetgen.text import CLAUSE_ENDS, HAN_RANGES
 
 Kind = Literal["verse", "bare", "heading", "label", "signature", "notes", "outside"]
@@ -230,7 +230,7 @@ def names_tune(title: str) -> bool:
     >>> names_tune("满江红·写怀"), names_tune("满江红 其一"), names_tune("静夜思")
     (True, True, False)
     """
-    return re.split(r"[·・•\s（(/]", title, maxsplit=1)[0] in tune_names()
+    return tune_in_title(title) != ""
 
 
 def _of_titled(title: str, before: str, after: str) -> Heading | None:
@@ -263,7 +263,7 @@ def _title_and_name(text: str) -> Heading | None:
             continue
         bracketed = re.fullmatch(f"{_OPEN}([^()（）]*){_CLOSE}", rest)
         named = name_of(bracketed[1] if bracketed else rest)
-        if named and not dynasty(title) and not (title in tune_names() and not named.dynasty and len(rest) > 3):
+        if named and not dynasty(title) and not (names_tune(title) and not named.dynasty and len(rest) > 3):
             if name_of(title) and not named.dynasty and not _is_family_name(rest):
                 continue
             return replace(named, title=title)
