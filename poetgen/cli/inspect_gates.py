@@ -115,14 +115,17 @@ def gates(
 
 def _one_poem(given: str, title: str, vocab: Vocab) -> Poem:
     """The poem in a file, or in the text itself."""
-    from poetgen.corpus.poems import cleaned, poems_of_text
+    from collections import Counter
+
+    from poetgen.corpus.poems import cleaned
+    from poetgen.corpus.text_reader import text_records
     from poetgen.poet import script_of
     from poetgen.writing.fitting import fit
 
     if given == "-" or os.path.isfile(given):
         poems = poems_in(Path(given), vocab)
     else:
-        poems, _ = cleaned(poems_of_text(given), script_of(vocab), passages=not vocab.chinese)
+        poems, _ = cleaned(text_records(given, "", Counter()), script_of(vocab), passages=not vocab.chinese)
     if len(poems) != 1:
         what = f"{len(poems)} poems" if poems else "no poem, and no file of this name"
         raise UsageError(f"POEM {given[:20]}: {what}; give the text of one, or a file with one")

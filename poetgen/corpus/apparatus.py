@@ -6,6 +6,7 @@ Rules from text to text; those named check_… only look. A rule raises Dropped 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Final
 
 from poetgen.corpus.characters import LETTER, UNREADABLE
@@ -157,16 +158,55 @@ def check_holes(text: str) -> None:
         raise Dropped("lost characters")
 
 
+#: What stands for a character that nobody could type: a sign, or a code of letters and digits. Any of them may as well
+#: be a mark, or have strayed into a line, which the length of the line tells.
+_PLACEHOLDER: Final = re.compile("[0-9A-Za-z\u00c0-\u024f\u2460-\u24ff?*_…+=#@$%&^~×]+")
+_CODE: Final = re.compile("[A-Za-z*_×]")
+_CODE_INSIDE: Final = re.compile(f"(?<=[{HAN_RANGES}])[0-9]*[A-Za-z*_×][A-Za-z0-9*_×]*(?=[{HAN_RANGES}])")
+_CLAUSE_END: Final = re.compile(r"[，。！？；：,.!;:|/\n]+")
+_NOT_HAN: Final = re.compile(f"[^{HAN_RANGES}]+")
+
+
+def check_placeholders(text: str) -> None:
+    """Drop a text with a sign or a code in the place of a lost character: 「翠濤過玉z1」, 「更上一?楼」, 「但闻X鸟」.
+
+    In verse of one length it stands for what a line lacks; a line that is whole without it has a stray one, and a
+    question mark between whole lines is a mark. In mixed lines a code of letters between two characters counts.
+    """
+    if not _PLACEHOLDER.search(text):
+        return
+    clauses = [clause for clause in _CLAUSE_END.split(text) if clause.strip()]
+    sizes = Counter(len(_NOT_HAN.sub("", clause)) for clause in clauses if not _PLACEHOLDER.search(clause))
+    length, count = sizes.most_common(1)[0] if sizes else (0, 0)
+    if count < 2 or 5 * count < 3 * sizes.total():
+        if _CODE_INSIDE.search(text):
+            raise Dropped("lost characters")
+        return
+    for clause in clauses:
+        signs = _PLACEHOLDER.findall(clause)
+        pieces = [len(_NOT_HAN.sub("", piece)) for piece in _PLACEHOLDER.split(clause)]
+        whole = sum(pieces)
+        if not signs or not whole or whole == length or {*pieces} <= {0, length}:
+            continue
+        if length in (whole + len(signs), whole + sum(map(len, signs))) or whole < length and _CODE.search(clause):
+            raise Dropped("lost characters")
+
+
 def check_letters(text: str) -> None:
     """Drop Chinese verse with letters that are neither Han nor Latin: 「开遍荼コ」 once held a rare character."""
     if LETTER.search(text):
         raise Dropped("foreign letters for lost characters")
 
 
-def remove_latin(text: str) -> str:
-    """Take stray digits and Latin letters out of Chinese verse.
+_NEXT_NUMBER: Final = re.compile(r"(?<=[。！？])\s*[(（]?其?[一二三四五六七八九十]{1,3}[)）]?[。.]?\s*$")
 
+
+def remove_latin(text: str) -> str:
+    """Take stray digits and Latin letters out of Chinese verse, and the number of the next poem behind its end.
+
+    >>> remove_latin("小园香径独徘徊。二")
+    '小园香径独徘徊。'
     >>> remove_latin("千尺絲輪0直下垂，")
     '千尺絲輪直下垂，'
     """
-    return _LATIN.sub("", text)
+    return _NEXT_NUMBER.sub("", _LATIN.sub("", text))

@@ -18,6 +18,7 @@ from typing import Final, Literal, NamedTuple
 from poetgen.corpus.apparatus import (
     check_holes,
     check_letters,
+    check_placeholders,
     check_torn,
     cut_sources,
     remove_latin,
@@ -160,6 +161,7 @@ class Cleaner:
             text = self._counted("iteration marks", expand_iterations, text, origin)
             text = self._counted("lines that name the source", cut_sources, text, origin)
             check_holes(text)
+            check_placeholders(text)
             text = self._counted("stray digits and Latin", remove_latin, text, origin)
             check_letters(text)
             text = self._counted("punctuation", unify_punctuation, text, origin)

@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 
 from poetgen.corpus.dynasties import dynasty, dynasty_of_place
 from poetgen.corpus.poem import Record
-from poetgen.prosody.tune_names import tune_names
+from poetgen.prosody.tune_names import fits_tune, tune_in_title, tune_names
+from poetgen.text import CLAUSE_ENDS, HAN_RANGES
 
 # Names of fields, in order of preference; the first that is there counts.
 BODY_NAMES: Final = tuple("paragraphs para content contents body text poem lines 内容 正文 诗文 詩文".split())
@@ -17,6 +18,11 @@ _TITLE_NAMES: Final = tuple("title name 题目 题 标题 诗题 诗名 題目 �
 _AUTHOR_NAMES: Final = tuple("author poet writer 作者 诗人 詩人".split())
 _DYNASTY_NAMES: Final = tuple("dynasty era 朝代 时代 時代".split())
 _TUNE_NAMES: Final = tuple("rhythmic tune cipai 词牌 詞牌".split())
+
+
+_NOTE: Final = re.compile(r"[(（〔\[][^()（）〔〕\[\]]*[)）〕\]]")
+_CLAUSE_END: Final = re.compile(f"[{CLAUSE_ENDS},.?!;:|/\\s]+")
+_HAN: Final = re.compile(f"[{HAN_RANGES}]")
 
 
 class FieldNames(NamedTuple):
@@ -92,7 +98,7 @@ class RecordBuilder:
             title = title or alias
             tune = listed or alias
         elif self.may_name_tunes:
-            tune = _tune_of_title(title)
+            tune = _tune_of_title(title, lines)
         return Record(
             f"{self.name}, {self.unit} {self.number}",
             lines,
@@ -103,11 +109,20 @@ class RecordBuilder:
         )
 
 
-def _tune_of_title(title: str) -> str:
+def _tune_of_title(title: str, lines: tuple[str, ...]) -> str:
     """The tune that a title names before a point: 「长相思·山一程」 is sung to 长相思.
 
-    A bare 「长相思」 may as well be a poem of that name, so that only the point makes it a tune.
+    A bare 「长相思」, or one with words behind it, may as well be a poem of that name: there the lines must fit.
     """
     name, point, _ = title.replace("・", "·").replace("•", "·").partition("·")
     name = name.strip()
-    return name if point and name in tune_names() else ""
+    if point and name in tune_names():
+        return name
+    tune = tune_in_title(title)
+    return tune if tune and fits_tune(tune, _lengths_of(lines)) else ""
+
+
+def _lengths_of(lines: tuple[str, ...]) -> list[int]:
+    """The lengths of the clauses of lines as they are written, notes in brackets left out."""
+    text = _NOTE.sub("", "\n".join(lines))
+    return [length for clause in _CLAUSE_END.split(text) if (length := len(_HAN.findall(clause)))]

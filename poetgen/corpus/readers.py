@@ -22,7 +22,7 @@ from poetgen.corpus.markup import without_left_overs
 from poetgen.corpus.poem import Record
 from poetgen.corpus.sources import Document
 from poetgen.corpus.table_reader import delimiter_of, table_records
-from poetgen.corpus.text_reader import is_titled, line_records, passage_records
+from poetgen.corpus.text_reader import is_titled, line_records, passage_records, text_records
 from poetgen.errors import SourceError
 
 FORMATS: Final = ("auto", "json", "jsonl", "csv", "lines", "text")
@@ -59,6 +59,8 @@ def read(document: Document, format: str = "auto", *, passed_over: Counter[str] 
             yield from table_records(text, document.name)
         case "lines":
             yield from line_records(without_left_overs(text), document.name)
+        case "poems":
+            yield from text_records(without_left_overs(text), document.name, counts)
         case _:
             yield from passage_records(without_left_overs(text), document.name)
 
@@ -77,7 +79,10 @@ def _sniff(text: str) -> str:
     lines = _nonblank_lines(text, 50)
     if lines and delimiter_of(lines[0]):
         return "csv"
-    return "lines" if lines and sum(map(is_titled, lines)) * 10 >= len(lines) * 8 else "text"
+    titles = {re.split("[:：]", line, maxsplit=1)[0] for line in lines}
+    if len(titles) * 2 <= len({*lines}):  # a dialogue: who speaks comes again and again
+        return "poems"
+    return "lines" if lines and sum(map(is_titled, lines)) * 10 >= len(lines) * 8 else "poems"
 
 
 def _nonblank_lines(text: str, count: int) -> list[str]:

@@ -1,20 +1,41 @@
-"""Text: one poem a line, and plain text in passages."""
+"""Text: poems as people write them down, one poem a line, and plain text in passages.
+
+The one reader of text for all commands: what preprocess takes for poems, check, score and evaluate take for the same.
+"""
 
 from __future__ import annotations
 
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
 from poetgen.corpus.dynasties import dynasty_of_place
 from poetgen.corpus.fields import RecordBuilder, field_names, lines_of_field
 from poetgen.corpus.poem import Record
+from poetgen.corpus.text_lines import heading_of, is_of_today
+from poetgen.corpus.text_poems import PoemDraft, drafts_of
+from poetgen.text import HAN_RANGES
 
 #: Passages of plain text: long enough to learn from, short enough to shuffle.
 _PASSAGE: Final = 1000
 _LONGEST_PASSAGE: Final = 2000
 
+#: What tells the language of a text.
+_SAMPLE: Final = 100_000
+_HAN: Final = re.compile(f"[{HAN_RANGES}]")
+_KANA: Final = re.compile("[\u3041-\u3096\u30a1-\u30fa]")
+_FOREIGN_WORD: Final = re.compile(f"[^\\W\\d_{HAN_RANGES}]+")
+_PINYIN: Final = re.compile("[āǎēěīǐōǒūǔǖǘǚǜ]|[áàéèíìóòúù]")
+#: A text of this many characters is poems if a fifth of it is: the rest may be what somebody says of them.
+_SHORT_TEXT: Final = 3000
+#: A couplet or two, which are verse without any sign of it.
+_FEW_WORDS: Final = 40
+
+_LABEL_LINE: Final = re.compile(
+    r"[【\[]?(?:题目|題目|标题|標題|作者|正文|原文|朝代|诗题|詩題|诗名|詩名|词牌|詞牌|内容|內容)[】\]]?[:：]"
+)
 _TITLED_LINE: Final = re.compile(r"[^:：\n]{1,60}(?:::|：：|[:：])\s*[^\s:：]")
 _FIELD_MARK: Final = re.compile("::|：：")
 _COLON: Final = re.compile("[:：]")
@@ -27,7 +48,7 @@ def is_titled(line: str) -> bool:
     >>> is_titled("静夜思：床前明月光"), is_titled("床前明月光")
     (True, False)
     """
-    return _TITLED_LINE.match(line) is not None
+    return _TITLED_LINE.match(line) is not None and not _LABEL_LINE.match(line)
 
 
 def line_records(text: str, name: str) -> Iterator[Record]:
@@ -41,8 +62,59 @@ def line_records(text: str, name: str) -> Iterator[Record]:
         fields = _FIELD_MARK.split(line, maxsplit=2)
         if len(fields) == 1:
             fields = _COLON.split(line, maxsplit=1)
-        poem = {"title": fields[0] if len(fields) > 1 else "", "author": fields[1] if len(fields) > 2 else ""}
-        yield builder.record(poem, field_names(("title", "author")), lines_of_field(fields[-1]))
+        title = fields[0] if len(fields) > 1 else ""
+        said = heading_of(title) if "《" in title or title.endswith(("）", ")", "】")) else None
+        author = fields[1] if len(fields) > 2 else said.author if said else ""
+        poem = {"title": said.title if said else title, "author": author, "dynasty": said.dynasty if said else ""}
+        yield builder.record(poem, field_names(("title", "author", "dynasty")), lines_of_field(fields[-1]))
+
+
+def text_records(text: str, name: str, passed_over: Counter[str]) -> Iterator[Record]:
+    """The poems of a text, or its passages where it is not Chinese or no verse; what is neither is counted.
+
+    >>> text = "登鹳雀楼\\n王之涣\\n\\n白日依山尽，黄河入海流。\\n欲穷千里目，更上一层楼。\\n"
+    >>> [poem] = text_records(text, "", Counter())
+    >>> poem.title, poem.author, poem.paragraphs
+    ('登鹳雀楼', '王之涣', ('白日依山尽，黄河入海流。', '欲穷千里目，更上一层楼。'))
+    >>> len(list(text_records("白日依山尽\\n黄河入海流\\n\\n床前明月光\\n疑是地上霜\\n", "", Counter())))
+    2
+    """
+    left_out: Counter[str] = Counter()
+    drafts = drafts_of(text, left_out) if is_chinese(text) else []
+    if not _are_poems(drafts, text):
+        yield from passage_records(text, name)
+        return
+    passed_over += left_out
+    builder = RecordBuilder(name, "line")
+    for draft in drafts:
+        builder.number = draft.number - 1
+        heading = draft.heading
+        fields = {"title": heading.title, "author": heading.author, "dynasty": heading.dynasty}
+        yield builder.record(fields, field_names(tuple(fields)), tuple(draft.lines))
+
+
+def is_chinese(text: str) -> bool:
+    """Whether a text is in Chinese: most of its words are Han characters, and there is no kana among them.
+
+    >>> is_chinese("白日依山尽"), is_chinese("The sun beyond the mountains"), is_chinese("古池や蛙飛びこむ水の音")
+    (True, False, False)
+    """
+    sample = text[:_SAMPLE]
+    han = len(_HAN.findall(sample))
+    foreign = _FOREIGN_WORD.findall(sample)
+    if 2 * sum(map(bool, map(_PINYIN.search, foreign))) > len(foreign):  # the sounds of the characters
+        foreign = []
+    return han > len(foreign) and len(_KANA.findall(sample)) * 20 < han
+
+
+def _are_poems(drafts: list[PoemDraft], text: str) -> bool:
+    """Whether a text is the poems found in it, with something between them, and not prose that quotes some."""
+    verse = sum(draft.characters for draft in drafts)
+    likely = sum(draft.characters for draft in drafts if draft.is_likely)
+    han = sum(1 for _ in _HAN.finditer(text))
+    if han <= _FEW_WORDS and not is_of_today(text):
+        return bool(drafts)
+    return 2 * likely >= verse > 0 and verse * (5 if han <= _SHORT_TEXT else 2) >= han
 
 
 def passage_records(text: str, name: str) -> Iterator[Record]:

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from poetgen import cli
 from poetgen.cli.check import explanation_text, summary_table
 from poetgen.cli.terminal import columns
 from poetgen.corpus import Poem
-from poetgen.corpus.poems import poems_of_text, read_poems
+from poetgen.corpus.poems import read_poems
+from poetgen.corpus.text_reader import text_records
 from poetgen.errors import SourceError
 from poetgen.judging import checking
 from poetgen.judging.checking import Summary, explain_poem, explanation_record
@@ -152,7 +154,8 @@ OTHERS = "床前明月光，疑是地上霜。\n举头望明月，低头思故�
 )
 def test_plain_text_is_read_as_people_write_poems_down(text: str, expected: list[tuple[str, str, int]]) -> None:
     found = [
-        (poem.title, poem.author, len(re.findall(r"\w{5}", " ".join(poem.paragraphs)))) for poem in poems_of_text(text)
+        (poem.title, poem.author, len(re.findall(r"\w{5}", " ".join(poem.paragraphs))))
+        for poem in text_records(text, "", Counter())
     ]
     assert found == expected
 
