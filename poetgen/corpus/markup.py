@@ -52,7 +52,7 @@ _LEFT_OVER: Final = re.compile(
 _CDATA: Final = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
 _SECTION: Final = re.compile(r"<!\[[^<>]*>?")
 _PAGE: Final = re.compile(
-    r"[\s\ufeff]*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|\?xml|(?:html|head|body|p|div|h[1-6]|table|ul|ol|pre|center)\b[^<>]*>)",
+    r"[\s\ufeff]*+(?:<!--.*?-->\s*+)*+<(?:!doctype\s+html|\?xml|(?:html|head|body|p|div|h[1-6]|table|ul|ol|pre|center)\b[^<>]*>)",
     re.DOTALL | re.IGNORECASE,
 )
 
