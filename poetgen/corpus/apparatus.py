@@ -74,12 +74,16 @@ def remove_roles(text: str) -> str:
 _VERSE_MARK: Final = re.compile(f"[，{SENTENCE_ENDS},.?!]")
 
 
-def check_torn(title: str) -> None:
+_SONGS: Final = re.compile("元曲|散曲|yuanqu")
+
+
+def check_torn(title: str, origin: str) -> None:
     """Drop a song whose first lines were torn off into its title: 「普天乐・意绯徊，心忧虑。知他在科场应举，」.
 
-    Only for 元曲, where the archive has some 1,900 of them; elsewhere titles may well hold a comma.
+    Only for 元曲, where the archive has some 1,900 of them, and for a title that ends in a comma; elsewhere titles may
+    well hold one, whatever their dynasty.
     """
-    if _VERSE_MARK.search(title):
+    if _VERSE_MARK.search(title) and (_SONGS.search(origin) or title.rstrip().endswith(("，", ","))):
         raise Dropped("verse torn off into the title")
 
 

@@ -153,7 +153,7 @@ class Cleaner:
         text = self._counted("tags and entities", remove_markup, text, origin)
         text = self._counted("compatibility forms", fold, text, origin)
         if record.dynasty == "元":
-            check_torn(record.title)
+            check_torn(record.title, origin)
             text = self._counted("roles in plays", remove_roles, text, origin)
         if mostly_han(text):
             text = self._counted("notes in brackets", remove_notes, text, origin)

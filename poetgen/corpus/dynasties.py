@@ -15,6 +15,9 @@ _NAMES: Final = {
 #: The one set of names, in the order of time.
 DYNASTIES: Final = tuple(dict.fromkeys(_NAMES.values()))
 
+#: The end of one and the beginning of the next: a poet of 唐末宋初 is of 唐.
+_BETWEEN: Final = re.compile("(.+?)(?:末|至|到|-)(.+?)初?")
+
 _TRADITIONAL: Final = str.maketrans("漢魏晉東後劉齊陳遼兩國現當吳戰", "汉魏晋东后刘齐陈辽两国现当吴战")
 
 #: Where a source keeps its poems, when the poems do not say.
@@ -26,8 +29,8 @@ _PLACES: Final = tuple(
 def dynasty(name: str) -> str:
     """The dynasty that a field names, one of DYNASTIES, or "" when it names none that is known.
 
-    >>> dynasty("Tang"), dynasty("〔宋代〕"), dynasty("清朝"), dynasty("遼"), dynasty("?")
-    ('唐', '宋', '清', '辽', '')
+    >>> dynasty("Tang"), dynasty("〔宋代〕"), dynasty("清朝"), dynasty("遼"), dynasty("唐末宋初"), dynasty("?")
+    ('唐', '宋', '清', '辽', '唐', '')
     """
     return _dynasty(name) if name else ""
 
@@ -38,7 +41,8 @@ def _dynasty(name: str) -> str:
     for end in ("", "代", "朝", "时期", "dynasty"):
         if known := _NAMES.get(name.removesuffix(end)):
             return known
-    return ""
+    between = _BETWEEN.fullmatch(name)
+    return _dynasty(between[1]) if between and _dynasty(between[2]) else ""
 
 
 @lru_cache(maxsize=1024)

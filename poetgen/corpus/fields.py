@@ -21,6 +21,8 @@ _TUNE_NAMES: Final = tuple("rhythmic tune cipai 词牌 詞牌".split())
 
 
 _NOTE: Final = re.compile(r"[(（〔\[][^()（）〔〕\[\]]*[)）〕\]]")
+#: （唐）孟浩然, 先秦：左丘明
+_DATED_AUTHOR: Final = re.compile(r"(?:[(（\[［【〔]([^()（）\]］】〕]{1,6})[)）\]］】〕]|([^:：]{1,6})[:：])\s*(\S.*)")
 _CLAUSE_END: Final = re.compile(f"[{CLAUSE_ENDS},.?!;:|/\\s]+")
 _HAN: Final = re.compile(f"[{HAN_RANGES}]")
 
@@ -92,6 +94,8 @@ class RecordBuilder:
             title = title or first_text(collection, outer.title)
             author = author or first_text(collection, outer.author)
             era, tune = era or first_text(collection, outer.dynasty), tune or first_text(collection, outer.tune)
+        if author and (found := _DATED_AUTHOR.match(author)) and dynasty(found[1] or found[2]):
+            author, era = found[3], era or found[1] or found[2]
         if tune:
             # 「十二时・忆少年」: the name at the head of the poem, then the name that the tune is listed under.
             alias, _, listed = tune.partition("・")

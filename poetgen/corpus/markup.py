@@ -49,8 +49,10 @@ _BY_HAN: Final = re.compile(
 _LEFT_OVER: Final = re.compile(
     r"<br\s*/?>|</(?:p|div|span|li|td|h[1-6]|font|strong|em|b|i|a)>|&(?:nbsp|lt|gt|amp|quot|#\d+);", re.IGNORECASE
 )
+_CDATA: Final = re.compile(r"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+_SECTION: Final = re.compile(r"<!\[[^<>]*>?")
 _PAGE: Final = re.compile(
-    r"[\s\ufeff]*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|\?xml|(?:html|head|body|p|div|h[1-6]|table|ul|ol|pre|center)\b[^<>]*>)",
+    r"[\s\ufeff]*+(?:<!--.*?-->\s*+)*+<(?:!doctype\s+html|\?xml|(?:html|head|body|p|div|h[1-6]|table|ul|ol|pre|center)\b[^<>]*>)",
     re.DOTALL | re.IGNORECASE,
 )
 
@@ -100,7 +102,9 @@ def page_text(text: str, only: str = "") -> str:
     'x\\n静夜思\\n床前\\n明月\\n\\n光\\n'
     """
     page = _Page(only)
-    page.feed(text)
+    # HTMLParser passes over CDATA, and fails on other sections that a page of HTML cannot have.
+    text = _CDATA.sub(lambda section: html.escape(section[1]), text)
+    page.feed(_SECTION.sub("", text))
     page.close()
     lines = [" ".join(line.split()) for line in "".join(page.pieces).split("\n")]
     return re.sub("\n{3,}", "\n\n", "\n".join(lines)).strip("\n") + "\n"

@@ -517,3 +517,39 @@ def test_half_a_surrogate_pair_is_no_text() -> None:
     assert poem is not None and (poem.title, poem.author, poem.tune) == ("春晓", "", "")
     assert cleaner.clean(Record("here", ("春眠不觉晓，处处闻\ud800鸟。", *lines))) is None
     json.dumps(cleaner.counts.as_dict(), ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "床前明月光，疑是地上霜。举头望?月，低头思故乡。",
+        "红豆生南国，春来发几枝。愿君多采*，此物最相思。",
+        "春眠不觉晓，处处闻X鸟。夜来风雨声，花落知多少。",
+        "空山不见人，但闻人语响。返景入深林，复照青苔_。",
+        "独坐幽篁里，弹琴复长啸。深林人不知，明月来相…",
+        "醽醁勝蘭生，翠濤過玉z1。千日醉不醒，十年味不敗。",
+        "知否，知否，应是绿q肥红瘦。试问卷帘人，却道海棠依旧。",
+    ],
+)
+def test_a_sign_for_a_lost_character_drops_the_poem(text: str) -> None:
+    cleaner = Cleaner("keep")
+    assert cleaner.clean(Record("a", (text,))) is None
+    assert list(cleaner.counts.dropped) == ["lost characters"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "春眠不觉晓?处处闻啼鸟.夜来风雨声,花落知多少?",
+        "千尺絲輪0直下垂，千尺絲輪直下垂。千尺絲輪直下垂，千尺絲輪直下垂。",
+        "床前明月光……疑是地上霜。举头望明月，低头思故乡。",
+    ],
+)
+def test_a_mark_or_a_stray_sign_drops_none(text: str) -> None:
+    assert Cleaner("keep").clean(Record("a", (text,))) is not None
+
+
+def test_a_comma_in_a_title_of_yuan_is_no_torn_verse() -> None:
+    line = "白日依山尽|黄河入海流|欲穷千里目|更上一层楼"
+    assert Cleaner("keep").clean(Record("a.jsonl", (line,), title="雪夜，访友人不遇", dynasty="元")) is not None
+    assert Cleaner("keep").clean(Record("元曲/yuanqu.json", (line,), title="普天乐・意，心忧", dynasty="元")) is None

@@ -7,6 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from poetgen.corpus.clean import Cleaner
 from poetgen.corpus.contents import text_of
@@ -51,10 +53,21 @@ def text_in(path: Path) -> str:
         ("<ul><li>a &amp; b&nbsp;c<li>d</ul>", "a & b c\nd\n"),
         ("<pre>a\n  b</pre>", "a\nb\n"),
         ("<p>a <!-- no --> b", "a b\n"),
+        ("<?xml version='1.0'?><a><![CDATA[春 & <秋>]]></a>", "春 & <秋>\n"),
+        ("<p>a<![if !IE]>b<![endif]><![]c", "ab\n"),
     ],
 )
 def test_the_text_of_a_page(page: str, text: str) -> None:
     assert page_text(page) == text
+
+
+PIECES = st.sampled_from([*"<p>/![]-&#x1;春\n'= ", "script", "br", "CDATA[", "DOCTYPE"])
+
+
+@given(st.lists(PIECES, max_size=14).map("".join))
+def test_any_page_gives_a_text(page: str) -> None:
+    assert page_text(f"<p>{page}").endswith("\n")
+    remove_markup(page)
 
 
 def test_a_page_is_known_by_its_content(tmp_path: Path) -> None:

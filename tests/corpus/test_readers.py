@@ -501,6 +501,10 @@ def test_one_line_of_50_megabytes(tmp_path: Path, text: Callable[[], str]) -> No
         ("漢", "汉"),
         ("東晉", "魏晋"),
         ("三国", "魏晋"),
+        ("唐末宋初", "唐"),
+        ("隋末唐初", "隋"),
+        ("宋末金初", "宋"),
+        ("末初", ""),
         ("南唐", "五代"),
         ("遼", "辽"),
         ("民国", "近现代"),
@@ -537,3 +541,17 @@ def test_a_line_of_json_that_holds_no_poem_is_counted(tmp_path: Path) -> None:
     (document,) = documents([path])
     assert [record.title for record in read(document, passed_over=passed_over)] == ["春"]
     assert passed_over == {"line without a poem": 2}
+
+
+@pytest.mark.parametrize("author", ["（唐）孟浩然", "[唐]孟浩然", "唐代：孟浩然", "【唐】 孟浩然"])
+def test_author_and_dynasty_are_told_apart(tmp_path: Path, author: str) -> None:
+    (record,) = records(tmp_path, json.dumps([{"author": author, "paragraphs": [*QUIET_NIGHT]}]), "poems.json")
+    assert (record.author, record.dynasty) == ("孟浩然", "唐")
+
+
+def test_a_title_that_begins_with_a_tune_names_it_where_the_lines_fit(tmp_path: Path) -> None:
+    lines = "昨夜雨疏风骤，浓睡不消残酒。试问卷帘人，却道海棠依旧。知否，知否，应是绿肥红瘦。"
+    poems = [{"title": title, "content": lines} for title in ("如梦令", "如梦令 其一", "如夢令（春晚）", "春晚")]
+    poems.append({"title": "如梦令", "content": "".join(QUIET_NIGHT)})
+    read_back = records(tmp_path, json.dumps(poems, ensure_ascii=False), "poems.json")
+    assert [record.tune for record in read_back] == ["如梦令", "如梦令", "如梦令", "", ""]
