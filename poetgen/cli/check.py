@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from poetgen.cli.root import CHECKPOINTS, PoemFile, app, left_out, note
+from poetgen.cli.root import CHECKPOINTS, Columns, PoemFile, app, note, poems_of_file
 from poetgen.errors import CheckpointError, UsageError
 
 
@@ -26,17 +26,16 @@ def check(
         Path | None,
         typer.Option(help="Checkpoint folder whose tunes count.  [default: the one that sample takes]"),
     ] = None,
+    columns: Columns = "",
 ) -> None:
     """Explain the rhyme and the tones of poems, and where they break the rules of their form."""
     from poetgen.cli import display
-    from poetgen.corpus.poems import read_poems
     from poetgen.judging.checking import NAMES, Summary, explained, record
 
     tunes = _Tunes(checkpoint)
     if form not in NAMES and tunes(form) is None:
         raise UsageError(f"--form {form}: choose one of {', '.join(NAMES)}, or a tune that {tunes.folder} knows")
-    poems, counts = read_poems(file)
-    left_out(file, counts)
+    poems = poems_of_file(file, columns)
     summary = Summary()
     terminal = display.is_terminal(sys.stdout)
     with display.Progress() as progress:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from poetgen.cli.root import CheckpointFolder, Device, PoemFile, app, poems_in
+from poetgen.cli.root import CheckpointFolder, Columns, Device, PoemFile, app, poems_in
 
 
 @app.command(epilog="Example: poetgen score corpora/starter.jsonl")
@@ -18,6 +18,7 @@ def score(
     file: PoemFile,
     checkpoint: CheckpointFolder = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines, one object a poem.")] = False,
+    columns: Columns = "",
     device: Device = "auto",
 ) -> None:
     """Show which characters of a poem surprise a checkpoint, and what it expected in their place."""
@@ -26,7 +27,7 @@ def score(
     from poetgen.poet import load
 
     poet = load(checkpoint, device)
-    poems = poems_in(file, poet.vocab)
+    poems = poems_in(file, poet.vocab, columns)
     with display.Progress() as progress:
         scored = surprises(poet.checkpoint, poems, partial(progress.update, "scoring"))
         texts: Iterator[str]

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -23,6 +23,8 @@ from typing import Final
 
 from poetgen.corpus.clean import Cleaner, Script
 from poetgen.corpus.counts import Counts, DropCount
+from poetgen.corpus.couplets import paired
+from poetgen.corpus.fields import ColumnChoice
 from poetgen.corpus.poem import Poem, Record
 from poetgen.corpus.readers import read
 from poetgen.corpus.sources import Document, documents
@@ -43,16 +45,25 @@ class _StandardInput(Document):
         return sys.stdin.buffer.read()
 
 
-def read_poems(path: Path, script: Script = "keep", passages: bool = False) -> tuple[list[Poem], Counts]:
+def read_poems(
+    path: Path,
+    script: Script = "keep",
+    passages: bool = False,
+    columns: ColumnChoice | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> tuple[list[Poem], Counts]:
     """The poems of a file in any format that preprocess reads, forms recognised, and what cleaning did to them.
 
-    "-" is standard input. With `passages` plain text is read as preprocess reads it, as passages without form. Raises
-    SourceError where there is no poem that `cleaned` keeps.
+    "-" is standard input. With `passages` plain text is read as preprocess reads it, as passages without form. What
+    `columns` and `say` are, `read` says. Raises SourceError where there is no poem that `cleaned` keeps.
     """
     name = "standard input" if path == STDIN else str(path)
     passed_over: Counter[str] = Counter()
-    sources = [_StandardInput(name, path, 0, asked=True)] if path == STDIN else documents([path])
-    records = chain.from_iterable(_records(document, passages, passed_over) for document in sources)
+    sources = [_StandardInput(name, path, 0, asked=True)] if path == STDIN else paired(documents([path]))
+    records = chain.from_iterable(
+        _records(document, passages, read(document, passed_over=passed_over, columns=columns, say=say))
+        for document in sources
+    )
     poems, counts = cleaned(records, script, passages)
     # What was no poem at all is told like a poem that is left out.
     counts.read += passed_over.total()
@@ -83,10 +94,10 @@ def cleaned(records: Iterable[Record], script: Script = "keep", passages: bool =
     return poems, cleaner.counts
 
 
-def _records(document: Document, passages: bool, passed_over: Counter[str]) -> Iterator[Record]:
+def _records(document: Document, passages: bool, records: Iterable[Record]) -> Iterator[Record]:
     """The records of a document, the poems of its text in place of passages, unless there may be `passages`."""
     text: list[str] = []
-    for record in read(document, passed_over=passed_over):
+    for record in records:
         if record.verse or passages:
             yield record
         else:  # passages in a row give the text back
