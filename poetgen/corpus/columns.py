@@ -90,7 +90,12 @@ class _Column:
             letters=sum(sizes) / len(cells),
             longest=max(sizes),
             verse=share(is_verse),
-            form=share([ok and recognise(parts) != "散文" for ok, parts in zip(is_verse, lines, strict=True)]),
+            form=share(
+                [
+                    ok and is_han(parts[0][0]) and recognise(parts) != "散文"
+                    for ok, parts in zip(is_verse, lines, strict=True)
+                ]
+            ),
             names=share([is_name(cell) for cell in cells]),
             dynasties=share([bool(dynasty(cell)) for cell in cells]),
             distinct=len(set(cells)) / len(cells),
@@ -181,7 +186,7 @@ def _is_header(rows: Sequence[Sequence[str]]) -> bool:
 
 def _reads_as_verse(cell: str) -> bool:
     lines = [line for line in _BREAKS.split(cell) if line]
-    return len(lines) > 1 and sum(map(is_han, cell)) >= _LEAST_VERSE
+    return len(lines) > 1 and (sum(map(is_han, cell)) >= _LEAST_VERSE or "\n" in cell or len(cell) > _LONGEST_TITLE)
 
 
 def _unlike(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:

@@ -79,7 +79,9 @@ def couplet_records(document: CoupletDocument, upper_text: str, builder: RecordB
         ["".join(line.split()) for line in text.rstrip("\n").split("\n")]
         for text in (upper_text, decode(lower.read(), lower.name))
     )
-    at = next((at for at, (first, second) in enumerate(zip_longest(uppers, lowers), 1) if not first != (not second)), 0)
+    at = next(
+        (at for at, (first, second) in enumerate(zip_longest(uppers, lowers), 1) if bool(first) != bool(second)), 0
+    )
     if at:
         raise SourceError(
             f"{document.name}, line {at}: {lower.name} has not the same lines ({len(uppers):,} and {len(lowers):,}). "

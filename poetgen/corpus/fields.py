@@ -36,8 +36,9 @@ _KNOWN: Final = {
     for role, *both in read_facts("field_names.tsv")
     for rank, name in enumerate(" ".join(both).split())
 }
-#: The names of which nothing need be said.
-_PLAIN: Final = frozenset(name for _, plain, _ in read_facts("field_names.tsv") for name in plain.split())
+#: For each role the names of which nothing need be said, in order of preference.
+PLAIN_NAMES: Final = {role: tuple(plain.split()) for role, plain, _ in read_facts("field_names.tsv")}
+_PLAIN: Final = frozenset().union(*PLAIN_NAMES.values())
 _LEFT_OUT_OF_NAMES: Final = re.compile(r"[\s_\-\"'“”.:\ufeff]+")
 
 #: A list of lines as Python and JSON write it, as happens to cells of a table.

@@ -11,7 +11,16 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from poetgen.corpus.columns import ColumnsUnclear, TableLayout, layout_of
-from poetgen.corpus.fields import ColumnChoice, RecordBuilder, couplet, first_text, lines_of_field, normal_name, role_of
+from poetgen.corpus.fields import (
+    PLAIN_NAMES,
+    ColumnChoice,
+    RecordBuilder,
+    couplet,
+    first_text,
+    lines_of_field,
+    normal_name,
+    role_of,
+)
 from poetgen.corpus.poem import Record
 from poetgen.errors import SourceError
 from poetgen.prosody.forms import SHAPES, recognise
@@ -26,7 +35,7 @@ _DELIMITERS: Final = "\t,;|"
 #: Rows, and characters, by which the columns are told.
 _SAMPLE_ROWS, _SAMPLE = 200, 1 << 16
 #: Names that make a table of a single column; others may as well be the first line of a text.
-_LONE_HEADERS: Final = frozenset("paragraphs para content contents body text poem lines 内容 正文 诗文 詩文".split())
+_LONE_HEADERS: Final = frozenset(PLAIN_NAMES["body"])
 
 
 class Dialect(NamedTuple):
