@@ -17,7 +17,7 @@ from poetgen.corpus.facts import read_facts
 from poetgen.corpus.poem import Record
 from poetgen.errors import Option, UsageError
 from poetgen.prosody.tune_names import tune_names
-from poetgen.text import PUNCTUATION
+from poetgen.text import HAN_RANGES, PUNCTUATION
 
 
 class FieldNames(NamedTuple):
@@ -43,6 +43,8 @@ _LEFT_OUT_OF_NAMES: Final = re.compile(r"[\s_\-\"'“”.:\ufeff]+")
 
 #: A list of lines as Python and JSON write it, as happens to cells of a table.
 _LIST: Final = re.compile(r"""\[\s*((?:'[^'\n]*'|"[^"\n]*")(?:\s*,\s*(?:'[^'\n]*'|"[^"\n]*"))*)\s*,?\s*\]""")
+#: A slash between two lines of Chinese verse.
+_SLASH: Final = re.compile(rf"(?<=[{HAN_RANGES}{PUNCTUATION}])\s*//?\s*(?=[{HAN_RANGES}]{{3}})")
 _ITEM: Final = re.compile(r"""'([^'\n]*)'|"([^"\n]*)\"""")
 
 #: What is said of the fields that were taken: how the role is called.
@@ -153,13 +155,17 @@ def first_text(value: Mapping[str, object], names: tuple[str, ...]) -> str:
 
 
 def lines_of_field(body: str) -> tuple[str, ...]:
-    """The lines of a poem in one field, parted by line ends or by |, or written as a list.
+    """The lines of a poem in one field, parted by line ends (as \\n too), | or /, or written as a list.
 
     >>> lines_of_field("床前明月光|疑是地上霜"), lines_of_field("['床前明月光，', '疑是地上霜。']")
     (('床前明月光', '疑是地上霜'), ('床前明月光，', '疑是地上霜。'))
     """
     if body.startswith("[") and (items := _LIST.fullmatch(body)):
         return tuple(first or second for first, second in _ITEM.findall(items[1]))
+    if "\\" in body:
+        body = body.replace("\\r", "").replace("\\n", "\n")
+    if "/" in body:
+        body = _SLASH.sub("\n", body)
     return tuple(body.replace("|", "\n").split("\n"))
 
 

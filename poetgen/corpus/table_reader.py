@@ -29,8 +29,8 @@ from poetgen.text import clauses
 if TYPE_CHECKING:
     from _csv import Reader
 
-#: What may stand before a header.
-_BLANK_LINES: Final = re.compile(r"\A(?:\ufeff|[^\S\n]*\n)+")
+#: What may stand before a header: empty lines, and what tells a spreadsheet the delimiter.
+_BLANK_LINES: Final = re.compile(r"\A(?:\ufeff|[^\S\n]*\n|sep=.\n)+", re.IGNORECASE)
 _DELIMITERS: Final = "\t,;|"
 #: Rows, and characters, by which the columns are told.
 _SAMPLE_ROWS, _SAMPLE = 200, 1 << 16
@@ -39,10 +39,14 @@ _LONE_HEADERS: Final = frozenset(PLAIN_NAMES["body"])
 
 
 class Dialect(NamedTuple):
-    """How the cells of a table are set apart, and whether quotes may hold delimiters and line ends."""
+    """How the cells of a table are set apart, and whether quotes may hold delimiters and line ends.
+
+    `spaced` says that blanks may stand between a delimiter and a quote.
+    """
 
     delimiter: str
     quoted: bool = True
+    spaced: bool = False
 
     def rows(self, text: str) -> Reader:
         """The rows of a text; raises csv.Error where the quotes do not fit."""
@@ -51,7 +55,7 @@ class Dialect(NamedTuple):
         lines = io.StringIO(text, newline="")
         if not self.quoted:
             return csv.reader(lines, delimiter=self.delimiter, quoting=csv.QUOTE_NONE)
-        return csv.reader(lines, delimiter=self.delimiter, strict=True)
+        return csv.reader(lines, delimiter=self.delimiter, strict=True, skipinitialspace=self.spaced)
 
 
 def dialect_of(text: str, name: str = "", by_content: bool = True) -> Dialect | None:
@@ -61,7 +65,7 @@ def dialect_of(text: str, name: str = "", by_content: bool = True) -> Dialect | 
     one column verse where the others hold none (`by_content`). What is called .csv or .tsv is believed sooner.
 
     >>> dialect_of("title;content\\n"), dialect_of("title;year\\n")
-    (Dialect(delimiter=';', quoted=True), None)
+    (Dialect(delimiter=';', quoted=True, spaced=False), None)
     """
     head = _BLANK_LINES.sub("", text[: 2 * _SAMPLE])[:_SAMPLE]
     first = head.partition("\n")[0]
@@ -80,7 +84,7 @@ def dialect_of(text: str, name: str = "", by_content: bool = True) -> Dialect | 
 
 def _quoting(head: str, delimiter: str) -> Dialect:
     """With tabs or bars quotes are often no more than marks."""
-    dialect = Dialect(delimiter)
+    dialect = Dialect(delimiter, spaced=re.search(rf"[{delimiter}] +\"", head) is not None)
     if delimiter in "\t|":
         try:
             for _ in islice(dialect.rows(head if len(head) < _SAMPLE else head[: head.rfind("\n")]), _SAMPLE_ROWS):

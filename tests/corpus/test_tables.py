@@ -193,6 +193,18 @@ def test_quotes_as_marks_in_a_table_with_tabs(tmp_path: Path) -> None:
     assert (found.column("title"), found.bodies) == (['静"夜思', "春晓"], [QUIET, DAWN])
 
 
+def test_a_table_of_a_spreadsheet(tmp_path: Path) -> None:
+    found = Found(written(tmp_path / "a.csv", f'sep=;\n"title"; "content"\n"静夜思"; "{QUIET[:12]};{QUIET[12:]}"\n'))
+    assert (found.column("title"), found.bodies) == (["静夜思"], [f"{QUIET[:12]};{QUIET[12:]}"])
+
+
+@pytest.mark.parametrize("between", ["\\n", "\\r\\n", "/", " / ", "|", "\n"])
+def test_lines_in_a_cell(between: str, tmp_path: Path) -> None:
+    lines = ("床前明月光", "疑是地上霜", "举头望明月", "低头思故乡")
+    (record,) = Found(table(tmp_path / "a.csv", [("title", "content"), ("静夜思", between.join(lines))])).records
+    assert record.paragraphs == lines
+
+
 def test_a_list_in_a_cell(tmp_path: Path) -> None:
     rows = [["title", "paragraphs"], ["静夜思", str([QUIET[:12], QUIET[12:]])]]
     assert Found(table(tmp_path / "a.csv", rows)).records[0].paragraphs == (QUIET[:12], QUIET[12:])
