@@ -124,6 +124,8 @@ def _walk(
     elif _is_of_texts(body) and first_text(value, names.title):
         stanzas = [line for stanza in body for line in (*stanza, "")]
         yield builder.record(value, names, tuple(stanzas[:-1]), collection)
+    elif first_text(value, names.title) and (lines := _lines_of_objects(body, builder)):
+        yield builder.record(value, names, lines, collection)
     elif isinstance(body, (list, dict)):
         inner = {key: text for key, text in value.items() if isinstance(text, str)}
         yield from _walk(body, builder, {**collection, **inner}, passed_over)
@@ -277,6 +279,18 @@ def _rows_of_columns(value: Mapping[str, Any], names: FieldNames, body: Any) -> 
         for place in places
     ]
     return [{**dict.fromkeys((*chain(*names),), ""), **row} for row in rows]
+
+
+def _lines_of_objects(body: Any, builder: RecordBuilder) -> tuple[str, ...]:
+    """The lines of a poem that holds an object for each, [{"text": "床前明月光，"}, …]; empty for another list."""
+    lines = []
+    for item in body if isinstance(body, list) else ():
+        names = builder.names(tuple(item)) if isinstance(item, dict) else FieldNames()
+        line = first_text(item, names.body) if names.body else ""
+        if not line or names.title or _is_poem(line):
+            return ()
+        lines.append(line)
+    return tuple(lines)
 
 
 def _text(value: Any) -> str:

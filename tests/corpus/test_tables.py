@@ -278,6 +278,8 @@ def test_a_list_of_lines_is_one_poem(tmp_path: Path) -> None:
     stanzas = [{"title": "登鹳雀楼", "content": [["白日依山尽", "黄河入海流"], ["欲穷千里目", "更上一层楼"]]}]
     (record,) = Found(value(tmp_path / "b.json", stanzas)).records
     assert record.paragraphs == ("白日依山尽", "黄河入海流", "", "欲穷千里目", "更上一层楼")
+    lines = [{"title": "静夜思", "content": [{"line": line, "verse": line, "pinyin": "x"} for line in LINES[0]]}]
+    assert Found(value(tmp_path / "c.json", lines)).records[0].paragraphs == tuple(LINES[0])
 
 
 @pytest.mark.parametrize(
