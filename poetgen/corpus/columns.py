@@ -110,7 +110,8 @@ class _Column:
 
     @property
     def may_be_title(self) -> bool:
-        return self.words >= _MOST and 0 < self.longest <= _LONGEST_TITLE and self.dynasties < _MOST
+        short = 0 < self.longest <= _LONGEST_TITLE
+        return short and self.words >= _MOST and self.dynasties < _MOST and self.form < _MOST
 
 
 def is_name(text: str) -> bool:

@@ -170,7 +170,8 @@ def test_columns_are_chosen_by_name_and_number(tmp_path: Path) -> None:
     path = table(
         tmp_path / "two.csv", [["jian", "fan", "t"], *([body, body[::-1], title] for title, _, _, body in POEMS)]
     )
-    assert Found(path, "body=2").bodies == [body[::-1] for body in BODIES]
+    found = Found(path, "body=2")
+    assert (found.bodies, found.column("title")) == ([body[::-1] for body in BODIES], TITLES)
     assert Found(path, "body=Jian, title=t").column("title") == TITLES
     assert Found(path, "body=jian,title=").column("title") == [""] * 3
     with pytest.raises(SourceError, match=r'two\.csv: no column is verse; there are 1 "jian", 2 "fan", 3 "t"'):
