@@ -48,7 +48,7 @@ class PreprocessConfig:
     """How to read and clean a corpus; `limit` 0 reads all of it, `jobs` 0 takes every core.
 
     `min_count` 0 leaves out characters seen fewer than five times, and none of a corpus under a million characters or
-    of fewer than a thousand different ones.
+    of fewer than a thousand different ones. `columns` says which columns of tables hold what (title=1,body=verse).
     """
 
     script: Literal["simplified", "traditional", "keep"] = "simplified"
@@ -59,6 +59,7 @@ class PreprocessConfig:
     limit: int = 0
     jobs: int = 0
     format: str = "auto"
+    columns: str = ""
 
     def __post_init__(self) -> None:
         _choice("script", self.script, SCRIPTS)

@@ -22,7 +22,7 @@ from poetgen import cli
 from poetgen.config import CANDIDATES, SampleConfig, TrainConfig
 from poetgen.corpus import FORMATS, Cleaner, Document, Record, Script, read
 from poetgen.corpus.counts import RULES
-from poetgen.corpus.fields import BODY_NAMES
+from poetgen.corpus.fields import PLAIN_NAMES
 from poetgen.plots.embedding import COLOURS
 from poetgen.writing.request import Options, Request
 
@@ -370,7 +370,7 @@ def test_examples_of_formats_are_read(tmp_path: Path) -> None:
 
 def test_names_of_fields_are_listed() -> None:
     listed = next(row[1] for row in rows(CORPORA.read_text(encoding="utf-8"), "what") if row[0] == "body")
-    assert re.findall(r"[a-z]+", listed) == [name for name in BODY_NAMES if name.isascii()]
+    assert re.findall(r"[a-z]+", listed) == [name for name in PLAIN_NAMES["body"] if name.isascii()]
 
 
 def cleaned(before: str, script: Script = "keep", **fields: str) -> tuple[Cleaner, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from poetgen.cli.root import CHECKPOINTS, PoemFile, app, left_out, note
+from poetgen.cli.root import CHECKPOINTS, Columns, PoemFile, app, note, poems_of_file
 from poetgen.cli.terminal import BOLD, DIM, INDENT, PLAIN, RED, YELLOW, columns, is_terminal, table, wants_colour
 from poetgen.errors import CheckpointError, UsageError
 
@@ -32,18 +32,17 @@ def check(
         Path | None,
         typer.Option(help="Checkpoint folder whose tunes count.  [default: the one that sample takes]"),
     ] = None,
+    columns: Columns = "",
 ) -> None:
     """Explain the rhyme and the tones of poems, and where they break the rules of their form."""
     from poetgen.cli.progress_bar import ProgressBar
-    from poetgen.corpus.poems import read_poems
     from poetgen.judging.checking import FORMS_TO_CHECK, Summary, explain_poem, explanation_record
 
     tunes = _Tunes(checkpoint)
     if form not in FORMS_TO_CHECK and tunes(form) is None:
         choices = ", ".join(FORMS_TO_CHECK)
         raise UsageError(f"--form {form}: choose one of {choices}, or a tune that {tunes.folder} knows")
-    poems, counts = read_poems(file)
-    left_out(file, counts)
+    poems = poems_of_file(file, columns)
     summary = Summary()
     terminal = is_terminal(sys.stdout)
     with ProgressBar() as progress:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from poetgen.cli.root import PREPARED, Device, app, note, poems_in
+from poetgen.cli.root import PREPARED, Columns, Device, app, note, poems_in
 from poetgen.cli.terminal import table
 from poetgen.config import EvaluateConfig
 from poetgen.errors import DatasetError, UsageError
@@ -76,6 +76,7 @@ def evaluate(
         bool, typer.Option("--critic/--no-critic", help="Train judges to tell the poems from human ones.")
     ] = EvaluateConfig.critic,
     seed: Annotated[int, typer.Option(help="Seed of titles, poems, judges and intervals.")] = EvaluateConfig.seed,
+    columns: Columns = "",
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
 ) -> None:
@@ -108,8 +109,8 @@ def evaluate(
             "give --poems FILE to judge, --human FILE to compare with, or --data PREPARED"
         )
     vocab = next(iter(poets.values())).vocab
-    judged = poems_in(poems, vocab) if poems else []
-    beside = poems_in(human, vocab) if human else poems_of(dataset.valid) if dataset else []
+    judged = poems_in(poems, vocab, columns) if poems else []
+    beside = poems_in(human, vocab, columns) if human else poems_of(dataset.valid) if dataset else []
     if not (judged or beside):
         raise DatasetError(
             f"{data or PREPARED}: its validation split is empty; preprocess with a greater --valid-share"

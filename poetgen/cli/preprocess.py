@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from poetgen.cli.root import PREPARED, app
+from poetgen.cli.root import PREPARED, Columns, app, notes_of_files
 from poetgen.config import SCRIPTS, PreprocessConfig
 from poetgen.errors import UsageError
 
@@ -37,6 +37,7 @@ def preprocess_command(
         str,
         typer.Option(metavar="auto|json|jsonl|csv|lines|text", help="Format of the sources; auto tells by content."),
     ] = PreprocessConfig.format,
+    columns: Columns = "",
 ) -> None:
     """Clean a corpus and make a dataset of it, ready for training.
 
@@ -56,6 +57,7 @@ def preprocess_command(
         limit=limit,
         jobs=jobs,
         format=format,
+        columns=columns,
     )
     if format not in FORMATS:
         raise UsageError(f"--format {format}: choose one of {', '.join(FORMATS)}")
@@ -66,4 +68,5 @@ def preprocess_command(
             progress.update(stage, done, total, counted)
 
         report = preprocess(sources or ["corpora"], out, config, show)
+    notes_of_files(report["taken_for"])
     print(preprocess_table(report, out), end="", flush=True)

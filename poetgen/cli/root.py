@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
@@ -16,7 +16,7 @@ from poetgen.errors import PoetgenError, UsageError
 from poetgen.network import distributed
 
 if TYPE_CHECKING:
-    from poetgen.corpus import Counts, Poem
+    from poetgen.corpus import Counts, Poem, Script
     from poetgen.data.vocab import Vocab
 
 PREPARED = Path("corpora/prepared")
@@ -35,6 +35,14 @@ CheckpointFolder = Annotated[
     Path | None,
     typer.Option(
         "--checkpoint", help="Checkpoint folder.  [default: the newest in checkpoints, else the one in the box]"
+    ),
+]
+Columns = Annotated[
+    str,
+    typer.Option(
+        metavar="ROLE=COLUMN,...",
+        help="Which columns of tables, or fields of records, hold what, by name or by number from 1: "
+        "title=1,author=poet,dynasty=…,tune=…,body=verse.  [default: told by their names, else by what they hold]",
     ),
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, ...; auto takes a GPU.")]
@@ -132,12 +140,33 @@ def enough_memory(way_out: str) -> Iterator[None]:
         raise
 
 
-def poems_in(path: Path, vocab: Vocab) -> list[Poem]:
+#: Notes on what files were taken for that are shown one by one.
+_NOTES_SHOWN: Final = 10
+
+
+def notes_of_files(notes: Sequence[str]) -> None:
+    """Say what files were taken for; of many the first ones."""
+    for text in notes[:_NOTES_SHOWN]:
+        note(text)
+    if len(notes) > _NOTES_SHOWN:
+        note(f"and {len(notes) - _NOTES_SHOWN:,} more files like these")
+
+
+def poems_in(path: Path, vocab: Vocab, columns: str = "") -> list[Poem]:
     """The poems of a file as a checkpoint with this vocabulary reads them; what cleaning leaves out is told."""
-    from poetgen.corpus.poems import read_poems
     from poetgen.poet import script_of
 
-    poems, counts = read_poems(path, script_of(vocab), passages=not vocab.chinese)
+    return poems_of_file(path, columns, script_of(vocab), passages=not vocab.chinese)
+
+
+def poems_of_file(path: Path, columns: str = "", script: Script = "keep", passages: bool = False) -> list[Poem]:
+    """The poems of a file; what it was taken for, and what cleaning leaves out, is told."""
+    from poetgen.corpus import ColumnChoice
+    from poetgen.corpus.poems import read_poems
+
+    notes: list[str] = []
+    poems, counts = read_poems(path, script, passages, ColumnChoice.parse(columns), notes.append)
+    notes_of_files(notes)
     left_out(path, counts)
     return poems
 

@@ -60,7 +60,8 @@ def sample(
     input: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Titles, one a line, or JSON Lines with a title and any of these options; - is stdin."
+            metavar="FILE",
+            help="Titles, one a line, or JSON or CSV with a title and any of these options; - is stdin.",
         ),
     ] = None,
     output: Annotated[

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from poetgen.cli.root import CheckpointFolder, Device, PoemFile, app, poems_in
+from poetgen.cli.root import CheckpointFolder, Columns, Device, PoemFile, app, poems_in
 from poetgen.cli.terminal import BOLD, INDENT, PLAIN, RED, YELLOW, columns, is_terminal, table, wants_colour
 from poetgen.humanize import brief
 from poetgen.text import clauses, couplets
@@ -26,6 +26,7 @@ def score(
     file: PoemFile,
     checkpoint: CheckpointFolder = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines, one object a poem.")] = False,
+    columns: Columns = "",
     device: Device = "auto",
 ) -> None:
     """Show which characters of a poem surprise a checkpoint, and what it expected in their place."""
@@ -34,7 +35,7 @@ def score(
     from poetgen.poet import load
 
     poet = load(checkpoint, device)
-    poems = poems_in(file, poet.vocab)
+    poems = poems_in(file, poet.vocab, columns)
     with ProgressBar() as progress:
         scored = score_poems(poet.checkpoint, poems, partial(progress.update, "scoring"))
         texts: Iterator[str]

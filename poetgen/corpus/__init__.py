@@ -5,8 +5,10 @@ Looks into: text, errors, progress, files, prosody.
 
 from poetgen.corpus.clean import Cleaner, Script
 from poetgen.corpus.counts import Counts, DropCount, Example
+from poetgen.corpus.couplets import paired
 from poetgen.corpus.download import fetch
 from poetgen.corpus.dynasties import DYNASTIES, dynasty
+from poetgen.corpus.fields import ColumnChoice
 from poetgen.corpus.poem import Poem, Record
 from poetgen.corpus.readers import FORMATS, read
 from poetgen.corpus.sources import Document, documents
@@ -17,6 +19,7 @@ __all__ = [
     "FORMATS",
     "PUNCTUATION",
     "Cleaner",
+    "ColumnChoice",
     "Counts",
     "Document",
     "DropCount",
@@ -28,5 +31,6 @@ __all__ = [
     "documents",
     "dynasty",
     "fetch",
+    "paired",
     "read",
 ]

@@ -1,24 +1,23 @@
-"""Fields: under which names sources keep the body, title and author of a poem, and the records made of them."""
+"""Fields: under which names sources keep the body, title and author of a poem, and the records made of them.
+
+The names are in field_names.tsv. A user who knows better says so with `--columns body=…,title=…` (ColumnChoice).
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from poetgen.corpus.dynasties import dynasty, dynasty_of_place
 from poetgen.corpus.poem import Record
+from poetgen.errors import Option, UsageError
+from poetgen.files import read_table
 from poetgen.prosody.tune_names import fits_tune, tune_in_title, tune_names
-from poetgen.text import CLAUSE_ENDS, HAN_RANGES
-
-# Names of fields, in order of preference; the first that is there counts.
-BODY_NAMES: Final = tuple("paragraphs para content contents body text poem lines 内容 正文 诗文 詩文".split())
-_TITLE_NAMES: Final = tuple("title name 题目 题 标题 诗题 诗名 題目 題 標題 詩題 詩名 chapter".split())
-_AUTHOR_NAMES: Final = tuple("author poet writer 作者 诗人 詩人".split())
-_DYNASTY_NAMES: Final = tuple("dynasty era 朝代 时代 時代".split())
-_TUNE_NAMES: Final = tuple("rhythmic tune cipai 词牌 詞牌".split())
-
+from poetgen.text import CLAUSE_ENDS, HAN_RANGES, PUNCTUATION
 
 _NOTE: Final = re.compile(r"[(（〔\[][^()（）〔〕\[\]]*[)）〕\]]")
 #: （唐）孟浩然, 先秦：左丘明
@@ -37,6 +36,58 @@ class FieldNames(NamedTuple):
     tune: tuple[str, ...] = ()
 
 
+#: Each known name in its normal form: what a field of that name holds, and its rank among the names for that.
+_KNOWN: Final = {
+    name: (role, rank)
+    for role, *both in read_table("corpus", "field_names.tsv", 3)
+    for rank, name in enumerate(" ".join(both).split())
+}
+#: For each role the names of which nothing need be said, in order of preference.
+PLAIN_NAMES: Final = {role: tuple(plain.split()) for role, plain, _ in read_table("corpus", "field_names.tsv", 3)}
+_PLAIN: Final = frozenset().union(*PLAIN_NAMES.values())
+_LEFT_OUT_OF_NAMES: Final = re.compile(r"[\s_\-\"'“”.:\ufeff]+")
+
+#: A list of lines as Python and JSON write it, as happens to cells of a table.
+_LIST: Final = re.compile(r"""\[\s*((?:'[^'\n]*'|"[^"\n]*")(?:\s*,\s*(?:'[^'\n]*'|"[^"\n]*"))*)\s*,?\s*\]""")
+#: A slash between two lines of Chinese verse.
+_SLASH: Final = re.compile(rf"(?<=[{HAN_RANGES}{PUNCTUATION}])\s*//?\s*(?=[{HAN_RANGES}]{{3}})")
+_ITEM: Final = re.compile(r"""'([^'\n]*)'|"([^"\n]*)\"""")
+
+#: What is said of the fields that were taken: how the role is called.
+_SPOKEN: Final = {"body": "verse", "title": "titles", "author": "authors", "dynasty": "dynasties", "tune": "tunes"}
+
+
+@lru_cache(maxsize=4096)
+def normal_name(name: str) -> str:
+    """A name of a field without blanks, hyphens, quotes and capitals.
+
+    >>> normal_name(' "Poem Name"'), normal_name("\ufeffTitle")
+    ('poemname', 'title')
+    """
+    return _LEFT_OUT_OF_NAMES.sub("", unicodedata.normalize("NFKC", name)).lower()
+
+
+def role_of(name: str) -> str:
+    """What a field of this name holds: body, title, author, dynasty, tune, upper or lower (the lines of a couplet),
+    prompt, "other" for what is never verse, or "" for a name that is not known.
+
+    >>> role_of("漢詩本文"), role_of("和訳"), role_of("静夜思")
+    ('body', 'other', '')
+    """
+    return _KNOWN.get(normal_name(name), ("", 0))[0]
+
+
+@lru_cache(maxsize=1024)
+def names_of_role(keys: tuple[str, ...], role: str) -> tuple[str, ...]:
+    """Which of some keys hold what a role says, the likeliest first.
+
+    >>> names_of_role(("id", "text", "content"), "body")
+    ('content', 'text')
+    """
+    known = [(_KNOWN.get(normal_name(key), ("", 0)), key) for key in keys]
+    return tuple(key for (found, _), key in sorted(known, key=lambda pair: pair[0][1]) if found == role)
+
+
 @lru_cache(maxsize=1024)
 def field_names(keys: tuple[str, ...]) -> FieldNames:
     """Which of the keys of a record, or the columns of a table, stand for what.
@@ -44,8 +95,60 @@ def field_names(keys: tuple[str, ...]) -> FieldNames:
     >>> field_names(("id", "content", "title")).body
     ('content',)
     """
-    known = (BODY_NAMES, _TITLE_NAMES, _AUTHOR_NAMES, _DYNASTY_NAMES, _TUNE_NAMES)
-    return FieldNames(*(tuple(name for name in names if name in keys) for names in known))
+    return FieldNames(*(names_of_role(keys, role) for role in FieldNames._fields))
+
+
+def is_plain(names: FieldNames) -> bool:
+    """Whether what was taken bears names of which nothing need be said."""
+    return all(normal_name(name) in _PLAIN for role in names for name in role[:1])
+
+
+def taken(names: FieldNames) -> str:
+    """What was taken for what, for people.
+
+    >>> taken(FieldNames(body=("verse",), author=("poet",)))
+    'verse from "verse", authors from "poet"'
+    """
+    pairs = zip(_SPOKEN.values(), names, strict=True)
+    return ", ".join(f'{spoken} from "{name[0]}"' for spoken, name in pairs if name)
+
+
+@dataclass(frozen=True)
+class ColumnChoice:
+    """Which columns, by name or by number from 1, hold what; `""` as a name says that none does.
+
+    What is not chosen is found as without it.
+    """
+
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str) -> ColumnChoice:
+        """Of what was typed behind --columns; raises UsageError.
+
+        >>> ColumnChoice.parse("title=1,body=漢詩本文").names
+        {'title': '1', 'body': '漢詩本文'}
+        """
+        names: dict[str, str] = {}
+        for part in filter(str.strip, re.split(r",(?=\s*\w+\s*=)", text)):
+            role, equals, name = (piece.strip() for piece in part.partition("="))
+            if not equals or role not in FieldNames._fields:
+                choices = ", ".join(f"{role}=…" for role in FieldNames._fields)
+                raise UsageError(Option("columns", text), f": give {choices} with the name or the number of a column")
+            names[role] = name
+        return cls(names)
+
+    def applied(self, found: FieldNames, keys: tuple[str, ...]) -> FieldNames:
+        """What was found by name among `keys`, with what was chosen in its place."""
+        if not self.names:
+            return found
+        chosen = {
+            role: tuple(key for key in keys if name and normal_name(key) == normal_name(name))
+            for role, name in self.names.items()
+        }
+        used = {key for names in chosen.values() for key in names}
+        rest = {role: tuple(key for key in names if key not in used) for role, names in found._asdict().items()}
+        return FieldNames(**{**rest, **chosen})
 
 
 def first_text(value: Mapping[str, object], names: tuple[str, ...]) -> str:
@@ -58,25 +161,68 @@ def first_text(value: Mapping[str, object], names: tuple[str, ...]) -> str:
 
 
 def lines_of_field(body: str) -> tuple[str, ...]:
-    """The lines of a poem in one field, parted by line ends or by |.
+    """The lines of a poem in one field, parted by line ends (as \\n too), | or /, or written as a list.
 
-    >>> lines_of_field("床前明月光|疑是地上霜")
-    ('床前明月光', '疑是地上霜')
+    >>> lines_of_field("床前明月光|疑是地上霜"), lines_of_field("['床前明月光，', '疑是地上霜。']")
+    (('床前明月光', '疑是地上霜'), ('床前明月光，', '疑是地上霜。'))
     """
+    if body.startswith("[") and (items := _LIST.fullmatch(body)):
+        return tuple(first or second for first, second in _ITEM.findall(items[1]))
+    if "\\" in body:
+        body = body.replace("\\r", "").replace("\\n", "\n")
+    if "/" in body:
+        body = _SLASH.sub("\n", body)
     return tuple(body.replace("|", "\n").split("\n"))
+
+
+def couplet(upper: str, lower: str) -> tuple[str, ...]:
+    """The two lines of a couplet, with the marks that stand behind them in print.
+
+    >>> couplet("晚风摇树树还挺", "晨露润花花更红")
+    ('晚风摇树树还挺，', '晨露润花花更红。')
+    """
+    upper, lower = ("".join(line.split()) for line in (upper, lower))
+    return (upper if upper[-1:] in PUNCTUATION else upper + "，", lower if lower[-1:] in PUNCTUATION else lower + "。")
 
 
 class RecordBuilder:
     """Makes the records of a document: it counts them, and knows what the name of the document tells of its poems."""
 
-    def __init__(self, name: str, unit: str = "record") -> None:
+    def __init__(
+        self,
+        name: str,
+        unit: str = "record",
+        columns: ColumnChoice | None = None,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
         self.name = name
+        self.columns = columns or ColumnChoice()
+        self._say: Callable[[str], None] | None = say
+        self._names: dict[tuple[str, ...], FieldNames] = {}
         self.unit = unit
         self.number = 0
         self.dynasty = dynasty_of_place(name)
         self.author = "曹操" if "曹操" in name else ""
         # Titles of Tang 乐府 and of 元曲 may begin like a tune of 词 without being one.
         self.may_name_tunes = not re.search("全唐诗|全唐詩|元曲", name)
+
+    def names(self, keys: tuple[str, ...]) -> FieldNames:
+        """Which of the keys of a record stand for what: as was chosen or learned, else by what they are called."""
+        names = self._names.get(keys)
+        return names if names is not None else self.learn(keys, self.columns.applied(field_names(keys), keys))
+
+    def learn(self, keys: tuple[str, ...], names: FieldNames) -> FieldNames:
+        """From now on the keys of records stand for this; said where it is not plain."""
+        if names.body and not is_plain(names):
+            self.say(taken(names))
+        self._names[keys] = names
+        return names
+
+    def say(self, text: str) -> None:
+        """Say what the document was taken for; of what is said of one document the first is enough."""
+        if self._say:
+            self._say(f"{self.name}: {text}")
+            self._say = None
 
     def record(
         self,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 from poetgen.corpus.clean import Cleaner, Script
 from poetgen.corpus.counts import Counts, DropCount
+from poetgen.corpus.couplets import paired
+from poetgen.corpus.fields import ColumnChoice
 from poetgen.corpus.poem import Poem, Record
 from poetgen.corpus.readers import read
 from poetgen.corpus.sources import Document, documents
@@ -27,16 +29,24 @@ class _StandardInput(Document):
         return sys.stdin.buffer.read()
 
 
-def read_poems(path: Path, script: Script = "keep", passages: bool = False) -> tuple[list[Poem], Counts]:
+def read_poems(
+    path: Path,
+    script: Script = "keep",
+    passages: bool = False,
+    columns: ColumnChoice | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> tuple[list[Poem], Counts]:
     """The poems of a file in any format that preprocess reads, forms recognised, and what cleaning did to them.
 
-    "-" is standard input. Plain text comes in passages without form, and only where there may be `passages`. Raises
-    SourceError where there is no poem that `cleaned` keeps.
+    "-" is standard input. Plain text comes in passages without form, and only where there may be `passages`. What
+    `columns` and `say` are, `read` says. Raises SourceError where there is no poem that `cleaned` keeps.
     """
     name = "standard input" if path == STDIN else str(path)
     passed_over: Counter[str] = Counter()
-    sources = [_StandardInput(name, path, 0, asked=True)] if path == STDIN else documents([path])
-    records = chain.from_iterable(read(document, passed_over=passed_over) for document in sources)
+    sources = [_StandardInput(name, path, 0, asked=True)] if path == STDIN else paired(documents([path]))
+    records = chain.from_iterable(
+        read(document, passed_over=passed_over, columns=columns, say=say) for document in sources
+    )
     poems, counts = cleaned(records, script, passages)
     # What was no poem at all is told like a poem that is left out.
     counts.read += passed_over.total()

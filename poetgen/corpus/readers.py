@@ -12,16 +12,18 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Final
 
 from poetgen.corpus.contents import text_of
+from poetgen.corpus.couplets import CoupletDocument, couplet_records, unspaced
+from poetgen.corpus.fields import ColumnChoice, RecordBuilder
 from poetgen.corpus.json_reader import is_json, json_line_records, json_records
 from poetgen.corpus.markup import without_left_overs
 from poetgen.corpus.poem import Record
 from poetgen.corpus.sources import Document
-from poetgen.corpus.table_reader import delimiter_of, table_records
+from poetgen.corpus.table_reader import dialect_of, table_records
 from poetgen.corpus.text_reader import is_titled, line_records, passage_records, text_records
 from poetgen.errors import SourceError
 
@@ -30,11 +32,19 @@ FORMATS: Final = ("auto", "json", "jsonl", "csv", "lines", "text")
 _JSON_START: Final = re.compile(r"\s*\[\s*[\[{\"\]]")
 
 
-def read(document: Document, format: str = "auto", *, passed_over: Counter[str] | None = None) -> Iterator[Record]:
+def read(
+    document: Document,
+    format: str = "auto",
+    *,
+    passed_over: Counter[str] | None = None,
+    columns: ColumnChoice | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Iterator[Record]:
     """The records of a document, in its order.
 
     What is no poem (a biography, a preface, a list of settings) is passed over and counted by kind in `passed_over`,
-    and so is a bystander that is no text.
+    and so is a bystander that is no text. `columns` says which columns of a table, or fields of a record, hold what.
+    What the document was taken for, where that is not plain, is told to `say`, once.
 
     Raises SourceError, naming the document and the line, for a broken one.
     """
@@ -50,13 +60,21 @@ def read(document: Document, format: str = "auto", *, passed_over: Counter[str] 
         counts["not text"] += 1
         return
     del data
-    match _sniff(text) if format == "auto" else format:
+    text, choice = unspaced(text), columns or ColumnChoice()
+
+    def builder(unit: str) -> RecordBuilder:
+        return RecordBuilder(document.name, unit, choice, say)
+
+    if isinstance(document, CoupletDocument):
+        yield from couplet_records(document, text, builder("line"))
+        return
+    match _sniff(text, document.name) if format == "auto" else format:
         case "json":
-            yield from json_records(text, document.name, counts)
+            yield from json_records(text, builder("record"), counts)
         case "jsonl":
-            yield from json_line_records(text, document.name, counts)
+            yield from json_line_records(text, builder("line"), counts)
         case "csv":
-            yield from table_records(text, document.name)
+            yield from table_records(text, builder("row"), choice, None if document.asked else counts)
         case "lines":
             yield from line_records(without_left_overs(text), document.name)
         case "poems":
@@ -65,10 +83,11 @@ def read(document: Document, format: str = "auto", *, passed_over: Counter[str] 
             yield from passage_records(without_left_overs(text), document.name)
 
 
-def _sniff(text: str) -> str:
+def _sniff(text: str, name: str) -> str:
     """The format of a text, by its first lines."""
     if _JSON_START.match(text):
-        return "json"
+        first, *second = _nonblank_lines(text, 2)
+        return "jsonl" if second and second[0].startswith("[") and is_json(first) else "json"
     if text[:1000].lstrip()[:1] == "{":
         first, *second = _nonblank_lines(text, 2)
         if is_json(first):
@@ -77,12 +96,15 @@ def _sniff(text: str) -> str:
         # make one object together.
         return "jsonl" if second and second[0].startswith("{") and not is_json(text) else "json"
     lines = _nonblank_lines(text, 50)
-    if lines and delimiter_of(lines[0]):
+    if lines and all(line.startswith('"') and is_json(line.rstrip(",")) for line in lines):
+        return "jsonl"
+    titled = bool(lines) and sum(map(is_titled, lines)) * 10 >= len(lines) * 8
+    if dialect_of(text, name, by_content=not titled):
         return "csv"
     titles = {re.split("[:：]", line, maxsplit=1)[0] for line in lines}
     if len(titles) * 2 <= len({*lines}):  # a dialogue: who speaks comes again and again
         return "poems"
-    return "lines" if lines and sum(map(is_titled, lines)) * 10 >= len(lines) * 8 else "poems"
+    return "lines" if titled else "poems"
 
 
 def _nonblank_lines(text: str, count: int) -> list[str]:

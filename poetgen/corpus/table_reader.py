@@ -1,58 +1,191 @@
-"""Tables, CSV and TSV: a header names the columns, and each row below it becomes a poem."""
+"""Tables, with commas, tabs, semicolons or bars between their cells: each row becomes a poem."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
-from collections.abc import Iterator
-from typing import Final
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from poetgen.corpus.fields import BODY_NAMES, RecordBuilder, field_names, first_text, lines_of_field
+from poetgen.corpus.columns import ColumnsUnclear, TableLayout, layout_of
+from poetgen.corpus.fields import (
+    PLAIN_NAMES,
+    ColumnChoice,
+    RecordBuilder,
+    couplet,
+    first_text,
+    lines_of_field,
+    normal_name,
+    role_of,
+)
 from poetgen.corpus.poem import Record
 from poetgen.errors import SourceError
+from poetgen.prosody.forms import SHAPES, recognise
+from poetgen.text import clauses
 
-#: What may stand before a header.
-_BLANK_LINES: Final = re.compile(r"\A(?:\ufeff|[^\S\n]*\n)+")
+if TYPE_CHECKING:
+    from _csv import Reader
+
+#: What may stand before a header: empty lines, and what tells a spreadsheet the delimiter.
+_BLANK_LINES: Final = re.compile(r"\A(?:\ufeff|[^\S\n]*\n|sep=.\n)+", re.IGNORECASE)
+_DELIMITERS: Final = "\t,;|"
+#: Rows, and characters, by which the columns are told.
+_SAMPLE_ROWS, _SAMPLE = 200, 1 << 16
+#: Names that make a table of a single column; others may as well be the first line of a text.
+_LONE_HEADERS: Final = frozenset(PLAIN_NAMES["body"])
 
 
-def delimiter_of(header: str) -> str:
-    """What parts the cells of a header that names a column of poems, or "" for a line that is no such header.
+class Dialect(NamedTuple):
+    """How the cells of a table are set apart, and whether quotes may hold delimiters and line ends.
 
-    >>> delimiter_of("title;content"), delimiter_of("title;year")
-    (';', '')
+    `spaced` says that blanks may stand between a delimiter and a quote.
     """
-    for delimiter in ("\t", ",", ";"):
-        cells = (cell.strip().strip('"').strip().lower() for cell in header.split(delimiter))
-        if delimiter in header and any(cell in BODY_NAMES for cell in cells):
-            return delimiter
-    return "," if header.strip().strip('"').lower() in BODY_NAMES else ""
+
+    delimiter: str
+    quoted: bool = True
+    spaced: bool = False
+
+    def rows(self, text: str) -> Reader:
+        """The rows of a text; raises csv.Error where the quotes do not fit."""
+        if csv.field_size_limit() < len(text):
+            csv.field_size_limit(len(text))
+        lines = io.StringIO(text, newline="")
+        if not self.quoted:
+            return csv.reader(lines, delimiter=self.delimiter, quoting=csv.QUOTE_NONE)
+        return csv.reader(lines, delimiter=self.delimiter, strict=True, skipinitialspace=self.spaced)
 
 
-def table_records(text: str, name: str) -> Iterator[Record]:
-    """The poems of a table, one a row.
+def dialect_of(text: str, name: str = "", by_content: bool = True) -> Dialect | None:
+    """How a text is set out if it is a table, None where it is none.
 
-    Raises SourceError where no column of poems is named, and for a row that the header does not fit.
+    A header that names a column of poems makes a table. Without one its rows must have the same number of cells, and
+    one column verse where the others hold none (`by_content`). What is called .csv or .tsv is believed sooner.
+
+    >>> dialect_of("title;content\\n"), dialect_of("title;year\\n")
+    (Dialect(delimiter=';', quoted=True, spaced=False), None)
     """
-    text = _BLANK_LINES.sub("", text)
-    delimiter = delimiter_of(text.partition("\n")[0])
-    if not delimiter:
-        raise SourceError(f"{name}, line 1: no header names the column of poems. Call it content or paragraphs.")
-    if csv.field_size_limit() < len(text):
-        csv.field_size_limit(len(text))
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    builder = RecordBuilder(name, "row")
+    head = _BLANK_LINES.sub("", text[: 2 * _SAMPLE])[:_SAMPLE]
+    first = head.partition("\n")[0]
+    called = _is_called_table(name)
+    for delimiter in _DELIMITERS:
+        cells = _sample(head, Dialect(delimiter))[:1] if delimiter in first else []
+        if cells and any(role_of(cell) == "body" for cell in cells[0]):
+            return _quoting(head, delimiter)
+    if normal_name(first) in _LONE_HEADERS or (called and role_of(first) == "body"):
+        return Dialect(",")
+    for delimiter in _DELIMITERS if by_content else "":
+        if delimiter in first and _is_table(head, _quoting(head, delimiter), called):
+            return _quoting(head, delimiter)
+    return None
+
+
+def _quoting(head: str, delimiter: str) -> Dialect:
+    """With tabs or bars quotes are often no more than marks."""
+    dialect = Dialect(delimiter, spaced=re.search(rf"[{delimiter}] +\"", head) is not None)
+    if delimiter in "\t|":
+        try:
+            for _ in islice(dialect.rows(head if len(head) < _SAMPLE else head[: head.rfind("\n")]), _SAMPLE_ROWS):
+                pass
+        except csv.Error:
+            return Dialect(delimiter, quoted=False)
+    return dialect
+
+
+def _sample(head: str, dialect: Dialect) -> list[list[str]]:
+    """The first rows that are not empty, as far as they can be read and are whole."""
+    rows: list[list[str]] = []
     try:
-        header = [cell.strip().lower() for cell in next(rows)]
-        for row in rows:
-            if any(cell.strip() for cell in row[len(header) :]):
-                raise SourceError(
-                    f"{name}, line {rows.line_num}: {len(row)} cells, where the header has {len(header)}. Put quotes "
-                    f"around a cell that holds {delimiter!r}."
-                )
-            poem = dict(zip(header, row, strict=False))
-            names = field_names(tuple(poem))
-            if any(cell.strip() for cell in row):
-                yield builder.record(poem, names, lines_of_field(first_text(poem, names.body)))
+        rows.extend(row for row in islice(dialect.rows(head), _SAMPLE_ROWS) if any(map(str.strip, row)))
+    except csv.Error:  # cut off within a cell, or broken: the reader says so when it comes there
+        pass
+    return rows[:-1] if len(head) == _SAMPLE and len(rows) > 1 else rows
+
+
+def _is_table(head: str, dialect: Dialect, called: bool) -> bool:
+    """Whether a text whose first line names no column of poems is a table, by all of its first rows."""
+    rows = _sample(head, dialect)
+    if not rows:
+        return False
+    widths = Counter(map(len, rows))
+    width, count = widths.most_common(1)[0]
+    if width < 2 or count * 10 < len(rows) * 9:
+        return False
+    cells = [cell for row in rows for cell in row[1:]]
+    if not called and dialect.delimiter in ",;" and sum(cell[:1] == " " for cell in cells) * 2 > len(cells):
+        return False  # marks of a text, which have a space behind them
+    try:
+        layout = layout_of(rows, ColumnChoice(), couplets=dialect.delimiter == "\t" or called)
+    except ColumnsUnclear:
+        return called
+    if called or layout.couplet:
+        return True
+    body = int(layout.names.body[0])
+    forms = [recognise(clauses(row[body])) for row in rows[layout.header :] if body < len(row)]
+    return len(rows) > 1 + layout.header or any(form in SHAPES for form in forms)
+
+
+def table_records(
+    text: str, builder: RecordBuilder, choice: ColumnChoice, passed_over: Counter[str] | None = None
+) -> Iterator[Record]:
+    """The poems of a table, one a row; what was taken for what is said where it is not plain.
+
+    Raises SourceError where no column of poems can be told, and for a row that does not fit the first. With
+    `passed_over`, that of a bystander, the former is counted instead.
+    """
+    text, name = _BLANK_LINES.sub("", text), builder.name
+    dialect = dialect_of(text, name) or _likeliest(text[:_SAMPLE])
+    couplets = dialect.delimiter == "\t" or _is_called_table(name)
+    try:
+        layout = layout_of(_sample(text[:_SAMPLE], dialect) or [[""]], choice, couplets)
+    except ColumnsUnclear as unclear:
+        if passed_over is None:
+            raise SourceError(f"{name}: {unclear}. Give --columns body=… with the number or name of one.") from None
+        passed_over["table whose verse cannot be told"] += 1
+        return
+    if layout.told:
+        builder.say(layout.told)
+    rows = dialect.rows(text)
+    try:
+        yield from _records(rows, layout, dialect, builder)
     except csv.Error as error:
         raise SourceError(f"{name}, line {rows.line_num}: broken CSV ({error}). Mend or remove the file.") from error
+
+
+def _records(rows: Reader, layout: TableLayout, dialect: Dialect, builder: RecordBuilder) -> Iterator[Record]:
+    """A record a row, of the columns that the layout names."""
+    width = 0
+    for row in rows:
+        if not width:
+            width = max(len(row), layout.width)
+            if layout.header:
+                continue
+        if any(cell.strip() for cell in row[width:]):
+            above = "header" if layout.header else "first row"
+            raise SourceError(
+                f"{builder.name}, line {rows.line_num}: {len(row)} cells, where the {above} has {width}. "
+                f"Put quotes around a cell that holds {dialect.delimiter!r}."
+            )
+        if any(cell.strip() for cell in row):
+            yield record_of_row(row, layout, builder)
+
+
+def record_of_row(row: Sequence[str], layout: TableLayout, builder: RecordBuilder) -> Record:
+    """The record that a row makes; cells that it lacks are empty."""
+    poem = {str(place): cell for place, cell in enumerate((*row, *[""] * (layout.width - len(row))))}
+    if layout.couplet:
+        lines = couplet(*(poem[key] for key in layout.couplet))
+    else:
+        lines = lines_of_field(first_text(poem, layout.names.body))
+    return builder.record(poem, layout.names, lines)
+
+
+def _is_called_table(name: str) -> bool:
+    return name.lower().endswith((".csv", ".tsv"))
+
+
+def _likeliest(head: str) -> Dialect:
+    """The dialect of what is said to be a table: that which makes the most cells of its first line."""
+    return _quoting(head, max(_DELIMITERS, key=head.partition("\n")[0].count))

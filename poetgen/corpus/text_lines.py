@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Final, Literal
 
 from poetgen.corpus.dynasties import dynasty
+from poetgen.corpus.names import family_names
 from poetgen.files import read_table
 from poetgen.prosody.tune_names import tune_in_title
 from poetgen.text import CLAUSE_ENDS, HAN_RANGES
@@ -279,15 +279,10 @@ def _name(text: str) -> str:
 
 
 def _is_family_name(name: str) -> bool:
-    families = _family_names()
+    families = family_names()
     if name in ("佚名", "无名氏", "無名氏", "汉乐府", "乐府"):
         return True
     return name[:2] in families and 3 <= len(name) <= 4 or name[:1] in families and 2 <= len(name) <= 3
-
-
-@cache
-def _family_names() -> frozenset[str]:
-    return frozenset(name for (row,) in read_table("corpus", "surnames.tsv", 1) for name in row.split())
 
 
 def _unmarked(text: str) -> tuple[str, int]:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poetgen.config import PreprocessConfig
-from poetgen.corpus import Counts, documents, duplicates, keywords
+from poetgen.corpus import ColumnChoice, Counts, documents, duplicates, keywords, paired
 from poetgen.data.dataset import SPLITS, finish, write_dataset
 from poetgen.data.encode import count_characters, encode_poems
 from poetgen.data.reading import Poems, read_parts
@@ -34,6 +34,8 @@ from poetgen.text import PUNCTUATION
 
 #: A corpus of so many characters, and so many different ones, can do without those that it has seldom.
 _LARGE, _DIVERSE = 1_000_000, 1_000
+#: Files of which the report says what they were taken for.
+_NOTES = 1_000
 
 
 def preprocess(
@@ -103,6 +105,7 @@ class _Corpus:
     counts: Counts = field(default_factory=Counts)
     documents: int = 0
     passed_over: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
     jieba_seconds: float = 0.0
 
@@ -111,8 +114,9 @@ def _read(sources: Sequence[str | Path], config: PreprocessConfig, progress: Sta
     """Read all sources; raises SourceError where no poem could be kept."""
     corpus = _Corpus()
 
+    ColumnChoice.parse(config.columns)  # says now what is wrong with it
     downloading = partial(progress, "downloading")
-    files = documents(sources, downloads=downloads, passed_over=corpus.passed_over, progress=downloading)
+    files = paired(documents(sources, downloads=downloads, passed_over=corpus.passed_over, progress=downloading))
     corpus.documents = len(files)
     for part in read_parts(files, config, progress):
         corpus.clauses.append(part.clauses.shift(len(corpus.poems)))
@@ -120,6 +124,7 @@ def _read(sources: Sequence[str | Path], config: PreprocessConfig, progress: Sta
         corpus.poems.extend(part.poems)
         corpus.counts += part.counts
         corpus.passed_over += part.passed_over
+        corpus.notes += part.notes
         corpus.seconds += part.seconds
         corpus.jieba_seconds += part.jieba_seconds
         if config.limit and len(corpus.poems) >= config.limit:
@@ -215,6 +220,7 @@ def _report_of_reading(corpus: _Corpus, choice: _Choice) -> dict[str, Any]:
     return {
         "documents": corpus.documents,
         "passed_over": dict(sorted(corpus.passed_over.items())),
+        "taken_for": corpus.notes[:_NOTES],
         **corpus.counts.as_dict(),
         "forms": dict(Counter(poems.form[i] or "text" for i in indices).most_common()),
         "dynasties": dict(Counter(poems.dynasty[i] or "unknown" for i in indices).most_common()),

@@ -12,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 
 from poetgen.config import PreprocessConfig
-from poetgen.corpus import Cleaner, Counts, Document, duplicates, keywords, read
+from poetgen.corpus import Cleaner, ColumnChoice, Counts, Document, duplicates, keywords, read
 from poetgen.errors import SourceError
 from poetgen.progress import StageCallback
 from poetgen.prosody.forms import form_of
@@ -54,6 +54,7 @@ class Part:
     words: keywords.Words
     counts: Counts
     passed_over: Counter[str]
+    notes: list[str] = field(default_factory=list)  # what documents were taken for, where that is not plain
     seconds: float = 0.0
     jieba_seconds: float = 0.0
 
@@ -110,10 +111,13 @@ def _work(task: list[Document], config: PreprocessConfig) -> Part:
     began = time.perf_counter()
     cleaner = Cleaner(config.script, config.min_chars, config.max_chars)
     poems, passed_over = Poems(), Counter[str]()
+    notes: list[str] = []
+    columns = ColumnChoice.parse(config.columns)
     words_from, clauses_from = [], []
     for document in task:
         first = len(poems)
-        for record, poem in cleaner.clean_all(read(document, config.format, passed_over=passed_over)):
+        records = read(document, config.format, passed_over=passed_over, columns=columns, say=notes.append)
+        for record, poem in cleaner.clean_all(records):
             poems.title.append("" if poem.title == poem.tune else poem.title)
             poems.author.append(poem.author)
             poems.dynasty.append(poem.dynasty)
@@ -130,7 +134,7 @@ def _work(task: list[Document], config: PreprocessConfig) -> Part:
     cutting = time.perf_counter()
     words = keywords.cut(words_from)
     ended = time.perf_counter()
-    return Part(poems, hashes, words, cleaner.counts, passed_over, ended - began, ended - cutting)
+    return Part(poems, hashes, words, cleaner.counts, passed_over, notes, ended - began, ended - cutting)
 
 
 def _hold_out_end(side: list[str], first: int, share: float) -> None:

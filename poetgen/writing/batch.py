@@ -118,6 +118,8 @@ class TitleBatch:
                     raise
                 self._leave_out(line.number, str(error))
                 continue
+            if line.asked and self.writer.remembers(line.asked, job):
+                job = job._replace(asked=line.asked)
             self._good += 1
             if not self._begun(line.number):
                 self._note(line.number, notes, line.ignored)
@@ -182,6 +184,8 @@ class TitleBatch:
             raise self._foreign(record, f"nothing asks for it in {self.titles.name}")
         there = record.fields
         for name, value in _asked(job, self.writer.checkpoint.id).items():
+            if name == "asked_title" and name not in there:  # of an earlier version
+                continue
             if there.get(name) != value:
                 if name == "options" and isinstance(there.get(name), dict):
                     there, value = there[name], dict(value)
@@ -220,11 +224,12 @@ class TitleBatch:
 
 def _asked(job: Job, checkpoint: str) -> dict[str, Any]:
     """What the record of a job will say of the request, as JSON gives it back."""
-    request, config, number = job
-    assert number is not None
-    record = Sample(request, config, number, "", "", 1.0).record(checkpoint)
+    assert job.number is not None
+    record = Sample(job.request, job.config, job.number, "", "", 1.0, asked=job.asked).record(checkpoint)
     options = {key: list(value) if isinstance(value, tuple) else value for key, value in record["options"].items()}
-    return {name: record[name] for name in ("checkpoint", "title", "seed", "number")} | {"options": options}
+    return {name: record[name] for name in ("checkpoint", "title", "asked_title", "seed", "number")} | {
+        "options": options
+    }
 
 
 def _json_or_none(value: object) -> str:

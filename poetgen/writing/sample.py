@@ -20,12 +20,14 @@ from poetgen.writing.request import Request
 class Job(NamedTuple):
     """A poem to write: what is asked for, how each character is to be chosen, and its number among equal jobs.
 
-    Without a number, equal jobs of one call are counted.
+    Without a number, equal jobs of one call are counted. `asked` is the title as it was asked for, before it was
+    brought to the model's vocabulary; it changes nothing of the poem.
     """
 
     request: Request
     config: SampleConfig
     number: int | None = None
+    asked: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class Sample:
 
     `perplexity` is the model's own over the characters written, at temperature 1 and without any cut; `scores` are
     those of rank.py where there were several candidates. `breaks` counts the characters before each stanza but the
-    first. `checkpoint` is the id of the one that wrote it, where that is known.
+    first. `checkpoint` is the id of the one that wrote it, where that is known, and `asked` the title as it was asked
+    for.
     """
 
     request: Request
@@ -46,6 +49,7 @@ class Sample:
     scores: Mapping[str, float] = field(default_factory=dict)
     breaks: tuple[int, ...] = ()
     checkpoint: str = ""
+    asked: str = ""
 
     @property
     def lines(self) -> list[str]:
@@ -57,6 +61,7 @@ class Sample:
         options = asdict(self.config)
         return {
             "title": self.request.title,
+            "asked_title": self.asked or self.request.title,
             "form": self.form,
             "text": self.text,
             "lines": self.lines,

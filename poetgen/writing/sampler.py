@@ -191,14 +191,14 @@ class Sampler:
 
     def _drafts(self, jobs: Iterable[Job]) -> Iterator[Slot]:
         numbers: Counter[tuple[Request, SampleConfig]] = Counter()
-        for index, (request, config, number) in enumerate(Job(*job) for job in jobs):
+        for index, (request, config, number, asked) in enumerate(Job(*job) for job in jobs):
             if number is None:
                 number = numbers[request, config]
                 numbers[request, config] += 1
             planned = plan(request, config.length, self.tunes)
             constraint, _ = self._rules(planned)
             breaks = planned.template.breaks if planned.template else ()
-            sample = Sample(request, config, number, planned.form, "", 0.0, breaks=breaks)
+            sample = Sample(request, config, number, planned.form, "", 0.0, breaks=breaks, asked=asked)
             header = self.layout.encode(planned.header)
             unconditional_header = self.layout.encode(replace(planned.header, title="", keywords=()))
             for draft in range(config.candidates):

@@ -66,7 +66,9 @@ class Writer:
         )
         if note := self._sampler.check(request, config):  # says so now if the form cannot be had
             notes.append(note)
-        return Job(request, config), notes
+        # Bytes that are no UTF-8 reach Python as lone surrogates, which nothing can encode.
+        asked = title.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return Job(request, config, asked=asked), notes
 
     def _acrostic(self, text: str) -> str:
         """The characters that lines begin with, in the model's script: a rule, of which nothing may be left out."""
@@ -76,6 +78,13 @@ class Writer:
                 Option("acrostic", text), ": give the characters that the lines begin with, or leave it out"
             )
         return in_script(chars, self.vocab)
+
+    def remembers(self, title: str, job: Job) -> bool:
+        """Whether a title asks for the same poem as the title of a job, once it is brought to the vocabulary."""
+        try:
+            return bool(title) and fit(title, self.vocab)[0] == job.request.title
+        except UsageError:
+            return False
 
     def plan(self, job: Job) -> Plan:
         """How a job will be carried out: its form, its length, its stanzas."""

@@ -443,7 +443,7 @@ def test_a_poem_thirty_collections_deep_is_found(tmp_path: Path) -> None:
 
 
 def test_csv_without_a_column_of_poems(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="line 1: no header"):
+    with pytest.raises(SourceError, match=r'a\.csv: which column .*: 1 "a", 2 "b"\. Give --columns body='):
         records(tmp_path, "a,b\n1,2\n", "a.csv", format="csv")
 
 

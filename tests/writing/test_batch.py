@@ -449,6 +449,35 @@ def test_records_ask_for_the_same_poems_again(run: Run, place: Path) -> None:
     assert after == before
 
 
+def test_the_title_that_was_asked_for_stays(run: Run, place: Path) -> None:
+    """Beside the one that was written to, through a resumed run and a record fed back."""
+    Path("titles.json").write_text(json.dumps(["Spring", "春 🌸", "春"]), encoding="utf-8")
+    run("--input", "titles.json", "--output", "poems.jsonl", "--seed", 3)
+    whole = Path("poems.jsonl").read_bytes()
+    assert [(r["line"], r["title"], r["asked_title"]) for r in records("poems.jsonl")] == [
+        (1, "", "Spring"),
+        (2, "春", "春 🌸"),
+        (3, "春", "春"),
+    ]
+    first = whole.splitlines(keepends=True)[0]
+    Path("poems.jsonl").write_bytes(first)
+    assert run("--input", "titles.json", "--output", "poems.jsonl", "--resume")[0] == 0
+    assert Path("poems.jsonl").read_bytes() == whole
+    # What a version without the field has left can be gone on with.
+    Path("poems.jsonl").write_bytes(first.replace(b'"asked_title": "Spring", ', b""))
+    assert run("--input", "titles.json", "--output", "poems.jsonl", "--resume")[0] == 0
+    Path("poems.jsonl").write_bytes(first.replace(b"Spring", b"Summer"))
+    code, _, err = run("--input", "titles.json", "--output", "poems.jsonl", "--resume")
+    assert code == 2 and 'its asked_title is "Summer"' in err
+    Path("poems.jsonl").write_bytes(whole)
+    run("--input", "poems.jsonl", "--output", "again.jsonl")
+    assert Path("again.jsonl").read_bytes() == whole
+    # A title that was changed by hand is what is asked for.
+    Path("changed.jsonl").write_bytes(whole.replace(b'"title": "", ', '"title": "秋", '.encode()))
+    run("--input", "changed.jsonl", "--output", "other.jsonl")
+    assert records("other.jsonl")[0]["asked_title"] == "秋"
+
+
 def test_a_record_fed_back_is_the_poem_of_its_number(run: Run, place: Path) -> None:
     _, out, _ = run("春", "--num", 4, "--seed", 3, "--json")
     poems = [json.loads(line) for line in out.splitlines()]
@@ -683,7 +712,7 @@ class Mute:
         return Job(Request(title), SampleConfig(seed=seed)), []
 
     def samples(self, jobs: Iterable[Job]) -> Iterator[Sample]:
-        for request, config, number in jobs:
+        for request, config, number, _ in jobs:
             assert number is not None
             yield Sample(request, config, number, "", "春。", 1.0)
 

@@ -135,3 +135,94 @@ def test_a_pipe_is_read_as_it_is_filled(tmp_path: Path) -> None:
 def test_keywords_are_words() -> None:
     assert split_keywords(" 明月,故乡，酒、 剑 ") == ["明月", "故乡", "酒", "剑"]
     assert split_keywords("") == []
+
+
+# Arrays and tables -----------------------------------------------------------------------------------------------
+
+
+ASKED = [TitleLine(1, "静夜思", {"form": "五绝"}), TitleLine(2, "春夜喜雨", {"top_k": 3, "temperature": 0.5})]
+
+
+@pytest.mark.parametrize("name", ["titles.json", "titles.txt"])
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_json_array_of_objects_and_of_titles(name: str, indent: int | None, tmp_path: Path) -> None:
+    path = tmp_path / name
+    asked = [{"title": "静夜思", "form": "五绝"}, {"title": "春夜喜雨", "top_k": 3, "temperature": 0.5}, "Spring", 5]
+    path.write_text("\ufeff\n" + json.dumps(asked, ensure_ascii=False, indent=indent), encoding="utf-8")
+    found = read_titles(path)
+    assert found.size == 4
+    *good, broken = found.lines
+    assert good == [*ASKED, TitleLine(3, "Spring", {})]
+    assert isinstance(broken, BrokenLine) and broken.number == 4
+
+
+def test_a_long_json_array_on_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "titles.json"
+    titles = [f"春夜{number}" for number in range(20_000)]
+    path.write_text(json.dumps(titles), encoding="utf-8")
+    assert [line.title for line in lines(path) if isinstance(line, TitleLine)] == titles
+
+
+def test_json_that_is_an_object(tmp_path: Path) -> None:
+    path = tmp_path / "titles.json"
+    path.write_text('{\n "titles": ["春", "秋"]\n}', encoding="utf-8")
+    assert lines(path) == [TitleLine(1, "春", {}), TitleLine(2, "秋", {})]
+    path.write_text('{\n "title": "春",\n "form": "五绝"\n}', encoding="utf-8")
+    assert lines(path) == [TitleLine(1, "春", {"form": "五绝"})]
+    path.write_text('{"title": "春"}\n{"题目": "秋"}\n', encoding="utf-8")
+    assert lines(path) == [TitleLine(1, "春", {}), TitleLine(2, "秋", {})], "JSON Lines under another name"
+
+
+def test_broken_json_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "titles.json"
+    path.write_text('[\n "春",\n "秋\n]', encoding="utf-8")
+    with pytest.raises(SourceError, match=r"titles\.json, line 3: broken JSON"):
+        read_titles(path)
+
+
+def test_a_title_in_brackets_is_a_title(tmp_path: Path) -> None:
+    path = tmp_path / "titles.txt"
+    path.write_text("[双调]寿阳曲\n春\n", encoding="utf-8")
+    assert lines(path) == [TitleLine(1, "[双调]寿阳曲", {}), TitleLine(2, "春", {})]
+
+
+@pytest.mark.parametrize("header", ["title,form,top_k,temperature", "\ufeff题目,体裁,top-k,Temperature"])
+@pytest.mark.parametrize("delimiter", [",", "\t", ";"])
+@pytest.mark.parametrize("name", ["titles.csv", "titles.txt"])
+def test_a_table_with_a_header(header: str, delimiter: str, name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    text = f"{header}\n静夜思,五绝,,\n\n春夜喜雨,,3,0.5\n秋,,many,\n".replace(",", delimiter)
+    path.write_text(text, encoding="utf-8")
+    first, second, broken = lines(path)
+    assert isinstance(first, TitleLine) and (first.number, first.title, first.options) == (
+        2,
+        "静夜思",
+        {"form": "五绝"},
+    )
+    assert second == TitleLine(4, "春夜喜雨", {"top_k": 3, "temperature": 0.5})
+    assert isinstance(broken, BrokenLine) and 'top_k must be a whole number, not "many"' in broken.reason
+
+
+def test_columns_and_cells_that_do_not_fit(tmp_path: Path) -> None:
+    path = tmp_path / "titles.csv"
+    path.write_text('price,title\n5,"春,夜"\n6,秋,夜\n7,冬\n', encoding="utf-8")
+    first, broken, last = lines(path)
+    assert first == TitleLine(2, "春,夜", {}, ("price",)) and last == TitleLine(4, "冬", {}, ("price",))
+    assert isinstance(broken, BrokenLine) and "3 cells, where the header has 2" in broken.reason
+    path.write_text("静夜思,五绝\n春,五绝\n", encoding="utf-8")
+    with pytest.raises(SourceError, match=r"titles\.csv, line 1: no header .* title,form"):
+        read_titles(path)
+    path.write_text("静夜思\n春\n", encoding="utf-8")
+    assert lines(path) == [TitleLine(1, "静夜思", {}), TitleLine(2, "春", {})]
+
+
+@pytest.mark.parametrize("name", ["tl.json", "tl.csv"])
+def test_the_cases(name: str) -> None:
+    path = Path(__file__).parents[2].parent / "shared" / "cases" / "poems" / name
+    if not path.exists():
+        pytest.skip(f"{path} is not there")
+    found = [line for line in lines(path) if isinstance(line, TitleLine)]
+    assert [(line.title, line.options) for line in found] == [
+        ("静夜思", {"form": "五绝"}),
+        ("春夜喜雨", {"form": "五绝"}),
+    ]
