@@ -71,7 +71,8 @@ def cleaned(records: Iterable[Record], script: Script = "keep", passages: bool =
     for record, poem in cleaner.clean_all(records):
         if not passages and not (record.verse and any(map(tones, poem.body))):
             cleaner.counts.kept -= 1
-            cleaner.counts.drop("without Chinese verse", record.origin, poem.body)
+            prose = any(map(tones, poem.body))
+            cleaner.counts.drop("plain text, no verse" if prose else "without Chinese verse", record.origin, poem.body)
             continue
         poems.append(replace(poem, form=form_of(poem.body, poem.tune) if record.verse else ""))
     return poems, cleaner.counts

@@ -1,6 +1,7 @@
 """Names of tunes (词牌): which there are, and which of them mean the same tune.
 
-The tables are tune_names.tsv, tune_aliases.tsv and tune_lengths.tsv; they name their sources.
+The tables are tune_names.tsv, tune_aliases.tsv, tune_names_traditional.tsv and
+tune_lengths.tsv; they name their sources.
 """
 
 import re
@@ -74,10 +75,7 @@ def _lengths() -> Mapping[str, tuple[tuple[int, ...], tuple[str, ...]]]:
 @cache
 def _names_in_both_scripts() -> Mapping[str, str]:
     names = {name: name for name in sorted({*tune_names(), *_listed_by_alias(), *_lengths()})}
-    import opencc
-
-    traditional = opencc.OpenCC("s2t").convert("\n".join(names)).split("\n")
-    return dict(zip(traditional, names, strict=True)) | names
+    return {traditional: name for name, traditional in read_table("tune_names_traditional.tsv", 2)} | names
 
 
 @cache
