@@ -75,7 +75,7 @@ def _lengths() -> Mapping[str, tuple[tuple[int, ...], tuple[str, ...]]]:
 @cache
 def _names_in_both_scripts() -> Mapping[str, str]:
     names = {name: name for name in sorted({*tune_names(), *_listed_by_alias(), *_lengths()})}
-    return {traditional: name for name, traditional in read_table("tune_names_traditional.tsv", 2)} | names
+    return {traditional: name for name, traditional in read_table("prosody", "tune_names_traditional.tsv", 2)} | names
 
 
 @cache
