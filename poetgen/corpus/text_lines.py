@@ -170,20 +170,22 @@ def is_shaped(clauses: Sequence[str]) -> bool:
     return len(clauses) > 1 and len({*map(len, clauses)}) == 1 and 3 <= len(clauses[0]) <= 7
 
 
-def is_verse(clauses: Sequence[str]) -> bool:
+def sounds_like_verse(clauses: Sequence[str]) -> bool:
     """Whether clauses are short enough for verse, of one length or mixed (大风歌 has eight on an average).
 
-    >>> is_verse(["大风起兮云飞扬", "威加海内兮归故乡", "安得猛士兮守四方"]), is_verse(["先帝创业未半而中道崩殂"] * 2)
-    (True, False)
+    >>> sounds_like_verse(["大风起兮云飞扬", "威加海内兮归故乡", "安得猛士兮守四方"])
+    True
+    >>> sounds_like_verse(["先帝创业未半而中道崩殂"] * 2)
+    False
     """
     lengths = [len(clause) for clause in clauses]
     return bool(lengths) and max(lengths) <= _LONGEST_CLAUSE and sum(lengths) <= _LONGEST_MEAN * len(lengths)
 
 
-def name_of(text: str, *, sure: bool = True) -> Heading | None:
+def byline_of(text: str, *, sure: bool = True) -> Heading | None:
     """The author that a text names, with a dynasty, or else by a family name unless that is not `sure` enough.
 
-    >>> name_of("[唐]李白"), name_of("唐·李白"), name_of("李白（唐）"), name_of("静夜思")
+    >>> byline_of("[唐]李白"), byline_of("唐·李白"), byline_of("李白（唐）"), byline_of("静夜思")
     (Heading(title='', author='李白', dynasty='唐'), Heading(title='', author='李白', dynasty='唐'), \
 Heading(title='', author='李白', dynasty='唐'), None)
     """
@@ -217,7 +219,7 @@ def heading_of(text: str) -> Heading | None:
         return None
     if found := _BOOK_TITLE.match(text):
         return _of_titled(found[2], found[1].strip(" \t·:："), found[3].strip(" \t:："))
-    if (named := name_of(text)) and named.dynasty:
+    if (named := byline_of(text)) and named.dynasty:
         return named
     if (found := _BRACKET_TITLE.match(text)) and not found[5].startswith(tuple(CLAUSE_ENDS)):
         title = next(filter(None, found.groups()[:4]))
@@ -243,7 +245,7 @@ def _of_titled(title: str, before: str, after: str) -> Heading | None:
             continue
         text = _SIGNED.sub("", text)
         inner = text[1:-1] if len(text) > 2 and re.fullmatch(f"{_OPEN}[^()（）]*{_CLOSE}", text) else text
-        author = name_of(text, sure=False) or name_of(inner, sure=False)
+        author = byline_of(text, sure=False) or byline_of(inner, sure=False)
         if part := _PART.fullmatch(text):
             title = f"{title} 其{part[1]}"
         elif author:
@@ -264,9 +266,9 @@ def _title_and_name(text: str) -> Heading | None:
         if not title or not rest or len(title) > _LONGEST_TITLE or _INNER_BREAK.search(title):
             continue
         bracketed = re.fullmatch(f"{_OPEN}([^()（）]*){_CLOSE}", rest)
-        named = name_of(bracketed[1] if bracketed else rest)
+        named = byline_of(bracketed[1] if bracketed else rest)
         if named and not dynasty(title) and not (names_tune(title) and not named.dynasty and len(rest) > 3):
-            if name_of(title) and not named.dynasty and not _is_family_name(rest):
+            if byline_of(title) and not named.dynasty and not _is_family_name(rest):
                 continue
             return replace(named, title=title)
     return None
@@ -312,7 +314,7 @@ def _plain_line(line: TextLine) -> TextLine:
         return replace(_numbered(line, text[found.end() :]), ordinal=_DIGIT.sub("", found[0]))
     if (found := _SIGNED.match(text)) or re.fullmatch(r"[(（][^()（）]*《[^()（）]*》[^()（）]*[)）]", text):
         said = text[found.end() :] if found else text[1:-1]
-        if heading := heading_of(said) or name_of(said, sure=False):
+        if heading := heading_of(said) or byline_of(said, sure=False):
             return replace(line, kind="signature", heading=heading)
     return _verse_or_heading(line)
 
@@ -359,7 +361,7 @@ def _verse_or_heading(line: TextLine) -> TextLine:
 
 
 def _signature(text: str) -> Heading | None:
-    heading = heading_of(text.strip()) or name_of(text)
+    heading = heading_of(text.strip()) or byline_of(text)
     return heading if heading and (heading.author or "《" in text) else None
 
 
@@ -383,7 +385,7 @@ def _with_heading(line: TextLine) -> TextLine | None:
     else:
         return None
     clauses = clauses_of_line(body)
-    if not head or not body or len(clauses) < 2 or not is_verse(clauses) and len(clauses) < 8:
+    if not head or not body or len(clauses) < 2 or not sounds_like_verse(clauses) and len(clauses) < 8:
         return None
     if is_shaped([*clauses_of_line(head), *clauses[:1]]) and len(clauses[0]) > 3 and not heading_of(head):
         return None

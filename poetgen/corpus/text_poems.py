@@ -17,13 +17,13 @@ from typing import Final
 from poetgen.corpus.text_lines import (
     Heading,
     TextLine,
+    byline_of,
     clauses_of_line,
     is_division,
     is_of_today,
     is_shaped,
-    is_verse,
-    name_of,
     names_tune,
+    sounds_like_verse,
     text_line,
 )
 from poetgen.corpus.text_unmarked import verse_without_marks
@@ -175,7 +175,7 @@ class _PoemReader:
             elif kind != "aside":
                 self._open = None
                 key = "title" if kind == "tune" else kind
-                said = name_of(text, sure=False) if kind == "author" else None
+                said = byline_of(text, sure=False) if kind == "author" else None
                 if said is None:
                     said = Heading(**{key: _joined(kind, text, self._labelled.title)})
                 self._labelled = said.over(self._labelled)
@@ -215,7 +215,7 @@ class _PoemReader:
             return True
         if not self._classical and len(line.clauses) <= 2:  # modern verse has longer lines
             return longest > _LONGEST_CLAUSE
-        return not is_verse(line.clauses) or self._classical and is_of_today(line.text)
+        return not sounds_like_verse(line.clauses) or self._classical and is_of_today(line.text)
 
     def _add(self, line: TextLine) -> None:
         assert self._open is not None
@@ -243,7 +243,7 @@ class _PoemReader:
         if self._pending and not self._notes:
             self._pending.append(replace(line, kind="heading"))
         elif self._drafts and not self._notes:
-            heading = line.heading if line.heading != Heading() else name_of(line.text) or Heading()
+            heading = line.heading if line.heading != Heading() else byline_of(line.text) or Heading()
             self._drafts[-1].heading = self._drafts[-1].heading.over(heading)
             self._open = None
 
@@ -253,7 +253,7 @@ class _PoemReader:
             return False
         if line.heading.title:
             return not self._open.headed
-        return not line.level and (line.heading.author or name_of(line.text)) is not None
+        return not line.level and (line.heading.author or byline_of(line.text)) is not None
 
     def _begins(self, line: TextLine, below: TextLine | None) -> bool:
         """Whether a heading among notes is that of another poem."""
@@ -301,7 +301,7 @@ class _PoemReader:
         kept = []
         for line in lines:
             if line.level and line.level < deepest and not lines[-1].part:
-                self._section = name_of(line.text) or Heading()
+                self._section = byline_of(line.text) or Heading()
                 self._left_out_of(not self._section.author)
             else:
                 kept.append(line)
@@ -328,17 +328,17 @@ def _title_and_author(lines: Sequence[TextLine]) -> tuple[Heading, int]:
     last = lines[-1]
     above = lines[-2] if len(lines) > 1 else None
     if last.heading.title:
-        named = name_of(above.text) if above and not last.heading.author and not above.heading.title else None
+        named = byline_of(above.text) if above and not last.heading.author and not above.heading.title else None
         return (last.heading.over(named), 2) if named else (last.heading, 1)
-    author = last.heading if last.heading.author else name_of(last.text)
+    author = last.heading if last.heading.author else byline_of(last.text)
     if above is None:
         return (author, 1) if author and author.dynasty else (Heading(title=last.text), 1)
     title = above.heading if above.heading.title else Heading(title=above.text)
-    first = above.heading if above.heading.author and not above.heading.title else name_of(above.text)
+    first = above.heading if above.heading.author and not above.heading.title else byline_of(above.text)
     if first and not (author and (author.dynasty or not first.dynasty)):
         return replace(first, title=last.text), 2
     if not (author or last.gap or last.level or last.ordinal or _is_collection(above.text)):
-        author = name_of(last.text, sure=False)
+        author = byline_of(last.text, sure=False)
     if not author:
         return Heading(title=last.text), 1
     return author.over(title), 2

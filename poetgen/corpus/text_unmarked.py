@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from poetgen.corpus.text_lines import TextLine, clauses_of_line, is_shaped, is_verse, name_of, names_tune
+from poetgen.corpus.text_lines import TextLine, byline_of, clauses_of_line, is_shaped, names_tune, sounds_like_verse
 from poetgen.prosody.forms import SHAPES, recognise
 from poetgen.text import SENTENCE_ENDS
 
@@ -45,12 +45,12 @@ def _verse_in_block(block: list[TextLine], marked: bool, below_heading: bool) ->
     if is_shaped(texts) and (len(texts) >= 4 or len(texts[0]) > 4) and (not marked or len(texts) >= 4 < len(texts[0])):
         return _as_verse(block, first)
     runs = _runs_of_verse(block)
-    if any(line.kind == "verse" for line in runs) or marked or not is_verse(texts) or len(texts) < 3:
+    if any(line.kind == "verse" for line in runs) or marked or not sounds_like_verse(texts) or len(texts) < 3:
         return runs
     # Mixed lines, as of a 词: the name of a tune and of an author may stand above them.
     head = 0
-    if not below_heading and (names_tune(texts[0]) or name_of(texts[1])):
-        head = 2 if name_of(texts[1]) else 1
+    if not below_heading and (names_tune(texts[0]) or byline_of(texts[1])):
+        head = 2 if byline_of(texts[1]) else 1
     return _as_verse(block, first + head)
 
 
