@@ -16,7 +16,16 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from poetgen.corpus.dynasties import dynasty
-from poetgen.corpus.fields import ColumnChoice, FieldNames, field_names, is_plain, names_of_role, role_of, taken
+from poetgen.corpus.fields import (
+    ColumnChoice,
+    FieldNames,
+    field_names,
+    is_plain,
+    names_of_role,
+    normal_name,
+    role_of,
+    taken,
+)
 from poetgen.corpus.names import family_names
 from poetgen.prosody.forms import recognise
 from poetgen.text import CLAUSE_ENDS, is_han
@@ -136,7 +145,10 @@ def layout_of(
     """
     width = Counter(map(len, rows)).most_common(1)[0][0]
     first, keys = rows[0], tuple(map(str, range(max(width, len(rows[0])))))
-    header = _is_header(rows) if header is None else header
+    if header is None:
+        # Who names a column says that the first row has names.
+        typed = {normal_name(name) for name in choice.names.values() if name and not name.isdecimal()}
+        header = _is_header(rows) or not typed.isdisjoint(map(normal_name, first))
     called = [cell.strip().strip("\ufeff") for cell in first] if header else []
     columns = [_Column.of([row[place] for row in rows[header:] if place < len(row)]) for place in range(len(keys))]
     chosen = _chosen(choice, keys, called, columns)

@@ -166,6 +166,14 @@ def test_what_cannot_be_told_is_refused_with_the_columns(rows: list[list[object]
     assert found.bodies == [QUIET] and found.passed_over == {"table whose verse cannot be told": 1}
 
 
+def test_a_column_that_is_chosen_by_its_name_has_one(tmp_path: Path) -> None:
+    """A header of names that nothing tells from what lies below it is one where the user says so."""
+    path = tmp_path / "table.csv"
+    path.write_text("静,夜\n" + "".join(f"{title},{body}\n" for title, body in zip(TITLES, UPPER, strict=True)))
+    found = Found(path, "body=夜")
+    assert [record.paragraphs for record in found.records] == [(line,) for line in UPPER]
+
+
 def test_columns_are_chosen_by_name_and_number(tmp_path: Path) -> None:
     path = table(
         tmp_path / "two.csv", [["jian", "fan", "t"], *([body, body[::-1], title] for title, _, _, body in POEMS)]
