@@ -13,6 +13,7 @@ import typer
 
 from poetgen import __version__
 from poetgen.errors import PoetgenError, UsageError
+from poetgen.folders import claimed
 from poetgen.network import distributed
 
 if TYPE_CHECKING:
@@ -127,6 +128,15 @@ def told_once(world: distributed.World) -> Iterator[None]:
         if world.tells():
             raise
         raise typer.Exit(1) from error
+
+
+@contextmanager
+def claim(out: Path) -> Iterator[None]:
+    """Have a folder for this command alone; it is said where nothing keeps others out. Raises SaveError."""
+    with claimed(out) as sure:
+        if not sure:
+            note(f"{out}: this file system has no locks; start nothing else that writes there")
+        yield
 
 
 @contextmanager

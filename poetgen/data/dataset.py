@@ -8,8 +8,9 @@
       forms.json          templates of the tunes that the training split has enough poems of, if any
       lines.safetensors   which lines stand in either split, to know a borrowed line by
 
-The arrays are memory-mapped: a corpus never becomes Python objects. Control tokens are not stored; a sequence
-is put together when it is drawn (see sequence.py), with header fields dropped at random.
+A folder is written as one (poetgen/folders.py) and read as one, and read whole: a run keeps what it was started with,
+whatever becomes of the folder. In memory too the poems are arrays and never become Python objects. Control tokens are
+not stored; a sequence is put together when it is drawn (see sequence.py), with header fields dropped at random.
 
 Shapes: N poems, C characters of bodies, V vocabulary.
 """
@@ -18,7 +19,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -31,8 +34,9 @@ from poetgen.corpus.poem import Poem
 from poetgen.data.line_index import LineIndex
 from poetgen.data.sequence import Layout, control
 from poetgen.data.vocab import Vocab
-from poetgen.errors import CheckpointError, DatasetError, SaveError
+from poetgen.errors import CheckpointError, DatasetError
 from poetgen.files import atomic, parse_json, write_atomic
+from poetgen.folders import read_as_one
 from poetgen.prosody.tune_learning import learn_tunes
 from poetgen.prosody.tunes import tunes_json
 from poetgen.text import LOST
@@ -41,6 +45,10 @@ DATASET_FORMAT = 1
 SPLITS = ("train", "valid")
 #: What the poems taught besides: the templates of tunes, and the index of lines.
 TUNES_FILE, LINES_FILE = "forms.json", "lines.safetensors"
+_META, _VOCAB = "dataset.json", "vocab.json"
+_ARRAYS = tuple(f"{split}.{kind}.npy" for split in SPLITS for kind in ("tokens", "poems"))
+#: All that a prepared dataset may have.
+DATASET_FILES = (_META, _VOCAB, *_ARRAYS, TUNES_FILE, LINES_FILE, "report.json")
 
 #: Token ids, in any width of integer.
 Ids = NDArray[np.integer[Any]]
@@ -188,32 +196,49 @@ def _texts(vocab: Vocab) -> list[str]:
 
 
 class Dataset:
-    """A prepared dataset: its vocabulary and its two splits; `folder` is where it lies, None if only in memory."""
+    """A prepared dataset: its vocabulary and its two splits.
 
-    def __init__(self, vocab: Vocab, train: Split, valid: Split, fingerprint: str, folder: Path | None = None) -> None:
+    `folder` is where it lies, None if only in memory. `learned` are the files of what the poems taught besides, by
+    their names, and None where nothing is known of that.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        train: Split,
+        valid: Split,
+        fingerprint: str,
+        folder: Path | None = None,
+        learned: Mapping[str, bytes] | None = None,
+    ) -> None:
         self.vocab = vocab
         self.train = train
         self.valid = valid
         self.fingerprint = fingerprint
         self.folder = folder
+        self.learned = learned
 
     @classmethod
     def load(cls, folder: Path) -> Dataset:
-        """Open a folder that `poetgen preprocess` wrote; raises DatasetError where it is missing, cut or foreign."""
-        meta = _read_meta(folder)
+        """Read a folder that `poetgen preprocess` wrote; raises DatasetError where it is missing, cut or foreign."""
+        return read_as_one(folder, DATASET_FILES, lambda where: cls._read(folder, where))
+
+    @classmethod
+    def _read(cls, folder: Path, where: Callable[[str], Path]) -> Dataset:
+        meta = _read_meta(folder, where(_META))
         try:
-            vocab = Vocab.load(folder / "vocab.json")
+            vocab = Vocab.load(where(_VOCAB))
         except CheckpointError as error:
             raise DatasetError(str(error)) from None
         if len(vocab) != meta["vocab_size"]:
-            raise DatasetError(f"{folder / 'vocab.json'}: of another dataset; run poetgen preprocess again")
+            raise DatasetError(f"{where(_VOCAB)}: of another dataset; run poetgen preprocess again")
         layout = Layout(vocab)
-        splits = [Split(*_read_split(folder, name, meta), layout) for name in SPLITS]
-        return cls(vocab, splits[0], splits[1], str(meta["fingerprint"]), folder)
+        splits = [Split(*_read_split(folder, where, name, meta), layout) for name in SPLITS]
+        learned = {name: where(name).read_bytes() for name in (TUNES_FILE, LINES_FILE) if where(name).exists()}
+        return cls(vocab, splits[0], splits[1], str(meta["fingerprint"]), folder, learned)
 
 
-def _read_meta(folder: Path) -> dict[str, Any]:
-    path = folder / "dataset.json"
+def _read_meta(folder: Path, path: Path) -> dict[str, Any]:
     try:
         meta = parse_json(path.read_text(encoding="utf-8"))
         version, counts = meta["format"], meta["splits"]
@@ -231,12 +256,14 @@ def _read_meta(folder: Path) -> dict[str, Any]:
     return dict(meta)
 
 
-def _read_split(folder: Path, name: str, meta: dict[str, Any]) -> tuple[Ids, NDArray[np.void]]:
+def _read_split(
+    folder: Path, where: Callable[[str], Path], name: str, meta: dict[str, Any]
+) -> tuple[Ids, NDArray[np.void]]:
     arrays = []
     for kind in ("tokens", "poems"):
-        path = folder / f"{name}.{kind}.npy"
+        path = where(f"{name}.{kind}.npy")
         try:
-            array = np.lib.format.open_memmap(path, mode="r")  # never unpickles
+            array = _read_array(path)
         except FileNotFoundError:
             raise DatasetError(f"{path}: missing; run poetgen preprocess again") from None
         except (OSError, ValueError) as error:
@@ -253,20 +280,30 @@ def _read_split(folder: Path, name: str, meta: dict[str, Any]) -> tuple[Ids, NDA
     return tokens, poems
 
 
-def write_dataset(folder: Path, vocab: Vocab, splits: dict[str, tuple[Ids, NDArray[np.void]]]) -> str:
-    """Write the arrays, the vocabulary and, last, dataset.json; returns the fingerprint.
+def _read_array(path: Path) -> NDArray[Any]:
+    """The array of a .npy file, in memory: a mapped file that somebody cuts short would kill the process.
 
-    A folder without its dataset.json does not load, so a kill leaves no half dataset that looks whole. What `finish`
-    wrote for an older dataset goes with it.
+    Never unpickles, and reads no more than is there. Raises OSError, and ValueError where it is none.
     """
-    try:
-        for name in ("dataset.json", TUNES_FILE, LINES_FILE):
-            (folder / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise SaveError(f"{folder}: cannot be written ({error.strerror}); choose another place") from error
+    with path.open("rb") as file:
+        version = np.lib.format.read_magic(file)
+        if version not in ((1, 0), (2, 0)):
+            raise ValueError(f"version {version}")
+        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = header(file)
+        if os.fstat(file.fileno()).st_size - file.tell() != math.prod(shape) * dtype.itemsize:
+            raise ValueError("another size than it says")
+        return np.frombuffer(file.read(), dtype).reshape(shape)
+
+
+def write_dataset(folder: Path, vocab: Vocab, splits: dict[str, tuple[Ids, NDArray[np.void]]]) -> str:
+    """Write the arrays, the vocabulary and dataset.json, and return the fingerprint.
+
+    One after the other: to replace a dataset, give a folder of `switching`. Raises SaveError.
+    """
     digest = hashlib.sha256()
     vocab_json = vocab.to_json()
-    write_atomic(folder / "vocab.json", vocab_json)
+    write_atomic(folder / _VOCAB, vocab_json)
     digest.update(vocab_json.encode())
     for name in SPLITS:
         for kind, array in zip(("tokens", "poems"), splits[name], strict=True):
@@ -276,7 +313,7 @@ def write_dataset(folder: Path, vocab: Vocab, splits: dict[str, tuple[Ids, NDArr
     fingerprint = digest.hexdigest()[:16]
     counts = {name: {"poems": len(splits[name][1]), "tokens": len(splits[name][0])} for name in SPLITS}
     meta = {"format": DATASET_FORMAT, "fingerprint": fingerprint, "vocab_size": len(vocab), "splits": counts}
-    write_atomic(folder / "dataset.json", json.dumps(meta, indent=2) + "\n")
+    write_atomic(folder / _META, json.dumps(meta, indent=2) + "\n")
     return fingerprint
 
 

@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 
 from poetgen.config import PreprocessConfig
 from poetgen.corpus import ColumnChoice, Counts, documents, duplicates, keywords, paired
-from poetgen.data.dataset import SPLITS, finish, write_dataset
+from poetgen.data.dataset import DATASET_FILES, SPLITS, finish, write_dataset
 from poetgen.data.encode import count_characters, encode_poems
 from poetgen.data.reading import Poems, read_parts
 from poetgen.data.sequence import CONTROL
 from poetgen.data.vocab import UNK, Vocab
 from poetgen.errors import SourceError, UsageError
 from poetgen.files import write_atomic
+from poetgen.folders import switching
 from poetgen.progress import StageCallback, silent_stages
 from poetgen.text import PUNCTUATION
 
@@ -49,7 +50,7 @@ def preprocess(
 
     `progress` is told bytes while it downloads and reads, then poems. Raises SourceError where a source cannot be read
     or holds no poem that can be kept, UsageError where `min_count` leaves no character, SaveError where `out` cannot be
-    written. Nothing in `out` changes before every source has been read.
+    written. What is in `out` is replaced at the very end, as one (poetgen/folders.py).
     """
     began = time.perf_counter()
     corpus = _read(sources, config, progress, downloads)
@@ -67,28 +68,29 @@ def preprocess(
         chosen = np.flatnonzero(side)
         splits[name] = encode_poems(poems, choice.indices[chosen], [words[i] for i in chosen.tolist()], vocab)
         progress("encoding", len(chosen), len(choice.indices))
-    fingerprint = write_dataset(out, vocab, splits)
-    learned = finish(out)
-    report = {
-        "sources": [str(source) for source in sources],
-        "options": asdict(config),
-        "fingerprint": fingerprint,
-        **_report_of_reading(corpus, choice),
-        "characters": characters,
-        "min_count": min_count,
-        "vocabulary": len(vocab),
-        "unknown_tokens": int(sum((tokens == UNK).sum() for tokens, _ in splits.values())),
-        "tunes": learned["tunes"],
-        "lines": learned["lines"],
-        **{name: {"poems": len(records), "tokens": len(tokens)} for name, (tokens, records) in splits.items()},
-        "leak_check": _leak_check(choice),
-        "seconds": {
-            "all": round(time.perf_counter() - began, 2),
-            "workers": round(corpus.seconds, 2),
-            "jieba": round(corpus.jieba_seconds, 2),
-        },
-    }
-    write_atomic(out / "report.json", json.dumps(report, ensure_ascii=False, indent=2) + "\n")
+    with switching(out, DATASET_FILES) as beside:
+        fingerprint = write_dataset(beside, vocab, splits)
+        learned = finish(beside)
+        report = {
+            "sources": [str(source) for source in sources],
+            "options": asdict(config),
+            "fingerprint": fingerprint,
+            **_report_of_reading(corpus, choice),
+            "characters": characters,
+            "min_count": min_count,
+            "vocabulary": len(vocab),
+            "unknown_tokens": int(sum((tokens == UNK).sum() for tokens, _ in splits.values())),
+            "tunes": learned["tunes"],
+            "lines": learned["lines"],
+            **{name: {"poems": len(records), "tokens": len(tokens)} for name, (tokens, records) in splits.items()},
+            "leak_check": _leak_check(choice),
+            "seconds": {
+                "all": round(time.perf_counter() - began, 2),
+                "workers": round(corpus.seconds, 2),
+                "jieba": round(corpus.jieba_seconds, 2),
+            },
+        }
+        write_atomic(beside / "report.json", json.dumps(report, ensure_ascii=False, indent=2) + "\n")
     return report
 
 

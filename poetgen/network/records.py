@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -190,13 +190,22 @@ def _value(values: Mapping[str, Any], name: str, kind: object) -> Any:
     return value
 
 
+def write_log(path: Path, records: Sequence[TrainingRecord]) -> None:
+    """Write the log of some records; raises SaveError."""
+    write_atomic(path, "".join(map(_line, records)))
+
+
 def append_record(path: Path, record: TrainingRecord) -> None:
     """Add a record to a log; raises SaveError."""
     try:
         with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(finite(record.facts())) + "\n")
+            file.write(_line(record))
     except OSError as error:
         raise SaveError(f"{path}: cannot be written ({error.strerror}); free some room, then --resume") from error
+
+
+def _line(record: TrainingRecord) -> str:
+    return json.dumps(finite(record.facts())) + "\n"
 
 
 def cut_log(path: Path, step: int) -> None:
