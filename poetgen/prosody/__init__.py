@@ -7,7 +7,7 @@
     explainer, explain_*                how that is worked out: for tunes, old-style and regulated verse
     table, *.tsv                        the facts
 
-Looks into: text, errors, files.
+Looks into: text, errors, files, language.
 """
 
 from poetgen.prosody.feet import feet

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from poetgen.language import Phrase
 from poetgen.prosody.explainer import Explainer, commonest_rhyme
 from poetgen.prosody.explanation import REMARK
 from poetgen.prosody.feet import feet
@@ -33,11 +34,15 @@ class OldStyleExplainer(Explainer):
                 line = self.explained[places[foot]]
                 self.explained[places[foot]] = replace(line, group=number, rhymes=True)
                 if category not in names[foot]:
-                    rhymes = "/".join(line.feet)
-                    text = f"{chars[foot]} is of {rhymes}, a neighbour of {category}: old-style verse lets them rhyme"
+                    text = Phrase(
+                        "{foot} is of {rhymes}, a neighbour of {rhyme}: old-style verse lets them rhyme",
+                        foot=chars[foot],
+                        rhymes="/".join(line.feet),
+                        rhyme=category,
+                    )
                     self._note(REMARK, "通押", text, places[foot] + 1, (len(line.text),))
             if run[0]:
-                self._note(REMARK, "换韵", f"the rhyme turns to {category} here", number + 1)
+                self._note(REMARK, "换韵", Phrase("the rhyme turns to {rhyme} here", rhyme=category), number + 1)
 
     def _rhyme_without_shape(self) -> None:
         """Whatever the lengths of the lines, the even ones rhyme."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from poetgen.language import Phrase
 from poetgen.prosody.explainer import CHECKED_BREAK, NO_RHYME, Explainer, LineFit, commonest_rhyme, in_order
 from poetgen.prosody.explanation import BOTH, FAULT, LICENCE, OF_METER, REMARK
 from poetgen.prosody.feet import feet
@@ -127,12 +128,17 @@ class RegulatedExplainer(Explainer):
         may_borrow = near and place == 0
         self.explained[place] = replace(line, rhymes=holds or may_borrow)
         if may_borrow:
-            does = f"as {foot} of {'/'.join(line.feet)} does with {self.rhyme}"
-            text = f"the first line may rhyme on a neighbouring rhyme, {does}"
+            text = Phrase(
+                "the first line may rhyme on a neighbouring rhyme, as {foot} of {rhymes} does with {rhyme}",
+                foot=foot,
+                rhymes="/".join(line.feet),
+                rhyme=self.rhyme,
+            )
             self._note(REMARK, "孤雁出群", text, 1, (len(line.text),))
         elif not holds:
             why = self._why_not(line, LEVEL, self.rhyme)
-            self._note(FAULT, "出韵", why + (", its neighbour (邻韵)" if near else ""), place + 1, (len(line.text),))
+            why = Phrase("{why}, its neighbour (邻韵)", why=why) if near else why
+            self._note(FAULT, "出韵", why, place + 1, (len(line.text),))
 
     def _is_neighbour(self, foot: str) -> bool:
         """Whether a foot shares a group of the 词林正韵, which joins rhymes that sound alike, with the rhyming feet."""
@@ -150,20 +156,28 @@ class RegulatedExplainer(Explainer):
             self._explain_tail(place, fit, fits[place + 1] if place + 1 < len(fits) else None)
         meter = {note.line for note in self.notes if note.name in OF_METER}
         if 2 * len(meter) >= len(self.lines):
-            text = "half the lines break the pattern: more likely old-style verse, whose tones are free, than regulated"
+            text = Phrase(
+                "half the lines break the pattern: more likely old-style verse, whose tones are free, than regulated"
+            )
             common = frozenset.intersection(*(feet(line[-1], ANY, PINGSHUI) for line in self.lines[1::2]))
-            self._note(REMARK, "古体", text + (f"; its even lines rhyme on {in_order(common)[0]}" if common else ""))
+            if common:
+                text = Phrase("{text}; its even lines rhyme on {rhyme}", text=text, rhyme=in_order(common)[0])
+            self._note(REMARK, "古体", text)
 
     def _explain_turn(self, place: int) -> None:
         before, line = self.explained[place - 1], self.explained[place]
         above, here = before.tones[1], line.tones[1]
         seen = f" ({before.text[1]} {above}, {line.text[1]} {here})" if {above, here} <= {LEVEL, OBLIQUE} else ""
         if place % 2:
-            text = f"the even places run as in line {place}, where they should oppose it{seen}"
-            self._note(FAULT, "失对", text, place + 1, (2,))
+            sentence = Phrase(
+                "the even places run as in line {line}, where they should oppose it{seen}", line=place, seen=seen
+            )
+            self._note(FAULT, "失对", sentence, place + 1, (2,))
         else:
-            text = f"the even places run against line {place}, where they should follow it{seen}"
-            self._note(FAULT, "失粘", text, place + 1, (2,))
+            sentence = Phrase(
+                "the even places run against line {line}, where they should follow it{seen}", line=place, seen=seen
+            )
+            self._note(FAULT, "失粘", sentence, place + 1, (2,))
 
     def _explain_tail(self, place: int, fit: LineFit, after: LineFit | None) -> None:
         """Faults and licences that the last five characters of a line show.
@@ -176,23 +190,29 @@ class RegulatedExplainer(Explainer):
         left = list(fit.breaks)
         if pattern == _LONE and tail[0] == tail[2] == tail[3] == OBLIQUE and {tail[1], tail[4]} <= _MAY_BE_LEVEL:
             left = [at for at in left if at not in (first, third)]
-            why = f"but for the rhyme, {text[-4]} is the one level tone, between oblique ones"
+            why = Phrase("but for the rhyme, {char} is the one level tone, between oblique ones", char=text[-4])
             self._note(FAULT, "孤平", why, number, (first,))
         elif pattern == _LONE and fit.alternative == 1 and not left:
-            why = f"oblique {text[-5]} is made good by level {text[-3]}: 仄平平仄平"
+            why = Phrase("oblique {char} is made good by level {by}: 仄平平仄平", char=text[-5], by=text[-3])
             self._note(LICENCE, "拗救", why, number, (first, third))
         elif pattern == _SWAPPED and fit.alternative == 1 and not left:
-            why = f"{text[-3]} and {text[-2]} change places in tone: 平平仄平仄 for 平平平仄仄"
+            why = Phrase("{char} and {by} change places in tone: 平平仄平仄 for 平平平仄仄", char=text[-3], by=text[-2])
             self._note(LICENCE, "拗救", why, number, (third, fourth))
         elif pattern == _LEVEL_END and third in left and {tail[3], tail[4]} <= _MAY_BE_LEVEL:
             left.remove(third)
-            self._note(FAULT, "三平尾", f"{text[-3:]} are three level tones at the end", number, (third,))
+            why = Phrase("{chars} are three level tones at the end", chars=text[-3:])
+            self._note(FAULT, "三平尾", why, number, (third,))
         elif pattern == _MADE_GOOD_BELOW and left == [fourth] and place % 2 == 0 and after is not None:
             below = self.explained[place + 1]
             if after.line.tones[0][-5:] == _LONE and below.tones[-3] in _MAY_BE_LEVEL:
                 left.remove(fourth)
                 self.explained[place] = replace(line, breaks=())
-                why = f"oblique {text[-2]} is made good by level {below.text[-3]} in line {number + 1}"
+                why = Phrase(
+                    "oblique {char} is made good by level {by} in line {line}",
+                    char=text[-2],
+                    by=below.text[-3],
+                    line=number + 1,
+                )
                 self._note(LICENCE, "拗救", why, number, (fourth,))
         self._note_breaks(number, tuple(left))
 
@@ -208,8 +228,8 @@ class RegulatedExplainer(Explainer):
                 lines_of.setdefault(char, []).append(number)
         twice = {char: numbers for char, numbers in lines_of.items() if len(numbers) > 1}
         if twice:
-            each = (f"{char} (lines {', '.join(map(str, numbers))})" for char, numbers in twice.items())
-            self._note(REMARK, "重字", "comes more than once: " + ", ".join(each))
+            each = [Phrase("{char} (lines {lines})", char=char, lines=numbers) for char, numbers in twice.items()]
+            self._note(REMARK, "重字", Phrase("comes more than once: {each}", each=each))
 
 
 def _turns(before: str, asked: str, place: int) -> bool:

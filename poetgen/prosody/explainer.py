@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
+from poetgen.language import Phrase
 from poetgen.prosody.cilin import group_names
 from poetgen.prosody.explanation import FAULT, REMARK, LineExplanation, Note, tones_of
 from poetgen.prosody.feet import feet
@@ -111,23 +112,31 @@ class Explainer:
     # Shape
 
     #: What is said of a poem that has not the shape: a template holds one of a tune, the commonest.
-    of_shape = " in the tune's commonest shape; it may have others (又一体)"
+    of_shape: str = Phrase(" in the tune's commonest shape; it may have others (又一体)")
 
     def _has_shape(self) -> bool:
         """Whether the lines have the lengths of the form; notes where they have not."""
         lengths = self.template.lengths
         if len(self.lines) != len(lengths):
-            text = f"{_plural(len(self.lines), 'line')}, where {self.template.form} has {len(lengths)}"
-            self._note(FAULT, "句数", text + self.of_shape)
+            found = _lines(len(self.lines))
+            text = Phrase(
+                "{found}, where {form} has {asked}{of_shape}",
+                found=found,
+                form=self.template.form,
+                asked=len(lengths),
+                of_shape=self.of_shape,
+            )
+            self._note(FAULT, "句数", text)
         else:
             for number, (line, length) in enumerate(zip(self.lines, lengths, strict=True), start=1):
                 if len(line) != length:
-                    self._note(
-                        FAULT,
-                        "字数",
-                        f"{_plural(len(line), 'character')}, where {length} are asked" + self.of_shape,
-                        number,
+                    text = Phrase(
+                        "{found}, where {asked} are asked{of_shape}",
+                        found=_characters(len(line)),
+                        asked=length,
+                        of_shape=self.of_shape,
                     )
+                    self._note(FAULT, "字数", text, number)
         return not self.notes
 
     def _rhyme_without_shape(self) -> None:
@@ -189,18 +198,26 @@ class Explainer:
         if not holds:
             self._note(FAULT, "出韵", self._why_not(line, tone, category), place + 1, (len(line.text),))
 
-    def _why_not(self, line: LineExplanation, tone: str, category: str) -> str:
+    def _why_not(self, line: LineExplanation, tone: str, category: str) -> Phrase:
         """Why a foot is not of the rhyme."""
         foot, book = line.text[-1], self.template.book
         if not feet(foot, ANY, book):
-            return f"{foot} is in no rhyme of the {book}, so nobody can say that it rhymes"
+            return Phrase("{foot} is in no rhyme of the {book}, so nobody can say that it rhymes", foot=foot, book=book)
         rhymes = "/".join(line.feet)
         if not feet(foot, tone, book):
-            asked = f"and the poem rhymes on {category}" if category else "where one is asked"
-            return f"{foot} is of {rhymes}, with no {TONE_NAMES[tone]} reading, {asked}"
+            asked = (
+                Phrase("and the poem rhymes on {rhyme}", rhyme=category) if category else Phrase("where one is asked")
+            )
+            return Phrase(
+                "{foot} is of {rhymes}, with no {tone} reading, {asked}",
+                foot=foot,
+                rhymes=rhymes,
+                tone=TONE_NAMES[tone],
+                asked=asked,
+            )
         if not category:
-            return f"{foot} is of {rhymes}, and the feet of the poem share no rhyme"
-        return f"{foot} is of {rhymes}, and the poem rhymes on {category}"
+            return Phrase("{foot} is of {rhymes}, and the feet of the poem share no rhyme", foot=foot, rhymes=rhymes)
+        return Phrase("{foot} is of {rhymes}, and the poem rhymes on {rhyme}", foot=foot, rhymes=rhymes, rhyme=category)
 
     # Tones
 
@@ -211,12 +228,17 @@ class Explainer:
     def _note_breaks(self, number: int, places: tuple[int, ...]) -> None:
         line = self.explained[number - 1]
         if places:
-            each = (
-                f"{line.text[place - 1]} (character {place}) is {TONE_NAMES[line.tones[place - 1]]}, "
-                f"where {TONE_NAMES[line.asked[place - 1]]} is asked"
+            each = [
+                Phrase(
+                    "{char} (character {place}) is {tone}, where {asked} is asked",
+                    char=line.text[place - 1],
+                    place=place,
+                    tone=TONE_NAMES[line.tones[place - 1]],
+                    asked=TONE_NAMES[line.asked[place - 1]],
+                )
                 for place in places
-            )
-            self._note(FAULT, "出律", "; ".join(each), number, places)
+            ]
+            self._note(FAULT, "出律", Phrase("{each}", each=each), number, places)
 
     # What comes twice
 
@@ -230,7 +252,7 @@ class Explainer:
                 continue
             first = seen.setdefault((line.group, line.text[-1]), number)
             if first != number:
-                text = f"{line.text[-1]} is the foot of line {first} already"
+                text = Phrase("{foot} is the foot of line {line} already", foot=line.text[-1], line=first)
                 self._note(self.same_foot, "重韵", text, number, (len(line.text),))
 
     def _note(self, kind: str, name: str, text: str, line: int = 0, places: tuple[int, ...] = ()) -> None:
@@ -248,5 +270,9 @@ def commonest_rhyme(members: Sequence[frozenset[str]], hint: frozenset[str] = fr
     return max(first, key=lambda name: (counts[name], name in hint), default=None)
 
 
-def _plural(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def _lines(count: int) -> Phrase:
+    return Phrase("{count} line", count=1) if count == 1 else Phrase("{count} lines", count=count)
+
+
+def _characters(count: int) -> Phrase:
+    return Phrase("{count} character", count=1) if count == 1 else Phrase("{count} characters", count=count)
