@@ -20,16 +20,19 @@ from poetgen.prosody.explainer import Explainer, unruled
 from poetgen.prosody.explanation import Explanation
 from poetgen.prosody.forms import SHAPES
 from poetgen.prosody.meter import check
+from poetgen.prosody.readings import Reader
 from poetgen.prosody.rhymes import PINGSHUI
 from poetgen.prosody.template import LONG, Template, old_style, regulated
 
 
-def explain(lines: Sequence[str], form: str, template: Template | None = None) -> Explanation:
+def explain(
+    lines: Sequence[str], form: str, template: Template | None = None, reader: Reader | None = None
+) -> Explanation:
     """Explain a poem, given as lines without punctuation, by the rules of `form`.
 
     `template` says what a tune asks; regulated verse (also 五排 and 七排) and 古体 have theirs, and what is left (词 of
-    an unknown tune, 杂言, 散文) is shown without rules. Any reading of a character counts, and an unknown character
-    fits any tone but no rhyme.
+    an unknown tune, 杂言, 散文) is shown without rules. `reader` says which readings of a character count, and by which
+    rhyme book (by default any, and the book of the form); an unknown character fits any tone but no rhyme.
 
     >>> explanation = explain(["白日依山尽", "黄河入海流", "欲穷千里目", "更上一层楼"], "五绝")
     >>> explanation.faults, explanation.pattern, explanation.category, explanation.lines[0].tones
@@ -38,15 +41,17 @@ def explain(lines: Sequence[str], form: str, template: Template | None = None) -
     [('句数', 0, ())]
     """
     template = template or _own_template(lines, form)
+    reader = reader or Reader(template.book if template else PINGSHUI)
     if template is None:
-        return Explanation(form, "", "", PINGSHUI, (), tuple(map(unruled, lines)), (), False, False, None)
-    explainer = _explainer(form)(lines, template)
+        told = tuple(unruled(line, reader) for line in lines)
+        return Explanation(form, "", "", reader.book, (), told, (), False, False, None)
+    explainer = _explainer(form)(lines, template, reader)
     explainer.explain()
     return Explanation(
         form,
         template.form if type(explainer) is Explainer else "",
         explainer.pattern,
-        template.book,
+        reader.book,
         tuple(sorted(explainer.category.items())),
         tuple(explainer.explained),
         tuple(sorted(explainer.notes, key=lambda note: (note.kind, note.line or len(lines) + 1))),

@@ -8,8 +8,7 @@ from dataclasses import replace
 from poetgen.language import Phrase
 from poetgen.prosody.explainer import Explainer, commonest_rhyme
 from poetgen.prosody.explanation import REMARK
-from poetgen.prosody.feet import feet
-from poetgen.prosody.rhymes import ANY, CILIN, PINGSHUI
+from poetgen.prosody.rhymes import ANY
 
 
 class OldStyleExplainer(Explainer):
@@ -19,9 +18,9 @@ class OldStyleExplainer(Explainer):
 
     def _explain_rhymes(self) -> None:
         places = [place for place, line in enumerate(self.explained) if line.group is not None]
-        chars = [self.explained[place].text[-1] for place in places]
-        names = [feet(char, ANY, PINGSHUI) for char in chars]
-        runs = _runs([feet(char, ANY, CILIN) for char in chars])
+        texts = [self.explained[place].text for place in places]
+        names = [self.reader.feet(text, ANY) for text in texts]
+        runs = _runs([self.reader.neighbours(text, ANY) for text in texts])
         if not places or frozenset.intersection(*names) or any(len(run) < 2 for run in runs):
             super()._explain_rhymes()
             return
@@ -36,7 +35,7 @@ class OldStyleExplainer(Explainer):
                 if category not in names[foot]:
                     text = Phrase(
                         "{foot} is of {rhymes}, a neighbour of {rhyme}: old-style verse lets them rhyme",
-                        foot=chars[foot],
+                        foot=texts[foot][-1],
                         rhymes="/".join(line.feet),
                         rhyme=category,
                     )
@@ -49,7 +48,7 @@ class OldStyleExplainer(Explainer):
         self.explained = [
             replace(line, group=0) if place % 2 and line.text else line for place, line in enumerate(self.explained)
         ]
-        members = [feet(line.text[-1], ANY, PINGSHUI) for line in self.explained if line.group is not None]
+        members = [self.reader.feet(line.text, ANY) for line in self.explained if line.group is not None]
         category = commonest_rhyme(members)
         if category:
             self.category = {0: category}

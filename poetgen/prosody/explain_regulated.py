@@ -19,10 +19,10 @@ from dataclasses import replace
 
 from poetgen.language import Phrase
 from poetgen.prosody.explainer import CHECKED_BREAK, NO_RHYME, Explainer, LineFit, commonest_rhyme, in_order
-from poetgen.prosody.explanation import BOTH, FAULT, LICENCE, OF_METER, REMARK
-from poetgen.prosody.feet import feet
-from poetgen.prosody.meter import CHECKED, shared_rhyme
-from poetgen.prosody.rhymes import ANY, CILIN, LEVEL, OBLIQUE, PINGSHUI
+from poetgen.prosody.explanation import FAULT, LICENCE, OF_METER, REMARK
+from poetgen.prosody.meter import CHECKED
+from poetgen.prosody.readings import BOTH, Reader
+from poetgen.prosody.rhymes import ANY, LEVEL, OBLIQUE
 from poetgen.prosody.template import Template
 
 #: Costs of a reading beside CHECKED_BREAK and NO_RHYME. A line that turns against its neighbour costs less than one
@@ -41,8 +41,8 @@ class RegulatedExplainer(Explainer):
     same_foot = FAULT
     of_shape = ""
 
-    def __init__(self, lines: Sequence[str], template: Template) -> None:
-        super().__init__(lines, template)
+    def __init__(self, lines: Sequence[str], template: Template, reader: Reader) -> None:
+        super().__init__(lines, template, reader)
         self.rhyme = self._rhyme_of_even_lines()
 
     def explain(self) -> None:
@@ -91,12 +91,13 @@ class RegulatedExplainer(Explainer):
         What all even lines share is the rhyme that the figures name, whatever the first line has; else it is the one
         that most of them have, and of equals that of the first line.
         """
-        level = [feet(line[-1:], LEVEL, PINGSHUI) for line in self.lines]
-        return shared_rhyme(self.lines) or commonest_rhyme(level[1::2], hint=frozenset().union(*level[:1])) or ""
+        level = [self.reader.feet(line, LEVEL) for line in self.lines]
+        shared = in_order(frozenset.intersection(*level[1::2])) if level[1:] else ()
+        return next(iter(shared), None) or commonest_rhyme(level[1::2], hint=frozenset().union(*level[:1])) or ""
 
     def _cost_of_first(self, rhyming: bool) -> int:
         """A first line that could rhyme is read as one that does, and the other way round."""
-        fits = self.rhyme in feet(self.lines[0][-1], LEVEL, PINGSHUI)
+        fits = self.rhyme in self.reader.feet(self.lines[0], LEVEL)
         if rhyming:
             return 0 if fits else NO_RHYME
         return _RHYME_UNUSED if fits else 0
@@ -122,9 +123,9 @@ class RegulatedExplainer(Explainer):
         line = self.explained[place]
         foot = line.text[-1]
         if not line.asked:  # lines of a wrong length still rhyme on the level tone
-            line = replace(line, feet=in_order(feet(foot, LEVEL, PINGSHUI)) or line.feet)
-        holds = bool(self.rhyme) and self.rhyme in feet(foot, LEVEL, PINGSHUI)
-        near = not holds and self._is_neighbour(foot)
+            line = replace(line, feet=in_order(self.reader.feet(line.text, LEVEL)) or line.feet)
+        holds = bool(self.rhyme) and self.rhyme in self.reader.feet(line.text, LEVEL)
+        near = not holds and self._is_neighbour(line.text)
         may_borrow = near and place == 0
         self.explained[place] = replace(line, rhymes=holds or may_borrow)
         if may_borrow:
@@ -140,11 +141,11 @@ class RegulatedExplainer(Explainer):
             why = Phrase("{why}, its neighbour (邻韵)", why=why) if near else why
             self._note(FAULT, "出韵", why, place + 1, (len(line.text),))
 
-    def _is_neighbour(self, foot: str) -> bool:
-        """Whether a foot shares a group of the 词林正韵, which joins rhymes that sound alike, with the rhyming feet."""
-        groups = feet(foot, LEVEL, CILIN)
-        rhyming = (line[-1] for line in self.lines[1::2] if line and self.rhyme in feet(line[-1], LEVEL, PINGSHUI))
-        return any(groups & feet(char, LEVEL, CILIN) for char in rhyming)
+    def _is_neighbour(self, text: str) -> bool:
+        """Whether the foot of a line is of a rhyme that sounds like that of the rhyming feet."""
+        groups = self.reader.neighbours(text, LEVEL)
+        rhyming = (line for line in self.lines[1::2] if line and self.rhyme in self.reader.feet(line, LEVEL))
+        return any(groups & self.reader.neighbours(line, LEVEL) for line in rhyming)
 
     # Tones
 
@@ -159,7 +160,7 @@ class RegulatedExplainer(Explainer):
             text = Phrase(
                 "half the lines break the pattern: more likely old-style verse, whose tones are free, than regulated"
             )
-            common = frozenset.intersection(*(feet(line[-1], ANY, PINGSHUI) for line in self.lines[1::2]))
+            common = frozenset.intersection(*(self.reader.feet(line, ANY) for line in self.lines[1::2]))
             if common:
                 text = Phrase("{text}; its even lines rhyme on {rhyme}", text=text, rhyme=in_order(common)[0])
             self._note(REMARK, "古体", text)

@@ -12,9 +12,9 @@ from functools import cache, lru_cache
 
 from poetgen.language import Phrase
 from poetgen.prosody.cilin import group_names
-from poetgen.prosody.explanation import FAULT, REMARK, LineExplanation, Note, tones_of
-from poetgen.prosody.feet import feet
-from poetgen.prosody.rhymes import ANY, PINGSHUI, TONE_NAMES, categories, tones
+from poetgen.prosody.explanation import FAULT, REMARK, LineExplanation, Note
+from poetgen.prosody.readings import Reader
+from poetgen.prosody.rhymes import ANY, TONE_NAMES, categories
 from poetgen.prosody.template import Template, TemplateLine
 
 #: A poem is read in the way that costs least: what a wrong tone costs at a place that counts, and a foot that does not
@@ -22,9 +22,9 @@ from poetgen.prosody.template import Template, TemplateLine
 CHECKED_BREAK, NO_RHYME = 1000, 3
 
 
-def unruled(line: str, book: str = PINGSHUI) -> LineExplanation:
+def unruled(line: str, reader: Reader) -> LineExplanation:
     """A line of which nothing is asked."""
-    return LineExplanation(line, tones_of(line), "", (), in_order(feet(line[-1:], ANY, book)), None, None)
+    return LineExplanation(line, reader.signs(line), "", (), in_order(reader.feet(line, ANY)), None, None)
 
 
 @cache
@@ -56,16 +56,16 @@ class LineFit:
 
 
 @lru_cache(maxsize=1024)  # of the variants of a form two have most lines in common
-def broken_places(text: str, asked: str) -> tuple[int, ...]:
+def broken_places(text: str, asked: str, reader: Reader) -> tuple[int, ...]:
     """The places, from one, of a line whose character has no reading of the tone asked for there.
 
-    >>> broken_places("白日依山尽", "平平平平仄")
+    >>> broken_places("白日依山尽", "平平平平仄", Reader())
     (1, 2)
     """
     return tuple(
         place
-        for place, (char, tone) in enumerate(zip(text, asked, strict=True), start=1)
-        if tone != ANY and (known := tones(char)) and tone not in known
+        for place, (known, tone) in enumerate(zip(reader.tones(text), asked, strict=True), start=1)
+        if tone != ANY and known and tone not in known
     )
 
 
@@ -75,8 +75,8 @@ class Explainer:
     `pattern` and `category` are those of an Explanation; `explained` has an entry for each line.
     """
 
-    def __init__(self, lines: Sequence[str], template: Template) -> None:
-        self.lines, self.template = lines, template
+    def __init__(self, lines: Sequence[str], template: Template, reader: Reader) -> None:
+        self.lines, self.template, self.reader = lines, template, reader
         self.pattern = ""
         self.category: dict[int, str] = {}
         self.explained: list[LineExplanation] = []
@@ -85,17 +85,17 @@ class Explainer:
     def explain(self) -> None:
         """Fill in the attributes: what is told of each line, the rhymes and the notes."""
         if not self._has_shape():
-            self.explained = [unruled(line, self.template.book) for line in self.lines]
+            self.explained = [unruled(line, self.reader) for line in self.lines]
             self._rhyme_without_shape()
             return
         fits = self._best_reading()
         self.explained = [
             LineExplanation(
                 text,
-                tones_of(text),
+                self.reader.signs(text),
                 fit.asked,
                 fit.breaks,
-                self._feet(text[-1], fit),
+                self._feet(text, fit),
                 fit.line.rhyme,
                 None,
             )
@@ -105,9 +105,9 @@ class Explainer:
         self._explain_tones(fits)
         self._explain_repetitions()
 
-    def _feet(self, char: str, fit: LineFit) -> tuple[str, ...]:
+    def _feet(self, text: str, fit: LineFit) -> tuple[str, ...]:
         tone = ANY if fit.line.rhyme is None else fit.asked[-1]
-        return in_order(feet(char, tone, self.template.book) or feet(char, ANY, self.template.book))
+        return in_order(self.reader.feet(text, tone) or self.reader.feet(text, ANY))
 
     # Shape
 
@@ -148,7 +148,7 @@ class Explainer:
         """The alternative that costs least, the first of equals."""
         best: LineFit | None = None
         for number, asked in enumerate(line.tones):
-            breaks = broken_places(text, asked)
+            breaks = broken_places(text, asked, self.reader)
             cost = self._cost_of_breaks(len(text), breaks) if breaks else 0
             if best is None or cost < best.cost:
                 best = LineFit(line, number, breaks, cost)
@@ -177,7 +177,7 @@ class Explainer:
         groups: dict[int, list[frozenset[str]]] = {}
         for text, number, tone in zip(self.lines, numbers, asked, strict=True):
             if number is not None:
-                groups.setdefault(number, []).append(feet(text[-1], tone, self.template.book))
+                groups.setdefault(number, []).append(self.reader.feet(text, tone))
         return groups
 
     # Rhymes
@@ -193,18 +193,18 @@ class Explainer:
     def _explain_rhyme(self, place: int, category: str) -> None:
         line = self.explained[place]
         tone = line.asked[-1] if line.asked else ANY
-        holds = bool(category) and category in feet(line.text[-1], tone, self.template.book)
+        holds = bool(category) and category in self.reader.feet(line.text, tone)
         self.explained[place] = replace(line, rhymes=holds)
         if not holds:
             self._note(FAULT, "出韵", self._why_not(line, tone, category), place + 1, (len(line.text),))
 
     def _why_not(self, line: LineExplanation, tone: str, category: str) -> Phrase:
         """Why a foot is not of the rhyme."""
-        foot, book = line.text[-1], self.template.book
-        if not feet(foot, ANY, book):
+        foot, book = line.text[-1], self.reader.book
+        if not self.reader.feet(line.text, ANY):
             return Phrase("{foot} is in no rhyme of the {book}, so nobody can say that it rhymes", foot=foot, book=book)
         rhymes = "/".join(line.feet)
-        if not feet(foot, tone, book):
+        if not self.reader.feet(line.text, tone):
             asked = (
                 Phrase("and the poem rhymes on {rhyme}", rhyme=category) if category else Phrase("where one is asked")
             )
