@@ -16,6 +16,7 @@ from poetgen.errors import CheckpointError, UsageError
 from poetgen.language import Phrase, language_of_locale
 
 if TYPE_CHECKING:
+    from poetgen.prosody.readings import Reader
     from poetgen.prosody.schools import School
 
 
@@ -42,6 +43,9 @@ def check(
         str,
         typer.Option(metavar="NAME,...", help="What is forgiven: 孤平, 三平尾, 失粘, 失对, 重韵, or all."),
     ] = "",
+    readings: Annotated[
+        Literal["usual", "any"], typer.Option(help="Which readings of a character count: those in use, or any.")
+    ] = "usual",
     lang: Annotated[
         Literal["auto", "en", "zh"], typer.Option(help="Speak English or Chinese; auto goes by the locale.")
     ] = "auto",
@@ -49,12 +53,23 @@ def check(
     """Explain the rhyme and the tones of poems, and where they break the rules of their form."""
     language = language_of_locale() if lang == "auto" else lang
     with speaking(language):
+        from poetgen.prosody.readings import Reader
         from poetgen.prosody.schools import School
 
-        _check(file, form, as_json, _Tunes(checkpoint), columns, School.parse(strict, allow), language)
+        reader = Reader(usual=readings == "usual")
+        _check(file, form, as_json, _Tunes(checkpoint), columns, School.parse(strict, allow), reader, language)
 
 
-def _check(file: Path, form: str, as_json: bool, tunes: _Tunes, columns: str, school: School, language: str) -> None:
+def _check(
+    file: Path,
+    form: str,
+    as_json: bool,
+    tunes: _Tunes,
+    columns: str,
+    school: School,
+    reader: Reader,
+    language: str,
+) -> None:
     from poetgen.cli.explanation_text import explanation_text, summary_table
     from poetgen.cli.progress_bar import ProgressBar
     from poetgen.judging.checking import FORMS_TO_CHECK, Summary, explain_poem, explanation_record
@@ -73,7 +88,7 @@ def _check(file: Path, form: str, as_json: bool, tunes: _Tunes, columns: str, sc
     terminal = is_terminal(sys.stdout)
     with ProgressBar() as progress:
         for number, poem in enumerate(poems, start=1):
-            explanation = explain_poem(poem, form, tunes, school)
+            explanation = explain_poem(poem, form, tunes, school, reader)
             summary.add(explanation)
             if as_json:
                 print(json.dumps(explanation_record(poem, explanation, language), ensure_ascii=False))

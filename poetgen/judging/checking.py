@@ -12,6 +12,7 @@ from poetgen.language import ENGLISH, translated
 from poetgen.prosody.explain import explain, explain_as_styled
 from poetgen.prosody.explanation import Explanation
 from poetgen.prosody.forms import SHAPES, form_of
+from poetgen.prosody.readings import Reader
 from poetgen.prosody.schools import School
 from poetgen.prosody.template import LONG, Template, old_style
 from poetgen.prosody.tune_names import tune_names
@@ -30,30 +31,35 @@ _LONG_BY_LENGTH: Final = {length: form for form, length in LONG.items()}
 
 
 def explain_poem(
-    poem: Poem, form: str = "auto", tunes: TuneLookup = lambda name: None, school: School | None = None
+    poem: Poem,
+    form: str = "auto",
+    tunes: TuneLookup = lambda name: None,
+    school: School | None = None,
+    reader: Reader | None = None,
 ) -> Explanation:
     """A poem against the rules of a form: one of FORMS_TO_CHECK, or a tune that `tunes` knows; auto takes what fits.
 
+    `reader` says which readings count, and the rhyme book where it is not that of the form.
     Among poems of one line length 排律 is told from 古体 by its tones: at most one line in ten may break them.
     """
     lines = clauses(poem.body)
     if form in ("五古", "七古"):
-        return explain(lines, "古体", old_style(5 if form == "五古" else 7, len(lines)), school=school)
+        return explain(lines, "古体", old_style(5 if form == "五古" else 7, len(lines)), reader=reader, school=school)
     if form in FORMS_TO_CHECK and form != "auto":
-        return explain(lines, form, school=school)
+        return explain(lines, form, reader=reader, school=school)
     if form != "auto":
-        return explain(lines, "词", tunes(form), school=school)
+        return explain(lines, "词", tunes(form), reader=reader, school=school)
     shape = poem.form or form_of(poem.body, poem.tune)
     template = _tune(poem, lines, shape, tunes)
     if template is not None:
-        return explain(lines, "词", template, school=school)
+        return explain(lines, "词", template, reader=reader, school=school)
     if shape == "古体" and len(lines[0]) in _LONG_BY_LENGTH and len(lines) % 2 == 0 and len(lines) > 4:
-        explanation = explain(lines, _LONG_BY_LENGTH[len(lines[0])], school=school)
+        explanation = explain(lines, _LONG_BY_LENGTH[len(lines[0])], reader=reader, school=school)
         if explanation.rhyme_holds and 10 * sum(note.name != "重韵" for note in explanation.faults) <= len(lines):
             return explanation
     if shape in SHAPES:
-        return explain_as_styled(lines, shape, school=school)
-    return explain(lines, shape, school=school)
+        return explain_as_styled(lines, shape, reader=reader, school=school)
+    return explain(lines, shape, reader=reader, school=school)
 
 
 def _tune(poem: Poem, lines: Sequence[str], shape: str, tunes: TuneLookup) -> Template | None:
