@@ -99,6 +99,7 @@ class _Loop:
         output, began = self.output, time.monotonic()
         heartbeat = Heartbeat(self.world)
         put = output.add if output else _to_stdout
+        self._show(0, 0)  # many poems come at once, the first of them after as long as the next
         for line, sample in self.batch.poems():
             text = self._text(sample, line)
             # The poem, and that it is there; a reader of stdout may keep us waiting for as long as it likes.
@@ -106,7 +107,7 @@ class _Loop:
                 put(text)
                 self.written += 1
             heartbeat.beat(self.written)
-            if self.world.rank == 0 and not self.terminal:  # there the poems themselves show how far it is
+            if self.world.rank == 0:
                 self._show(heartbeat.estimate(self.written), time.monotonic() - began)
         if output and (self.world.size > 1 or output.parts()):
             heartbeat.finish(self.written, output.merge)
@@ -130,11 +131,14 @@ class _Loop:
         return "\n" * (self.written > 0) + above + "".join(verse(sample.text, self.terminal, sample.breaks))
 
     def _show(self, written: int, seconds: float) -> None:
+        if self.terminal:  # there the poems themselves show how far it is
+            return
         done, total = self.batch.there + written, self.batch.total
         of = f" of {total:,}" if total else ""
         rate = written / max(seconds, 1e-9)
         pace = f"{rate:.1f} a second" if rate >= 1 else f"{60 * rate:.1f} a minute"
-        self.progress.update("writing", done, total, f"{done:,}{of} poems, {pace}")
+        # What an earlier run has left took no time of this one.
+        self.progress.update("writing", written, max(0, total - self.batch.there), f"{done:,}{of} poems, {pace}")
 
 
 def _to_stdout(text: str) -> None:
