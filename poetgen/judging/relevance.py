@@ -23,7 +23,7 @@ from poetgen.judging.bootstrap import ratio
 from poetgen.judging.evaluation import Evaluation, Row
 from poetgen.text import couplets
 
-Floats = NDArray[np.float64]
+_Floats = NDArray[np.float64]
 
 #: Titles and couplets among which the own one is ranked.
 CHOICES: Final = 20
@@ -53,7 +53,7 @@ def relevance_rows(evaluation: Evaluation, form: str, columns: Mapping[str, Sequ
                 yield Row(figure, form, column, ratio(ranked, seed=seed))
 
 
-def title_ranks(company: Company, poems: Sequence[tuple[str, str]], seed: int = 0) -> Floats | None:
+def title_ranks(company: Company, poems: Sequence[tuple[str, str]], seed: int = 0) -> _Floats | None:
     """(N,) one over the rank of each poem's title among CHOICES, the others drawn from the other poems.
 
     Poems are titles and bodies. Of titles that are as good, the own one is the last. None where there are too few.
@@ -63,14 +63,14 @@ def title_ranks(company: Company, poems: Sequence[tuple[str, str]], seed: int = 
     return _ranks(titles, lambda row, title: company.titles.gain(company.encode(title), bodies[row]), seed)
 
 
-def couplet_ranks(company: Company, halves: Sequence[tuple[str, str]], seed: int = 0) -> Floats | None:
+def couplet_ranks(company: Company, halves: Sequence[tuple[str, str]], seed: int = 0) -> _Floats | None:
     """(N,) the same of second couplets, each after its first."""
     firsts = [company.encode(first) for first, _ in halves]
     seconds = [second for _, second in halves]
     return _ranks(seconds, lambda row, second: company.couplets.gain(firsts[row], company.encode(second)), seed)
 
 
-def _ranks(own: Sequence[str], gain: Callable[[int, str], float], seed: int) -> Floats | None:
+def _ranks(own: Sequence[str], gain: Callable[[int, str], float], seed: int) -> _Floats | None:
     random = np.random.default_rng(seed)
     choices = list(dict.fromkeys(own))
     if len(choices) < CHOICES:
