@@ -120,7 +120,8 @@ def main() -> None:
         rest = row["all"] - row["jieba"] / jobs
         print(
             f"{jobs:4d}  {share:5.0%}  {row['records']:7.0f}  {row['all']:7.1f}  {row['jieba']:7.1f}  {rest:15.1f}  "
-            f"{rest / (base['all'] * row['records'] / base['records']):7.2f}  {1e6 * rest / row['records']:9.1f}  {row['peak']:7.0f}"
+            f"{rest / (base['all'] * row['records'] / base['records']):7.2f}  "
+            f"{1e6 * rest / row['records']:9.1f}  {row['peak']:7.0f}"
         )
 
 

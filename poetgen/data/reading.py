@@ -19,6 +19,7 @@ from poetgen.corpus import Cleaner, ColumnChoice, Counts, Document, Poem, Record
 from poetgen.errors import SourceError
 from poetgen.progress import StageCallback
 from poetgen.prosody.forms import form_of
+from poetgen.prosody.rhyme_sign import sign_of_poem
 
 #: Bytes of a document handed to one task; small files travel together.
 _TASK_BYTES = 4 << 20
@@ -39,6 +40,7 @@ class Poems:
     dynasty: list[str] = field(default_factory=list)
     tune: list[str] = field(default_factory=list)
     form: list[str] = field(default_factory=list)
+    rhyme: list[str] = field(default_factory=list)  # its sign
     body: list[str] = field(default_factory=list)
     origin: list[str] = field(default_factory=list)
     text: list[str] = field(default_factory=list)  # of a passage of plain text the document that it is of, else ""
@@ -57,7 +59,9 @@ class Poems:
         self.author.append(poem.author)
         self.dynasty.append(poem.dynasty)
         self.tune.append(poem.tune)
-        self.form.append(form_of(poem.body, poem.tune) if record.verse else "")
+        form = form_of(poem.body, poem.tune) if record.verse else ""
+        self.form.append(form)
+        self.rhyme.append(sign_of_poem(poem.body, form) if form else "")
         self.body.append(poem.body)
         self.origin.append(record.origin)
         self.text.append("" if record.verse else document)
