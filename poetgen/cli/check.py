@@ -39,7 +39,7 @@ def check(
     from poetgen.judging.checking import FORMS_TO_CHECK, Summary, explain_poem, explanation_record
 
     tunes = _Tunes(checkpoint)
-    if form not in FORMS_TO_CHECK and tunes(form) is None:
+    if form not in FORMS_TO_CHECK and not tunes(form):
         choices = ", ".join(FORMS_TO_CHECK)
         raise UsageError(f"--form {form}: choose one of {choices}, or a tune that {tunes.folder} knows")
     poems = poems_of_file(file, columns)
@@ -78,7 +78,7 @@ class _Tunes:
 
     def __call__(self, name: str) -> Any:
         from poetgen.data.dataset import TUNES_FILE
-        from poetgen.prosody.tune_names import listed
+        from poetgen.prosody.tune_book import tune_shapes
         from poetgen.prosody.tunes import load_tunes
 
         if self._known is None:
@@ -88,12 +88,11 @@ class _Tunes:
                 self.folder = find()
             if not self.folder.is_dir():
                 raise CheckpointError(f"{self.folder}: no such checkpoint folder; give --checkpoint another")
-            self._known = load_tunes(self.folder / TUNES_FILE)
-        learned = self._known.get(listed(name))
-        if learned is None:
+            self._known = {name: tune.template for name, tune in load_tunes(self.folder / TUNES_FILE).items()}
+        shapes = tune_shapes(name, self._known)
+        if not shapes:
             self.missing[name] += 1
-            return None
-        return learned.template
+        return shapes
 
 
 # What is printed -----------------------------------------------------------------------------------------------------

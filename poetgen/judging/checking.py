@@ -11,15 +11,16 @@ from poetgen.corpus import Poem
 from poetgen.prosody.explain import explain
 from poetgen.prosody.explanation import Explanation
 from poetgen.prosody.forms import SHAPES, form_of
-from poetgen.prosody.template import LONG, Template, old_style
-from poetgen.prosody.tune_names import tune_names
+from poetgen.prosody.template import LONG, old_style
+from poetgen.prosody.tune_book import TuneShape, tune_shapes
+from poetgen.prosody.tune_names import tune_in_title
 from poetgen.text import clauses
 
 #: The forms that may be asked for by name, besides those of tunes.
 FORMS_TO_CHECK: Final = ("auto", *SHAPES, *LONG, "古体", "五古", "七古")
 
-#: Gives the template of a tune by any of its names, None for one that is not known.
-TuneLookup = Callable[[str], Template | None]
+#: Gives the shapes of a tune by any of its names, none for one that is not known.
+TuneLookup = Callable[[str], Sequence[TuneShape]]
 
 _LONG_BY_LENGTH: Final = {length: form for form, length in LONG.items()}
 
@@ -27,7 +28,7 @@ _LONG_BY_LENGTH: Final = {length: form for form, length in LONG.items()}
 # Explaining ------------------------------------------------------------------------------------------------------
 
 
-def explain_poem(poem: Poem, form: str = "auto", tunes: TuneLookup = lambda name: None) -> Explanation:
+def explain_poem(poem: Poem, form: str = "auto", tunes: TuneLookup = tune_shapes) -> Explanation:
     """A poem against the rules of a form: one of FORMS_TO_CHECK, or a tune that `tunes` knows; auto takes what fits.
 
     Among poems of one line length 排律 is told from 古体 by its tones: at most one line in ten may break them.
@@ -38,11 +39,10 @@ def explain_poem(poem: Poem, form: str = "auto", tunes: TuneLookup = lambda name
     if form in FORMS_TO_CHECK and form != "auto":
         return explain(lines, form)
     if form != "auto":
-        return explain(lines, "词", tunes(form))
+        return explain(lines, "词", shapes=tunes(form))
     shape = poem.form or form_of(poem.body, poem.tune)
-    template = _tune(poem, lines, shape, tunes)
-    if template is not None:
-        return explain(lines, "词", template)
+    if shapes := _tune(poem, lines, shape, tunes):
+        return explain(lines, "词", shapes=shapes)
     if shape == "古体" and len(lines[0]) in _LONG_BY_LENGTH and len(lines) % 2 == 0 and len(lines) > 4:
         explanation = explain(lines, _LONG_BY_LENGTH[len(lines[0])])
         if explanation.rhyme_holds and 10 * sum(note.name != "重韵" for note in explanation.faults) <= len(lines):
@@ -50,14 +50,14 @@ def explain_poem(poem: Poem, form: str = "auto", tunes: TuneLookup = lambda name
     return explain(lines, shape)
 
 
-def _tune(poem: Poem, lines: Sequence[str], shape: str, tunes: TuneLookup) -> Template | None:
-    """The template of a poem's tune: the one its source names, or one in its title whose shape the lines have."""
+def _tune(poem: Poem, lines: Sequence[str], shape: str, tunes: TuneLookup) -> Sequence[TuneShape]:
+    """The shapes of a poem's tune: the one its source names, or one at the head of its title that is as long."""
     if shape == "词":
         return tunes(poem.tune)
-    name, point, _ = poem.title.partition("·")
-    name = name.split(" ")[0]
-    template = tunes(name) if name in tune_names() and shape not in SHAPES else None
-    return template if template and (point or template.lengths == tuple(map(len, lines))) else None
+    name = tune_in_title(poem.title)
+    shapes = tunes(name) if name else ()
+    size = sum(map(len, lines))
+    return shapes if any(sum(known.template.lengths) == size for known in shapes) else ()
 
 
 def explanation_record(poem: Poem, explanation: Explanation) -> dict[str, Any]:
@@ -67,6 +67,7 @@ def explanation_record(poem: Poem, explanation: Explanation) -> dict[str, Any]:
         "author": poem.author,
         "form": explanation.form,
         "tune": explanation.tune or poem.tune,
+        "shape": explanation.shape,
         "pattern": explanation.pattern,
         "book": explanation.book,
         "rhyme": {str(group): name for group, name in explanation.category},

@@ -2,7 +2,7 @@
 
 What is held against a poem is the Template of its form (template.py):
 
-    a tune of 词            explainer.py
+    a tune of 词            explain_tune.py, which finds out first which shape of the tune the poem has
     古体                    explain_old_style.py
     近体诗, 排律 too         explain_regulated.py, with the rules by which people name faults
 
@@ -16,18 +16,23 @@ from collections.abc import Sequence
 
 from poetgen.prosody.explain_old_style import OldStyleExplainer
 from poetgen.prosody.explain_regulated import RegulatedExplainer
+from poetgen.prosody.explain_tune import TuneExplainer
 from poetgen.prosody.explainer import Explainer, unruled
 from poetgen.prosody.explanation import Explanation
 from poetgen.prosody.forms import SHAPES
 from poetgen.prosody.meter import check
 from poetgen.prosody.rhymes import PINGSHUI
 from poetgen.prosody.template import LONG, Template, old_style, regulated
+from poetgen.prosody.tune_book import TuneShape
 
 
-def explain(lines: Sequence[str], form: str, template: Template | None = None) -> Explanation:
+def explain(
+    lines: Sequence[str], form: str, template: Template | None = None, shapes: Sequence[TuneShape] = ()
+) -> Explanation:
     """Explain a poem, given as lines without punctuation, by the rules of `form`.
 
-    `template` says what a tune asks; regulated verse (also 五排 and 七排) and 古体 have theirs, and what is left (词 of
+    `shapes` are those of a tune, and its lines are cut as the shape's that fits best; `template` says what another form
+    asks, if not its own. Regulated verse (also 五排 and 七排) and 古体 have theirs, and what is left (词 of
     an unknown tune, 杂言, 散文) is shown without rules. Any reading of a character counts, and an unknown character
     fits any tone but no rhyme.
 
@@ -38,21 +43,27 @@ def explain(lines: Sequence[str], form: str, template: Template | None = None) -
     [('句数', 0, ())]
     """
     template = template or _own_template(lines, form)
-    if template is None:
+    if template is None and not shapes:
         return Explanation(form, "", "", PINGSHUI, (), tuple(map(unruled, lines)), (), False, False, None)
-    explainer = _explainer(form)(lines, template)
+    explainer: Explainer
+    if shapes:
+        explainer = TuneExplainer(lines, shapes)
+    else:
+        assert template is not None
+        explainer = (OldStyleExplainer if form == "古体" else RegulatedExplainer)(lines, template)
     explainer.explain()
     return Explanation(
         form,
-        template.form if type(explainer) is Explainer else "",
+        explainer.template.form if isinstance(explainer, TuneExplainer) else "",
         explainer.pattern,
-        template.book,
+        explainer.template.book,
         tuple(sorted(explainer.category.items())),
         tuple(explainer.explained),
         tuple(sorted(explainer.notes, key=lambda note: (note.kind, note.line or len(lines) + 1))),
         True,
         form != "古体",
         check(lines, form) if form in SHAPES else None,
+        explainer.shape if isinstance(explainer, TuneExplainer) else 0,
     )
 
 
@@ -66,8 +77,3 @@ def _own_template(lines: Sequence[str], form: str) -> Template | None:
         return old_style(len(lines[0]), len(lines))
     return None
 
-
-def _explainer(form: str) -> type[Explainer]:
-    if form in SHAPES or form in LONG:
-        return RegulatedExplainer
-    return OldStyleExplainer if form == "古体" else Explainer

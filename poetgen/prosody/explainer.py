@@ -1,6 +1,6 @@
 """A poem against a template of any kind: which reading fits best, which feet rhyme, where a tone is wrong.
 
-What holds for tunes (词牌) is here; explain_old_style.py and explain_regulated.py refine it for the others.
+explain_tune.py, explain_old_style.py and explain_regulated.py refine it for their forms.
 """
 
 from __future__ import annotations
@@ -105,27 +105,24 @@ class Explainer:
         self._explain_repetitions()
 
     def _feet(self, char: str, fit: LineFit) -> tuple[str, ...]:
-        tone = ANY if fit.line.rhyme is None else fit.asked[-1]
+        tone = ANY if fit.line.rhyme is None else fit.asked[-1:] or ANY
         return in_order(feet(char, tone, self.template.book) or feet(char, ANY, self.template.book))
 
     # Shape
-
-    #: What is said of a poem that has not the shape: a template holds one of a tune, the commonest.
-    of_shape = " in the tune's commonest shape; it may have others (又一体)"
 
     def _has_shape(self) -> bool:
         """Whether the lines have the lengths of the form; notes where they have not."""
         lengths = self.template.lengths
         if len(self.lines) != len(lengths):
-            text = f"{_plural(len(self.lines), 'line')}, where {self.template.form} has {len(lengths)}"
-            self._note(FAULT, "句数", text + self.of_shape)
+            text = f"{plural(len(self.lines), 'line')}, where {self.template.form} has {len(lengths)}"
+            self._note(FAULT, "句数", text)
         else:
             for number, (line, length) in enumerate(zip(self.lines, lengths, strict=True), start=1):
                 if len(line) != length:
                     self._note(
                         FAULT,
                         "字数",
-                        f"{_plural(len(line), 'character')}, where {length} are asked" + self.of_shape,
+                        f"{plural(len(line), 'character')}, where {length} are asked",
                         number,
                     )
         return not self.notes
@@ -175,7 +172,7 @@ class Explainer:
 
     def _explain_rhymes(self) -> None:
         """Find the rhyme of each group of feet, and tell of those that are not of it."""
-        groups = self._groups([line.group for line in self.explained], [line.asked[-1] for line in self.explained])
+        groups = self._groups([line.group for line in self.explained], [line.asked[-1:] or ANY for line in self.explained])
         self.category = {number: name for number, members in groups.items() if (name := commonest_rhyme(members))}
         for place, line in enumerate(self.explained):
             if line.group is not None:
@@ -248,5 +245,10 @@ def commonest_rhyme(members: Sequence[frozenset[str]], hint: frozenset[str] = fr
     return max(first, key=lambda name: (counts[name], name in hint), default=None)
 
 
-def _plural(number: int, what: str) -> str:
+def plural(number: int, what: str) -> str:
+    """A number of things.
+
+    >>> plural(1, "line"), plural(2, "line")
+    ('1 line', '2 lines')
+    """
     return f"{number} {what}{'' if number == 1 else 's'}"
