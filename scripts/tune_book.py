@@ -2,13 +2,14 @@
 
     python scripts/tune_book.py cipu.jsonl corpora/prepared
 
-The shapes come from a file of JSON Lines, one form of the 钦定词谱 a line, with the keys tune, aliases, traditional, form,
-pattern, stanzas, feet and example. What poets made of them comes from the 词 of a prepared dataset, each laid over the
-shape of its tune that it fits best (poetgen.prosody.tune_fitting):
+The shapes come from a file of JSON Lines, one form of the 钦定词谱 a line, with the keys tune, aliases, traditional,
+form, pattern, stanzas, feet and example. What poets made of them comes from the 词 of a prepared dataset, each laid
+over the shape of its tune that is cut as the poem is (poetgen.prosody.tune_fitting):
 
 - how many poems have each shape;
 - a place where --free of the poems, and 3 at least, have the other tone is 中;
 - a foot that --unrhymed of the poems leave without a rhyme is no foot, a repetition that as many leave out is none;
+- where there are too few poems, what the book's own example does not keep is not asked;
 - a place where --agree of the oblique characters are of the departing tone (去) asks for it, and so do feet for the
   entering tone (入);
 - characters lead on (领字) where a line of four or five is cut behind its first and not behind its second character:
@@ -31,6 +32,7 @@ from poetgen.data.sequence import control
 from poetgen.files import parse_json, write_atomic
 from poetgen.prosody import ANY, CILIN, OBLIQUE, categories, rhymes, tones, usual_tones
 from poetgen.prosody.feet import feet
+from poetgen.prosody.near_rhymes import near_rhyme
 from poetgen.prosody.template import Template, TemplateLine
 from poetgen.prosody.tune_book import TuneShape, lend_lines
 from poetgen.prosody.tune_fitting import Fit, best_fit
@@ -43,14 +45,25 @@ NAMES = ROOT / "poetgen" / "prosody" / "tune_book_names.tsv"
 MORE_NAMES = ROOT / "scripts" / "tune_book_names.tsv"
 SIGNS = {"平": "p", "仄": "z", "中": "x"}
 
-#: Tunes that the 钦定词谱 lacks, in its manner. Source of 九张机: 乐府雅词 (曾慥, 1146), the nine poems of the set.
+#: Forms that the 钦定词谱 lacks, in its manner. Sources: for 九张机 the nine poems in the 乐府雅词 (曾慥, 1146); for 雨霖铃
+#: the poem of 柳永 as the 全宋词 prints it, where the 词谱 has one character more.
 MORE_FORMS = [
     {
         "tune": "九张机", "aliases": [], "traditional": ["九張機"], "form": 1, "stanzas": [],
         "pattern": "中中平韵 中平中仄仄平平韵 中平中仄平平仄句 中平中仄句 中平中仄句 中仄仄平平韵",
         "feet": [[2, 9, 29]],
         "example": "一张机，采桑陌上试春衣。风晴日暖慵无力。桃花枝上，啼莺言语，不肯放人归。",
-    }
+    },
+    {
+        "tune": "雨霖铃", "aliases": [], "traditional": ["雨霖鈴"], "form": 4, "stanzas": [11],
+        "pattern": "平平中仄韵 仄平平仄句 仄仄平仄韵 平平中中中仄句 平中仄读 平平平仄韵 仄仄平平中仄句 仄平中平仄韵"
+        " 仄仄中读 平仄平平句 仄仄平平仄平仄韵 中平仄仄平平仄韵 仄平平读 仄仄平平仄韵 中平仄中中仄句 中仄仄读"
+        " 仄平平仄韵 仄仄平平句 平仄平平仄中平仄韵 仄仄仄读 中仄平平句 仄仄平平仄韵",
+        "feet": [[3, 11, 24, 35, 49, 56, 64, 77, 89, 101]],
+        "example": "寒蝉凄切，对长亭晚，骤雨初歇。都门帐饮无绪，留恋处、兰舟催发。执手相看泪眼，竟无语凝噎。念去去、千里烟波，"
+        "暮霭沈沈楚天阔。多情自古伤离别，更那堪、冷落清秋节。今宵酒醒何处，杨柳岸、晓风残月。此去经年，应是良辰好景"
+        "虚设。便纵有、千种风情，更与何人说。",
+    },
 ]  # fmt: skip
 
 
@@ -148,7 +161,7 @@ def count(uses: Uses, fit: Fit, words: Mapping[str, frozenset[str]]) -> None:
     uses.poems += 1
     lines = fit.shape.template.variants[fit.variant]
     text = "".join(fit.lines)
-    shared = shared_rhymes(fit, lines)
+    shared = shared_rhymes(fit.lines, lines)
     at = 0
     for number, (line, chars) in enumerate(zip(lines, fit.lines, strict=True)):
         broken = min((wrong(chars, alternative) for alternative in line.tones), key=len)
@@ -161,7 +174,9 @@ def count(uses: Uses, fit: Fit, words: Mapping[str, frozenset[str]]) -> None:
             if place + 1 < len(chars):
                 uses.cut_after[number, place] += chars[place + 1] not in words.get(char, ())
         if line.rhyme is not None:
-            uses.unrhymed[number] += not feet(chars[-1], ANY, CILIN) & shared[line.rhyme]
+            names = feet(chars[-1], ANY, CILIN)
+            near = any(near_rhyme(names, group) for group in shared[line.rhyme])
+            uses.unrhymed[number] += not (near or names & shared[line.rhyme])
             uses.entering[number] += entering(chars[-1]) is not False
         if line.repeats:
             places = [at + place for place, back in enumerate(line.repeats) if back]
@@ -170,10 +185,10 @@ def count(uses: Uses, fit: Fit, words: Mapping[str, frozenset[str]]) -> None:
         at += len(chars)
 
 
-def shared_rhymes(fit: Fit, lines: Sequence[TemplateLine]) -> dict[int, frozenset[str]]:
+def shared_rhymes(cut: Sequence[str], lines: Sequence[TemplateLine]) -> dict[int, frozenset[str]]:
     """The rhyme that most feet of each number have."""
     groups: dict[int, Counter[str]] = {}
-    for line, chars in zip(lines, fit.lines, strict=True):
+    for line, chars in zip(lines, cut, strict=True):
         if line.rhyme is not None:
             groups.setdefault(line.rhyme, Counter()).update(feet(chars[-1], ANY, CILIN))
     return {
@@ -200,8 +215,28 @@ class Shares:
     least: int = 8
 
 
-def taught(shape: TuneShape, own: str, uses: Uses, shares: Shares) -> TuneShape:
-    """A shape with what its poems teach."""
+def shown(shape: TuneShape, example: Sequence[str]) -> TuneShape:
+    """A shape without what the book's own example, cut as its lines, does not keep."""
+    lines = shape.template.variants[0]
+    shared = shared_rhymes(example, lines)
+
+    def kept(line: TemplateLine, text: str) -> TemplateLine:
+        broken = wrong(text, line.tones[0])
+        tone_line = "".join(ANY if place in broken else tone for place, tone in enumerate(line.tones[0]))
+        rhyme = line.rhyme
+        if rhyme is not None:
+            names = feet(text[-1], line.tones[0][-1], CILIN)
+            if not (names & shared[rhyme] or any(near_rhyme(names, group) for group in shared[rhyme])):
+                rhyme = None
+        return replace(line, tones=(tone_line,), rhyme=rhyme, mark="，" if rhyme is None else "。")
+
+    return replace(shape, template=replace(shape.template, variants=(tuple(map(kept, lines, example)),)))
+
+
+def taught(shape: TuneShape, uses: Uses, shares: Shares, example: Sequence[str]) -> TuneShape:
+    """A shape with what its poems teach, and where there are few, its example."""
+    if uses.poems < shares.least:
+        shape = shown(shape, example)
     if uses.poems < 3:
         return replace(shape, poems=uses.poems)
     lines = []
@@ -331,11 +366,12 @@ def _table(path: Path) -> list[list[str]]:
 BOOK_HEADER = """\
 # The shapes of tunes (词牌): the tune, the number of the form in the 钦定词谱, the poems that have it, the shape as
 # poetgen/prosody/tune_book.py describes it. Made by scripts/tune_book.py, do not edit. Sources: the 钦定词谱 (1715) by
-# the data of hulbji/couyun (MIT licence); 九张机 by the 乐府雅词; poems, free places, feet, 去 and 入 counted over {poems:,}
-# songs of the training split of the chinese-poetry archive.
+# the data of hulbji/couyun (MIT licence), and two forms named in the script; poems, free places, feet, 去 and 入 are
+# counted over {poems:,} songs of the training split of the chinese-poetry archive.
 """
 NAMES_HEADER = """\
-# Names of the tunes of tune_book.tsv: the tune, its other names, and all of these in traditional characters. Made by scripts/tune_book.py, do not edit. Sources: the 钦定词谱 (1715) by the data of hulbji/couyun (MIT
+# Names of the tunes of tune_book.tsv: the tune, its other names, and all of these in traditional characters, in the
+# same order. Made by scripts/tune_book.py, do not edit. Sources: the 钦定词谱 (1715) by the data of hulbji/couyun (MIT
 # licence), its notes 又名, and names of the chinese-poetry archive.
 """
 
@@ -364,6 +400,7 @@ def main() -> None:
             continue
         template = Template(row["tune"], (lines,), CILIN, stanzas)
         by_tune.setdefault(row["tune"], []).append(TuneShape(template, 0, row["tune"], row["form"]))
+    examples = {(row["tune"], row["form"]): "".join(clauses(row["example"])) for row in rows}
     words = jieba_words()
     uses = {(shape.tune, shape.number): Uses() for shapes in by_tune.values() for shape in shapes}
     lent: dict[str, list[TuneShape]] = {}
@@ -384,7 +421,10 @@ def main() -> None:
     out = []
     for tune, shapes in by_tune.items():
         for shape in shapes:
-            done = taught(shape, tune, uses[tune, shape.number], shares)
+            ends = [0, *accumulate(shape.template.lengths)]
+            text = examples[tune, shape.number]
+            example = [text[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+            done = taught(shape, uses[tune, shape.number], shares, example)
             out.append(f"{tune}\t{shape.number}\t{done.poems}\t{written(done)}")
     write_atomic(BOOK, BOOK_HEADER.format(poems=read) + "\n".join(out) + "\n")
 

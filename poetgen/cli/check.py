@@ -6,6 +6,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -59,8 +60,8 @@ def check(
     if tunes.missing:
         count, names = sum(tunes.missing.values()), len(tunes.missing)
         note(
-            f"{count:,} poem{'s' * (count > 1)} to {names:,} tune{'s' * (names > 1)} that {tunes.folder} does not "
-            "know: shown without rules; give --checkpoint one that was trained on 词"
+            f"{count:,} poem{'s' * (count > 1)} to {names:,} tune{'s' * (names > 1)} that neither the book of tunes "
+            f"nor {tunes.folder} knows ({', '.join(islice(tunes.missing, 5))}{', …' * (names > 5)}): shown without rules"
         )
     if len(poems) > 1 and not as_json:
         print("\n" + summary_table(summary), end="")
@@ -124,7 +125,8 @@ def explanation_text(title: str, explanation: Explanation, terminal: bool = Fals
     def painted(text: str, code: str) -> str:
         return f"{code}{text}{PLAIN}" if colour and text else text
 
-    kind = " ".join(part for part in (explanation.form, explanation.tune, explanation.pattern) if part)
+    tune = explanation.tune + (f":{explanation.shape}" if explanation.shape > 1 else "")
+    kind = " ".join(part for part in (explanation.form, tune, explanation.pattern) if part)
     rows = ["  ".join(part for part in (painted(title, BOLD), kind) if part)]
     width = max((columns(line.text) for line in explanation.lines), default=0)
     category = dict(explanation.category)

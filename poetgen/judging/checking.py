@@ -13,7 +13,7 @@ from poetgen.prosody.explanation import Explanation
 from poetgen.prosody.forms import SHAPES, form_of
 from poetgen.prosody.template import LONG, old_style
 from poetgen.prosody.tune_book import TuneShape, tune_shapes
-from poetgen.prosody.tune_names import tune_in_title
+from poetgen.prosody.tune_names import fits_tune, tune_in_title
 from poetgen.text import clauses
 
 #: The forms that may be asked for by name, besides those of tunes.
@@ -54,10 +54,12 @@ def _tune(poem: Poem, lines: Sequence[str], shape: str, tunes: TuneLookup) -> Se
     """The shapes of a poem's tune: the one its source names, or one at the head of its title that is as long."""
     if shape == "词":
         return tunes(poem.tune)
-    name = tune_in_title(poem.title)
-    shapes = tunes(name) if name else ()
-    size = sum(map(len, lines))
-    return shapes if any(sum(known.template.lengths) == size for known in shapes) else ()
+    name, lengths = tune_in_title(poem.title), list(map(len, lines))
+    # 绝句 are called 采莲曲 too; a tune is the likelier only where many poems to it look like that.
+    if not name or (shape in SHAPES and not fits_tune(name, lengths)):
+        return ()
+    shapes = tunes(name)
+    return shapes if any(sum(known.template.lengths) == sum(lengths) for known in shapes) else ()
 
 
 def explanation_record(poem: Poem, explanation: Explanation) -> dict[str, Any]:

@@ -76,4 +76,3 @@ def _own_template(lines: Sequence[str], form: str) -> Template | None:
     if form == "古体" and lines and lines[0]:
         return old_style(len(lines[0]), len(lines))
     return None
-

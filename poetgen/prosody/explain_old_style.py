@@ -14,7 +14,6 @@ from poetgen.prosody.rhymes import ANY, CILIN, PINGSHUI
 class OldStyleExplainer(Explainer):
     """古体: only the feet of even lines count; they may turn to another rhyme, and neighbouring rhymes may mix."""
 
-
     def _explain_rhymes(self) -> None:
         places = [place for place, line in enumerate(self.explained) if line.group is not None]
         chars = [self.explained[place].text[-1] for place in places]

@@ -1,9 +1,10 @@
 """A 词 against the shapes of its tune: the shape that it has, and where it departs from that.
 
-    字数     no shape of the tune has as many characters; the nearest is held against the poem, line by line
-    句数     none is nearly as long, or the lines end elsewhere
-    叠句     a line, or its foot, does not repeat what the tune repeats
-    去声     a place where nearly all poems have the departing tone has another oblique one: a remark
+字数     no shape of the tune has as many characters; the nearest is held against the poem, line by line
+句数     none is nearly as long, or the lines end elsewhere
+叠句     a line, or its foot, does not repeat what the tune repeats
+通押     a foot of a neighbouring rhyme, as poets of the Song took it: a licence
+去声     a place where nearly all poems have the departing tone has another oblique one: a remark
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from poetgen.prosody.explainer import Explainer, LineFit, plural
-from poetgen.prosody.explanation import FAULT, REMARK
+from poetgen.prosody.explanation import FAULT, LICENCE, REMARK
+from poetgen.prosody.near_rhymes import near_rhyme
 from poetgen.prosody.rhymes import categories, rhymes
 from poetgen.prosody.template import Template, TemplateLine
 from poetgen.prosody.tune_book import TuneShape
@@ -71,6 +73,16 @@ class TuneExplainer(Explainer):
 
     # What is asked of tunes alone
 
+    def _explain_rhyme(self, place: int, category: str) -> None:
+        line = self.explained[place]
+        if category in line.feet or not near_rhyme(frozenset(line.feet), category):
+            super()._explain_rhyme(place, category)
+            return
+        self.explained[place] = replace(line, rhymes=True)
+        own = "/".join(line.feet)
+        text = f"{line.text[-1]} is of {own}, a neighbour of {category}: poets of the Song let them rhyme"
+        self._note(LICENCE, "通押", text, place + 1, (len(line.text),))
+
     def _explain_tones(self, fits: Sequence[LineFit]) -> None:
         self._explain_repeats(fits)
         super()._explain_tones(fits)
@@ -100,4 +112,3 @@ class TuneExplainer(Explainer):
             if parts and "去" not in parts:
                 said = f"{text[place]} is of the {'/'.join(sorted(parts))} tone, where most poems of the tune have 去"
                 self._note(REMARK, "去声", said, number, (place + 1,))
-

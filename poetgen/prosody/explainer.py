@@ -172,7 +172,9 @@ class Explainer:
 
     def _explain_rhymes(self) -> None:
         """Find the rhyme of each group of feet, and tell of those that are not of it."""
-        groups = self._groups([line.group for line in self.explained], [line.asked[-1:] or ANY for line in self.explained])
+        groups = self._groups(
+            [line.group for line in self.explained], [line.asked[-1:] or ANY for line in self.explained]
+        )
         self.category = {number: name for number, members in groups.items() if (name := commonest_rhyme(members))}
         for place, line in enumerate(self.explained):
             if line.group is not None:

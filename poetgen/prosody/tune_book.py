@@ -21,7 +21,7 @@ line may stand beside the main form in the others.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import accumulate
@@ -139,29 +139,40 @@ def _parse_line(word: str) -> TemplateLine:
 
 
 def lend_lines(shapes: Sequence[TuneShape]) -> list[TuneShape]:
-    """Shapes of one length in all take over each other's lines, where these begin and end at the same characters."""
-    tones: dict[tuple[int, int, int], dict[str, None]] = {}
-    for shape in shapes:
-        for line, place in zip(shape.template.variants[0], places_of(shape.template), strict=True):
-            tones.setdefault((sum(shape.template.lengths), *place), {}).update(dict.fromkeys(line.tones))
-    return [
-        replace(
-            shape,
-            template=replace(
-                shape.template,
-                variants=(
-                    tuple(
-                        replace(line, tones=_without_narrower(line, tones[sum(shape.template.lengths), *place]))
-                        for line, place in zip(shape.template.variants[0], places_of(shape.template), strict=True)
-                    ),
-                ),
-            ),
+    """Shapes of one length in all take over each other's lines, where these begin and end at the same characters.
+
+    So do the stanzas of a shape that have the same lines (重头).
+    """
+    tones: dict[tuple[int, ...], dict[str, None]] = {}
+    keys = [list(_lent_between(shape.template)) for shape in shapes]
+    for shape, places in zip(shapes, keys, strict=True):
+        for line, of_line in zip(shape.template.variants[0], places, strict=True):
+            for place in of_line:
+                tones.setdefault(place, {}).update(dict.fromkeys(line.tones))
+    lent = []
+    for shape, places in zip(shapes, keys, strict=True):
+        lines = (
+            replace(line, tones=_without_narrower(line, [known for place in of_line for known in tones[place]]))
+            for line, of_line in zip(shape.template.variants[0], places, strict=True)
         )
-        for shape in shapes
-    ]
+        lent.append(replace(shape, template=replace(shape.template, variants=(tuple(lines),))))
+    return lent
 
 
-def _without_narrower(line: TemplateLine, others: Mapping[str, None]) -> tuple[str, ...]:
+def _lent_between(template: Template) -> Iterator[list[tuple[int, ...]]]:
+    """Of each line the places whose tones it shares: (characters of the shape, first and last of the line)."""
+    size = sum(template.lengths)
+    ends = list(accumulate(template.lengths))
+    places = list(zip([0, *ends], ends, strict=False))
+    cut = [0, *accumulate(template.stanzas)]
+    stanzas = [places[start:end] for start, end in zip(cut, cut[1:], strict=False)]
+    alike = len(stanzas) > 1 and len({tuple(end - start for start, end in stanza) for stanza in stanzas}) == 1
+    for number, place in enumerate(places):
+        same = [stanza[number % len(stanza)] for stanza in stanzas] if alike else [place]
+        yield [(size, *other) for other in same]
+
+
+def _without_narrower(line: TemplateLine, others: Iterable[str]) -> tuple[str, ...]:
     """The alternatives of a line, its own first, and those of others that are not of another kind of foot."""
     kept: list[str] = []
     for tones in (*line.tones, *others):
@@ -172,9 +183,3 @@ def _without_narrower(line: TemplateLine, others: Mapping[str, None]) -> tuple[s
 
 def _covers(wide: str, narrow: str) -> bool:
     return all(tone in (ANY, other) for tone, other in zip(wide, narrow, strict=True))
-
-
-def places_of(template: Template) -> list[tuple[int, int]]:
-    """Of each line the place of its first character, and of the one behind its last."""
-    ends = list(accumulate(template.lengths))
-    return list(zip([0, *ends], ends, strict=False))

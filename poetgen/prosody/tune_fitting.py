@@ -3,28 +3,30 @@
     凭栏处，潇潇雨歇。 and 凭栏处、潇潇雨歇。        one line of seven, which pauses after the third
     细看来，不是杨花，点点是离人泪。                three lines of five, four and four
 
-Every shape with as many characters as the poem is tried, and what speaks against it is summed up: tones, feet without a
-rhyme, what should be repeated and is not, and marks that stand elsewhere. The shape that costs least is taken, of equals
-the commoner. Where no shape has as many characters, those with a few more or less are stretched line by line.
+Every shape with as many characters as the poem is tried, and what speaks against it is summed up: tones, feet without
+a rhyme, what should be repeated and is not, and marks that stand elsewhere. The shape that costs least is taken, of
+equals the commoner. Where no shape has as many characters, those with a few more or less are stretched line by line.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
 from typing import Final
 
+from poetgen.prosody.explainer import commonest_rhyme
 from poetgen.prosody.feet import feet
+from poetgen.prosody.near_rhymes import near_rhyme
 from poetgen.prosody.rhymes import LEVEL, OBLIQUE, tones
 from poetgen.prosody.template import TemplateLine
 from poetgen.prosody.tune_book import TuneShape
 
-#: What speaks against a shape: a wrong tone, a foot without a rhyme, a line that repeats nothing, a foot and another
-#: line end without a mark, a mark within a line, and a character too many or too few.
-_TONE, _RHYME, _REPEAT, _FOOT_MARK, _END_MARK, _INNER_MARK, _LENGTH = 10, 12, 8, 6, 2, 1, 60
+#: What speaks against a shape: a wrong tone or a line that does not repeat what it should, a foot without a rhyme and
+#: one of a neighbouring rhyme, a foot and another line end without a mark, a mark within a line, and a character too
+#: many or too few.
+_TONE, _RHYME, _NEAR_RHYME, _FOOT_MARK, _END_MARK, _INNER_MARK, _LENGTH = 10, 12, 4, 6, 2, 1, 60
 #: The most characters that a poem may have more or less than a shape, and a line than that of the shape.
 MOST_OFF: Final = 4
 _LINE_OFF: Final = 2
@@ -132,7 +134,7 @@ def _straight_fits(poem: _Poem, shape: TuneShape, best: Fit | None) -> Iterator[
         if best is not None and cost >= best.cost:
             continue
         cut = tuple(poem.text[start:end] for start, end in zip(bounds, bounds[1:], strict=False))
-        cost += _RHYME * _unrhymed(variant, cut, shape.template.book)
+        cost += _cost_of_feet(variant, cut, shape.template.book)
         yield Fit(shape, number, cut, cost, unmarked)
 
 
@@ -146,17 +148,21 @@ def _wrong_in_line(poem: _Poem, line: TemplateLine, start: int) -> int:
     return 1 + poem.wrong_tones(line, start)
 
 
-def _unrhymed(variant: Sequence[TemplateLine], cut: Sequence[str], book: str) -> int:
-    """The feet that do not have the rhyme which most of their number have."""
+def _cost_of_feet(variant: Sequence[TemplateLine], cut: Sequence[str], book: str) -> int:
+    """What the feet cost that do not have the rhyme which most of their number have."""
     groups: dict[int, list[frozenset[str]]] = {}
     for line, text in zip(variant, cut, strict=True):
         if line.rhyme is not None:
             groups.setdefault(line.rhyme, []).append(feet(text[-1], line.tones[0][-1], book))
-    return sum(
-        len(members) - max(Counter(name for names in members for name in names).values(), default=0)
-        for members in groups.values()
-        if len(members) > 1
-    )
+    cost = 0
+    for members in groups.values():
+        category = commonest_rhyme(members) if len(members) > 1 else None
+        for names in members:
+            if category and category not in names:
+                cost += _NEAR_RHYME if near_rhyme(names, category) else _RHYME
+            elif not names:
+                cost += _RHYME
+    return cost
 
 
 def _stretched_fits(poem: _Poem, shape: TuneShape) -> Iterator[Fit]:
@@ -185,4 +191,4 @@ def _stretched_fits(poem: _Poem, shape: TuneShape) -> Iterator[Fit]:
             cost, ends = found
             cut = tuple(poem.text[start:end] for start, end in zip([0, *ends], ends, strict=False))
             unmarked = sum(end not in poem.marks for end in ends)
-            yield Fit(shape, number, cut, cost + _RHYME * _unrhymed(variant, cut, shape.template.book), unmarked)
+            yield Fit(shape, number, cut, cost + _cost_of_feet(variant, cut, shape.template.book), unmarked)
