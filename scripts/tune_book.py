@@ -45,8 +45,8 @@ NAMES = ROOT / "poetgen" / "prosody" / "tune_book_names.tsv"
 MORE_NAMES = ROOT / "scripts" / "tune_book_names.tsv"
 SIGNS = {"平": "p", "仄": "z", "中": "x"}
 
-#: Forms that the 钦定词谱 lacks, in its manner. Sources: for 九张机 the nine poems in the 乐府雅词 (曾慥, 1146); for 雨霖铃
-#: the poem of 柳永 as the 全宋词 prints it, where the 词谱 has one character more.
+#: Forms that the 钦定词谱 lacks, in its manner. Sources: for 九张机 the nine poems in the 乐府雅词 (曾慥, 1146); for
+#: 雨霖铃 the poem of 柳永 as the 全宋词 prints it, where the 词谱 has one character more.
 MORE_FORMS = [
     {
         "tune": "九张机", "aliases": [], "traditional": ["九張機"], "form": 1, "stanzas": [],
@@ -60,8 +60,8 @@ MORE_FORMS = [
         " 仄仄中读 平仄平平句 仄仄平平仄平仄韵 中平仄仄平平仄韵 仄平平读 仄仄平平仄韵 中平仄中中仄句 中仄仄读"
         " 仄平平仄韵 仄仄平平句 平仄平平仄中平仄韵 仄仄仄读 中仄平平句 仄仄平平仄韵",
         "feet": [[3, 11, 24, 35, 49, 56, 64, 77, 89, 101]],
-        "example": "寒蝉凄切，对长亭晚，骤雨初歇。都门帐饮无绪，留恋处、兰舟催发。执手相看泪眼，竟无语凝噎。念去去、千里烟波，"
-        "暮霭沈沈楚天阔。多情自古伤离别，更那堪、冷落清秋节。今宵酒醒何处，杨柳岸、晓风残月。此去经年，应是良辰好景"
+        "example": "寒蝉凄切，对长亭晚，骤雨初歇。都门帐饮无绪，留恋处、兰舟催发。执手相看泪眼，竟无语凝噎。念去去、"
+        "千里烟波，暮霭沈沈楚天阔。多情自古伤离别，更那堪、冷落清秋节。今宵酒醒何处，杨柳岸、晓风残月。此去经年，应是良辰好景"
         "虚设。便纵有、千种风情，更与何人说。",
     },
 ]  # fmt: skip

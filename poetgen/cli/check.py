@@ -59,9 +59,10 @@ def check(
                 progress.update("checking", number, len(poems), f"{number:,} of {len(poems):,} poems")
     if tunes.missing:
         count, names = sum(tunes.missing.values()), len(tunes.missing)
+        some = ", ".join(islice(tunes.missing, 5)) + ", …" * (names > 5)
         note(
             f"{count:,} poem{'s' * (count > 1)} to {names:,} tune{'s' * (names > 1)} that neither the book of tunes "
-            f"nor {tunes.folder} knows ({', '.join(islice(tunes.missing, 5))}{', …' * (names > 5)}): shown without rules"
+            f"nor {tunes.folder} knows ({some}): shown without rules"
         )
     if len(poems) > 1 and not as_json:
         print("\n" + summary_table(summary), end="")
