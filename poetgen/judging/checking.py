@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from poetgen.corpus import Poem
+from poetgen.language import ENGLISH, translated
 from poetgen.prosody.explain import explain
 from poetgen.prosody.explanation import Explanation
 from poetgen.prosody.forms import SHAPES, form_of
@@ -62,8 +63,8 @@ def _tune(poem: Poem, lines: Sequence[str], shape: str, tunes: TuneLookup) -> Se
     return shapes if any(sum(known.template.lengths) == sum(lengths) for known in shapes) else ()
 
 
-def explanation_record(poem: Poem, explanation: Explanation) -> dict[str, Any]:
-    """What there is to say of a poem, as JSON values; docs/checking.md describes the keys."""
+def explanation_record(poem: Poem, explanation: Explanation, language: str = ENGLISH) -> dict[str, Any]:
+    """What there is to say of a poem, as JSON values, in one of LANGUAGES; docs/checking.md describes the keys."""
     return {
         "title": poem.title,
         "author": poem.author,
@@ -94,7 +95,13 @@ def explanation_record(poem: Poem, explanation: Explanation) -> dict[str, Any]:
             for line in explanation.lines
         ],
         "notes": [
-            {"kind": note.kind, "name": note.name, "line": note.line, "places": list(note.places), "text": note.text}
+            {
+                "kind": note.kind,
+                "name": note.name,
+                "line": note.line,
+                "places": list(note.places),
+                "text": translated(note.text, language),
+            }
             for note in explanation.notes
         ],
     }

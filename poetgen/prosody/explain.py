@@ -21,20 +21,25 @@ from poetgen.prosody.explainer import Explainer, unruled
 from poetgen.prosody.explanation import Explanation
 from poetgen.prosody.forms import SHAPES
 from poetgen.prosody.meter import check
+from poetgen.prosody.readings import Reader
 from poetgen.prosody.rhymes import PINGSHUI
 from poetgen.prosody.template import LONG, Template, old_style, regulated
 from poetgen.prosody.tune_book import TuneShape
 
 
 def explain(
-    lines: Sequence[str], form: str, template: Template | None = None, shapes: Sequence[TuneShape] = ()
+    lines: Sequence[str],
+    form: str,
+    template: Template | None = None,
+    reader: Reader | None = None,
+    shapes: Sequence[TuneShape] = (),
 ) -> Explanation:
     """Explain a poem, given as lines without punctuation, by the rules of `form`.
 
-    `shapes` are those of a tune, and its lines are cut as the shape's that fits best; `template` says what another form
-    asks, if not its own. Regulated verse (also 五排 and 七排) and 古体 have theirs, and what is left (词 of
-    an unknown tune, 杂言, 散文) is shown without rules. Any reading of a character counts, and an unknown character
-    fits any tone but no rhyme.
+    `shapes` are those of a tune, and the lines are cut as those of the shape that fits best. Regulated verse (also 五排
+    and 七排) and 古体 have a template, if none is given, and what is left (词 of an unknown tune, 杂言, 散文) is shown
+    without rules. `reader` says which readings of a character count, and by which
+    rhyme book (by default any, and the book of the form); an unknown character fits any tone but no rhyme.
 
     >>> explanation = explain(["白日依山尽", "黄河入海流", "欲穷千里目", "更上一层楼"], "五绝")
     >>> explanation.faults, explanation.pattern, explanation.category, explanation.lines[0].tones
@@ -42,21 +47,22 @@ def explain(
     >>> [(note.name, note.line, note.places) for note in explain(["白日依山尽", "黄河入海流"], "五绝").faults]
     [('句数', 0, ())]
     """
-    template = template or _own_template(lines, form)
-    if template is None and not shapes:
-        return Explanation(form, "", "", PINGSHUI, (), tuple(map(unruled, lines)), (), False, False, None)
+    template = shapes[0].template if shapes else template or _own_template(lines, form)
+    reader = reader or Reader(template.book if template else PINGSHUI)
+    if template is None:
+        told = tuple(unruled(line, reader) for line in lines)
+        return Explanation(form, "", "", reader.book, (), told, (), False, False, None)
     explainer: Explainer
     if shapes:
-        explainer = TuneExplainer(lines, shapes)
+        explainer = TuneExplainer(lines, shapes, reader)
     else:
-        assert template is not None
-        explainer = (OldStyleExplainer if form == "古体" else RegulatedExplainer)(lines, template)
+        explainer = (OldStyleExplainer if form == "古体" else RegulatedExplainer)(lines, template, reader)
     explainer.explain()
     return Explanation(
         form,
-        explainer.template.form if isinstance(explainer, TuneExplainer) else "",
+        template.form if shapes else "",
         explainer.pattern,
-        explainer.template.book,
+        reader.book,
         tuple(sorted(explainer.category.items())),
         tuple(explainer.explained),
         tuple(sorted(explainer.notes, key=lambda note: (note.kind, note.line or len(lines) + 1))),

@@ -17,11 +17,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from poetgen.language import Phrase
 from poetgen.prosody.explainer import CHECKED_BREAK, NO_RHYME, Explainer, LineFit, commonest_rhyme, in_order
-from poetgen.prosody.explanation import BOTH, FAULT, LICENCE, OF_METER, REMARK
-from poetgen.prosody.feet import feet
-from poetgen.prosody.meter import CHECKED, shared_rhyme
-from poetgen.prosody.rhymes import ANY, CILIN, LEVEL, OBLIQUE, PINGSHUI
+from poetgen.prosody.explanation import FAULT, LICENCE, OF_METER, REMARK
+from poetgen.prosody.meter import CHECKED
+from poetgen.prosody.readings import BOTH, Reader
+from poetgen.prosody.rhymes import ANY, LEVEL, OBLIQUE
 from poetgen.prosody.template import Template
 
 #: Costs of a reading beside CHECKED_BREAK and NO_RHYME. A line that turns against its neighbour costs less than one
@@ -39,8 +40,8 @@ class RegulatedExplainer(Explainer):
 
     same_foot = FAULT
 
-    def __init__(self, lines: Sequence[str], template: Template) -> None:
-        super().__init__(lines, template)
+    def __init__(self, lines: Sequence[str], template: Template, reader: Reader) -> None:
+        super().__init__(lines, template, reader)
         self.rhyme = self._rhyme_of_even_lines()
 
     def explain(self) -> None:
@@ -89,12 +90,13 @@ class RegulatedExplainer(Explainer):
         What all even lines share is the rhyme that the figures name, whatever the first line has; else it is the one
         that most of them have, and of equals that of the first line.
         """
-        level = [feet(line[-1:], LEVEL, PINGSHUI) for line in self.lines]
-        return shared_rhyme(self.lines) or commonest_rhyme(level[1::2], hint=frozenset().union(*level[:1])) or ""
+        level = [self.reader.feet(line, LEVEL) for line in self.lines]
+        shared = in_order(frozenset.intersection(*level[1::2])) if level[1:] else ()
+        return next(iter(shared), None) or commonest_rhyme(level[1::2], hint=frozenset().union(*level[:1])) or ""
 
     def _cost_of_first(self, rhyming: bool) -> int:
         """A first line that could rhyme is read as one that does, and the other way round."""
-        fits = self.rhyme in feet(self.lines[0][-1], LEVEL, PINGSHUI)
+        fits = self.rhyme in self.reader.feet(self.lines[0], LEVEL)
         if rhyming:
             return 0 if fits else NO_RHYME
         return _RHYME_UNUSED if fits else 0
@@ -120,24 +122,29 @@ class RegulatedExplainer(Explainer):
         line = self.explained[place]
         foot = line.text[-1]
         if not line.asked:  # lines of a wrong length still rhyme on the level tone
-            line = replace(line, feet=in_order(feet(foot, LEVEL, PINGSHUI)) or line.feet)
-        holds = bool(self.rhyme) and self.rhyme in feet(foot, LEVEL, PINGSHUI)
-        near = not holds and self._is_neighbour(foot)
+            line = replace(line, feet=in_order(self.reader.feet(line.text, LEVEL)) or line.feet)
+        holds = bool(self.rhyme) and self.rhyme in self.reader.feet(line.text, LEVEL)
+        near = not holds and self._is_neighbour(line.text)
         may_borrow = near and place == 0
         self.explained[place] = replace(line, rhymes=holds or may_borrow)
         if may_borrow:
-            does = f"as {foot} of {'/'.join(line.feet)} does with {self.rhyme}"
-            text = f"the first line may rhyme on a neighbouring rhyme, {does}"
+            text = Phrase(
+                "the first line may rhyme on a neighbouring rhyme, as {foot} of {rhymes} does with {rhyme}",
+                foot=foot,
+                rhymes="/".join(line.feet),
+                rhyme=self.rhyme,
+            )
             self._note(REMARK, "孤雁出群", text, 1, (len(line.text),))
         elif not holds:
             why = self._why_not(line, LEVEL, self.rhyme)
-            self._note(FAULT, "出韵", why + (", its neighbour (邻韵)" if near else ""), place + 1, (len(line.text),))
+            why = Phrase("{why}, its neighbour (邻韵)", why=why) if near else why
+            self._note(FAULT, "出韵", why, place + 1, (len(line.text),))
 
-    def _is_neighbour(self, foot: str) -> bool:
-        """Whether a foot shares a group of the 词林正韵, which joins rhymes that sound alike, with the rhyming feet."""
-        groups = feet(foot, LEVEL, CILIN)
-        rhyming = (line[-1] for line in self.lines[1::2] if line and self.rhyme in feet(line[-1], LEVEL, PINGSHUI))
-        return any(groups & feet(char, LEVEL, CILIN) for char in rhyming)
+    def _is_neighbour(self, text: str) -> bool:
+        """Whether the foot of a line is of a rhyme that sounds like that of the rhyming feet."""
+        groups = self.reader.neighbours(text, LEVEL)
+        rhyming = (line for line in self.lines[1::2] if line and self.rhyme in self.reader.feet(line, LEVEL))
+        return any(groups & self.reader.neighbours(line, LEVEL) for line in rhyming)
 
     # Tones
 
@@ -149,20 +156,28 @@ class RegulatedExplainer(Explainer):
             self._explain_tail(place, fit, fits[place + 1] if place + 1 < len(fits) else None)
         meter = {note.line for note in self.notes if note.name in OF_METER}
         if 2 * len(meter) >= len(self.lines):
-            text = "half the lines break the pattern: more likely old-style verse, whose tones are free, than regulated"
-            common = frozenset.intersection(*(feet(line[-1], ANY, PINGSHUI) for line in self.lines[1::2]))
-            self._note(REMARK, "古体", text + (f"; its even lines rhyme on {in_order(common)[0]}" if common else ""))
+            text = Phrase(
+                "half the lines break the pattern: more likely old-style verse, whose tones are free, than regulated"
+            )
+            common = frozenset.intersection(*(self.reader.feet(line, ANY) for line in self.lines[1::2]))
+            if common:
+                text = Phrase("{text}; its even lines rhyme on {rhyme}", text=text, rhyme=in_order(common)[0])
+            self._note(REMARK, "古体", text)
 
     def _explain_turn(self, place: int) -> None:
         before, line = self.explained[place - 1], self.explained[place]
         above, here = before.tones[1], line.tones[1]
         seen = f" ({before.text[1]} {above}, {line.text[1]} {here})" if {above, here} <= {LEVEL, OBLIQUE} else ""
         if place % 2:
-            text = f"the even places run as in line {place}, where they should oppose it{seen}"
-            self._note(FAULT, "失对", text, place + 1, (2,))
+            sentence = Phrase(
+                "the even places run as in line {line}, where they should oppose it{seen}", line=place, seen=seen
+            )
+            self._note(FAULT, "失对", sentence, place + 1, (2,))
         else:
-            text = f"the even places run against line {place}, where they should follow it{seen}"
-            self._note(FAULT, "失粘", text, place + 1, (2,))
+            sentence = Phrase(
+                "the even places run against line {line}, where they should follow it{seen}", line=place, seen=seen
+            )
+            self._note(FAULT, "失粘", sentence, place + 1, (2,))
 
     def _explain_tail(self, place: int, fit: LineFit, after: LineFit | None) -> None:
         """Faults and licences that the last five characters of a line show.
@@ -175,23 +190,29 @@ class RegulatedExplainer(Explainer):
         left = list(fit.breaks)
         if pattern == _LONE and tail[0] == tail[2] == tail[3] == OBLIQUE and {tail[1], tail[4]} <= _MAY_BE_LEVEL:
             left = [at for at in left if at not in (first, third)]
-            why = f"but for the rhyme, {text[-4]} is the one level tone, between oblique ones"
+            why = Phrase("but for the rhyme, {char} is the one level tone, between oblique ones", char=text[-4])
             self._note(FAULT, "孤平", why, number, (first,))
         elif pattern == _LONE and fit.alternative == 1 and not left:
-            why = f"oblique {text[-5]} is made good by level {text[-3]}: 仄平平仄平"
+            why = Phrase("oblique {char} is made good by level {by}: 仄平平仄平", char=text[-5], by=text[-3])
             self._note(LICENCE, "拗救", why, number, (first, third))
         elif pattern == _SWAPPED and fit.alternative == 1 and not left:
-            why = f"{text[-3]} and {text[-2]} change places in tone: 平平仄平仄 for 平平平仄仄"
+            why = Phrase("{char} and {by} change places in tone: 平平仄平仄 for 平平平仄仄", char=text[-3], by=text[-2])
             self._note(LICENCE, "拗救", why, number, (third, fourth))
         elif pattern == _LEVEL_END and third in left and {tail[3], tail[4]} <= _MAY_BE_LEVEL:
             left.remove(third)
-            self._note(FAULT, "三平尾", f"{text[-3:]} are three level tones at the end", number, (third,))
+            why = Phrase("{chars} are three level tones at the end", chars=text[-3:])
+            self._note(FAULT, "三平尾", why, number, (third,))
         elif pattern == _MADE_GOOD_BELOW and left == [fourth] and place % 2 == 0 and after is not None:
             below = self.explained[place + 1]
             if after.line.tones[0][-5:] == _LONE and below.tones[-3] in _MAY_BE_LEVEL:
                 left.remove(fourth)
                 self.explained[place] = replace(line, breaks=())
-                why = f"oblique {text[-2]} is made good by level {below.text[-3]} in line {number + 1}"
+                why = Phrase(
+                    "oblique {char} is made good by level {by} in line {line}",
+                    char=text[-2],
+                    by=below.text[-3],
+                    line=number + 1,
+                )
                 self._note(LICENCE, "拗救", why, number, (fourth,))
         self._note_breaks(number, tuple(left))
 
@@ -207,8 +228,8 @@ class RegulatedExplainer(Explainer):
                 lines_of.setdefault(char, []).append(number)
         twice = {char: numbers for char, numbers in lines_of.items() if len(numbers) > 1}
         if twice:
-            each = (f"{char} (lines {', '.join(map(str, numbers))})" for char, numbers in twice.items())
-            self._note(REMARK, "重字", "comes more than once: " + ", ".join(each))
+            each = [Phrase("{char} (lines {lines})", char=char, lines=numbers) for char, numbers in twice.items()]
+            self._note(REMARK, "重字", Phrase("comes more than once: {each}", each=each))
 
 
 def _turns(before: str, asked: str, place: int) -> bool:

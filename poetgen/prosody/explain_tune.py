@@ -12,9 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from poetgen.prosody.explainer import Explainer, LineFit, plural
+from poetgen.language import Phrase
+from poetgen.prosody.explainer import Explainer, LineFit, count_of_characters
 from poetgen.prosody.explanation import FAULT, LICENCE, REMARK
 from poetgen.prosody.near_rhymes import near_rhyme
+from poetgen.prosody.readings import Reader
 from poetgen.prosody.rhymes import categories, rhymes
 from poetgen.prosody.template import Template, TemplateLine
 from poetgen.prosody.tune_book import TuneShape
@@ -24,13 +26,13 @@ from poetgen.prosody.tune_fitting import Fit, best_fit
 class TuneExplainer(Explainer):
     """词: which shape of the tune fits is found out first, and the lines are cut as those of the shape."""
 
-    def __init__(self, lines: Sequence[str], shapes: Sequence[TuneShape]) -> None:
+    def __init__(self, lines: Sequence[str], shapes: Sequence[TuneShape], reader: Reader) -> None:
         self._shapes = shapes
-        fit = best_fit(lines, shapes)
+        fit = best_fit(lines, shapes, reader)
         # Lines that end elsewhere than in the shape cannot be held against it.
         self.fit: Fit | None = fit if fit is not None and 2 * fit.unmarked <= len(fit.lines) else None
         template: Template = (self.fit.shape if self.fit else shapes[0]).template
-        super().__init__(self.fit.lines if self.fit else lines, template)
+        super().__init__(self.fit.lines if self.fit else lines, template, reader)
 
     @property
     def shape(self) -> int:
@@ -47,17 +49,22 @@ class TuneExplainer(Explainer):
             return False
         for number, (line, length) in enumerate(zip(self.lines, self.template.lengths, strict=True), start=1):
             if len(line) != length:
-                text = f"{plural(len(line), 'character')}, where {length} are asked in the nearest shape of the tune"
+                text = Phrase(
+                    "{found}, where {asked} are asked in the nearest shape of the tune",
+                    found=count_of_characters(len(line)),
+                    asked=length,
+                )
                 self._note(FAULT, "字数", text, number)
         return True
 
-    def _why_no_shape(self) -> str:
+    def _why_no_shape(self) -> Phrase:
         name, size = self.template.form, sum(map(len, self.lines))
         sizes = sorted({sum(shape.template.lengths) for shape in self._shapes})
         if size in sizes:
-            return f"its lines end elsewhere than in any shape of {name}"
-        known = f"{', '.join(map(str, sizes[:-1]))} or {sizes[-1]}" if len(sizes) > 1 else f"{sizes[0]}"
-        return f"{plural(size, 'character')}, where {name} has {known}"
+            return Phrase("its lines end elsewhere than in any shape of {form}", form=name)
+        known = Phrase("{sizes} or {size}", sizes=sizes[:-1], size=sizes[-1]) if len(sizes) > 1 else sizes[0]
+        found = count_of_characters(size)
+        return Phrase("{found}, where {form} has {sizes}", found=found, form=name, sizes=known)
 
     # Reading
 
@@ -79,8 +86,12 @@ class TuneExplainer(Explainer):
             super()._explain_rhyme(place, category)
             return
         self.explained[place] = replace(line, rhymes=True)
-        own = "/".join(line.feet)
-        text = f"{line.text[-1]} is of {own}, a neighbour of {category}: poets of the Song let them rhyme"
+        text = Phrase(
+            "{foot} is of {rhymes}, a neighbour of {rhyme}: poets of the Song let them rhyme",
+            foot=line.text[-1],
+            rhymes="/".join(line.feet),
+            rhyme=category,
+        )
         self._note(LICENCE, "通押", text, place + 1, (len(line.text),))
 
     def _explain_tones(self, fits: Sequence[LineFit]) -> None:
@@ -99,7 +110,8 @@ class TuneExplainer(Explainer):
             found = "".join(text[place] for place, back in enumerate(backs) if back)
             if asked != found:
                 places = tuple(place + 1 for place, back in enumerate(backs) if back)
-                self._note(FAULT, "叠句", f"{found}, where the tune repeats {asked}", number, places)
+                said = Phrase("{found}, where the tune repeats {asked}", found=found, asked=asked)
+                self._note(FAULT, "叠句", said, number, places)
             elif backs:
                 line = self.explained[number - 1]
                 kept = tuple(place for place in line.breaks if not backs[place - 1])
@@ -110,5 +122,9 @@ class TuneExplainer(Explainer):
         for place in fit.line.departing:
             parts = {categories()[name] for name in rhymes(text[place])}
             if parts and "去" not in parts:
-                said = f"{text[place]} is of the {'/'.join(sorted(parts))} tone, where most poems of the tune have 去"
+                said = Phrase(
+                    "{char} is of the {parts} tone, where most poems of the tune have 去",
+                    char=text[place],
+                    parts="/".join(sorted(parts)),
+                )
                 self._note(REMARK, "去声", said, number, (place + 1,))

@@ -6,10 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from poetgen.prosody.meter import Verdict
-from poetgen.prosody.rhymes import tones
-
-#: Stand in the tones of a line for a character of both tones, and for one that the book does not know.
-BOTH, UNKNOWN = "通", "？"
 
 #: Kinds of notes.
 FAULT, LICENCE, REMARK = "fault", "licence", "remark"
@@ -106,17 +102,3 @@ class Explanation:
 
     def _free_of(self, names: frozenset[str]) -> bool:
         return not any(note.name in names for note in self.faults)
-
-
-def tones_of(line: str) -> str:
-    """The tones of a line, one sign for a character.
-
-    >>> tones_of("白日看山x")
-    '仄仄通平？'
-    """
-    return "".join(map(_sign, line))
-
-
-def _sign(char: str) -> str:
-    known = tones(char)
-    return BOTH if len(known) == 2 else next(iter(known), UNKNOWN)

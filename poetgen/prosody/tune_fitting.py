@@ -17,9 +17,9 @@ from itertools import accumulate
 from typing import Final
 
 from poetgen.prosody.explainer import commonest_rhyme
-from poetgen.prosody.feet import feet
 from poetgen.prosody.near_rhymes import near_rhyme
-from poetgen.prosody.rhymes import LEVEL, OBLIQUE, tones
+from poetgen.prosody.readings import Reader
+from poetgen.prosody.rhymes import CILIN, LEVEL, OBLIQUE
 from poetgen.prosody.template import TemplateLine
 from poetgen.prosody.tune_book import TuneShape
 
@@ -27,6 +27,7 @@ from poetgen.prosody.tune_book import TuneShape
 #: one of a neighbouring rhyme, a foot and another line end without a mark, a mark within a line, and a character too
 #: many or too few.
 _TONE, _RHYME, _NEAR_RHYME, _FOOT_MARK, _END_MARK, _INNER_MARK, _LENGTH = 10, 12, 4, 6, 2, 1, 60
+_BY_CILIN: Final = Reader(CILIN)
 #: The most characters that a poem may have more or less than a shape, and a line than that of the shape.
 MOST_OFF: Final = 4
 _LINE_OFF: Final = 2
@@ -55,12 +56,14 @@ class Fit:
         return tuple(map(len, self.lines)) == self.shape.template.lengths
 
 
-def best_fit(lines: Sequence[str], shapes: Sequence[TuneShape], weight_of_marks: int = 1) -> Fit | None:
+def best_fit(
+    lines: Sequence[str], shapes: Sequence[TuneShape], reader: Reader = _BY_CILIN, weight_of_marks: int = 1
+) -> Fit | None:
     """The shape that a poem, given as lines without punctuation, fits best; None where none is nearly as long.
 
     A high `weight_of_marks` finds the shape that is cut as the poem is, whatever its tones.
     """
-    poem = _Poem(lines, weight_of_marks)
+    poem = _Poem(lines, reader, weight_of_marks)
     best: Fit | None = None
     for shape in shapes:
         if sum(shape.template.lengths) == poem.size:
@@ -83,14 +86,13 @@ def _better(best: Fit | None, others: Iterable[Fit]) -> Fit | None:
 class _Poem:
     """The characters of a poem, where its marks are, and a bit for each character of one tone alone."""
 
-    def __init__(self, lines: Sequence[str], weight_of_marks: int) -> None:
-        self.weight = weight_of_marks
+    def __init__(self, lines: Sequence[str], reader: Reader, weight_of_marks: int) -> None:
+        self.reader, self.weight = reader, weight_of_marks
         self.text = "".join(lines)
         self.size = len(self.text)
         self.marks = set(accumulate(map(len, lines)))
         self.level = self.oblique = 0
-        for place, char in enumerate(self.text):
-            known = tones(char)
+        for place, known in enumerate(tones for line in lines for tones in reader.tones(line)):
             if len(known) == 1:
                 if LEVEL in known:
                     self.level |= 1 << place
@@ -134,7 +136,7 @@ def _straight_fits(poem: _Poem, shape: TuneShape, best: Fit | None) -> Iterator[
         if best is not None and cost >= best.cost:
             continue
         cut = tuple(poem.text[start:end] for start, end in zip(bounds, bounds[1:], strict=False))
-        cost += _cost_of_feet(variant, cut, shape.template.book)
+        cost += _cost_of_feet(variant, cut, poem.reader)
         yield Fit(shape, number, cut, cost, unmarked)
 
 
@@ -148,12 +150,12 @@ def _wrong_in_line(poem: _Poem, line: TemplateLine, start: int) -> int:
     return 1 + poem.wrong_tones(line, start)
 
 
-def _cost_of_feet(variant: Sequence[TemplateLine], cut: Sequence[str], book: str) -> int:
+def _cost_of_feet(variant: Sequence[TemplateLine], cut: Sequence[str], reader: Reader) -> int:
     """What the feet cost that do not have the rhyme which most of their number have."""
     groups: dict[int, list[frozenset[str]]] = {}
     for line, text in zip(variant, cut, strict=True):
         if line.rhyme is not None:
-            groups.setdefault(line.rhyme, []).append(feet(text[-1], line.tones[0][-1], book))
+            groups.setdefault(line.rhyme, []).append(reader.feet(text, line.tones[0][-1]))
     cost = 0
     for members in groups.values():
         category = commonest_rhyme(members) if len(members) > 1 else None
@@ -191,4 +193,4 @@ def _stretched_fits(poem: _Poem, shape: TuneShape) -> Iterator[Fit]:
             cost, ends = found
             cut = tuple(poem.text[start:end] for start, end in zip([0, *ends], ends, strict=False))
             unmarked = sum(end not in poem.marks for end in ends)
-            yield Fit(shape, number, cut, cost + _cost_of_feet(variant, cut, shape.template.book), unmarked)
+            yield Fit(shape, number, cut, cost + _cost_of_feet(variant, cut, poem.reader), unmarked)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from poetgen import cli
-from poetgen.cli.check import explanation_text, summary_table
+from poetgen.cli.explanation_text import explanation_text, summary_table
 from poetgen.cli.terminal import columns
 from poetgen.corpus import Poem
 from poetgen.corpus.poems import read_poems
