@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -15,6 +15,9 @@ from poetgen.cli.root import CHECKPOINTS, Columns, PoemFile, app, note, poems_of
 from poetgen.cli.terminal import is_terminal
 from poetgen.errors import CheckpointError, UsageError
 from poetgen.language import Phrase, language_of_locale
+
+if TYPE_CHECKING:
+    from poetgen.prosody.schools import School
 
 
 @app.command(epilog="Example: poetgen check corpora/starter.jsonl")
@@ -30,6 +33,16 @@ def check(
         typer.Option(help="Checkpoint folder whose tunes count.  [default: the one that sample takes]"),
     ] = None,
     columns: Columns = "",
+    strict: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME,...", help="What counts as a fault for once: 拗救, 孤平, 三仄尾, 邻韵, 撞韵, 重字, or all."
+        ),
+    ] = "",
+    allow: Annotated[
+        str,
+        typer.Option(metavar="NAME,...", help="What is forgiven: 孤平, 三平尾, 失粘, 失对, 重韵, or all."),
+    ] = "",
     lang: Annotated[
         Literal["auto", "en", "zh"], typer.Option(help="Speak English or Chinese; auto goes by the locale.")
     ] = "auto",
@@ -37,10 +50,12 @@ def check(
     """Explain the rhyme and the tones of poems, and where they break the rules of their form."""
     language = language_of_locale() if lang == "auto" else lang
     with speaking(language):
-        _check(file, form, as_json, _Tunes(checkpoint), columns, language)
+        from poetgen.prosody.schools import School
+
+        _check(file, form, as_json, _Tunes(checkpoint), columns, School.parse(strict, allow), language)
 
 
-def _check(file: Path, form: str, as_json: bool, tunes: _Tunes, columns: str, language: str) -> None:
+def _check(file: Path, form: str, as_json: bool, tunes: _Tunes, columns: str, school: School, language: str) -> None:
     from poetgen.cli.explanation_text import explanation_text, summary_table
     from poetgen.cli.progress_bar import ProgressBar
     from poetgen.judging.checking import FORMS_TO_CHECK, Summary, explain_poem, explanation_record
@@ -59,7 +74,7 @@ def _check(file: Path, form: str, as_json: bool, tunes: _Tunes, columns: str, la
     terminal = is_terminal(sys.stdout)
     with ProgressBar() as progress:
         for number, poem in enumerate(poems, start=1):
-            explanation = explain_poem(poem, form, tunes)
+            explanation = explain_poem(poem, form, tunes, school)
             summary.add(explanation)
             if as_json:
                 print(json.dumps(explanation_record(poem, explanation, language), ensure_ascii=False))

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from poetgen.corpus import Poem
 from poetgen.language import ENGLISH, translated
-from poetgen.prosody.explain import explain
+from poetgen.prosody.explain import explain, explain_as_styled
 from poetgen.prosody.explanation import Explanation
 from poetgen.prosody.forms import SHAPES, form_of
+from poetgen.prosody.schools import School
 from poetgen.prosody.template import LONG, old_style
 from poetgen.prosody.tune_book import TuneShape, tune_shapes
 from poetgen.prosody.tune_names import fits_tune, tune_in_title
@@ -29,26 +30,30 @@ _LONG_BY_LENGTH: Final = {length: form for form, length in LONG.items()}
 # Explaining ------------------------------------------------------------------------------------------------------
 
 
-def explain_poem(poem: Poem, form: str = "auto", tunes: TuneLookup = tune_shapes) -> Explanation:
+def explain_poem(
+    poem: Poem, form: str = "auto", tunes: TuneLookup = tune_shapes, school: School | None = None
+) -> Explanation:
     """A poem against the rules of a form: one of FORMS_TO_CHECK, or a tune that `tunes` knows; auto takes what fits.
 
     Among poems of one line length 排律 is told from 古体 by its tones: at most one line in ten may break them.
     """
     lines = clauses(poem.body)
     if form in ("五古", "七古"):
-        return explain(lines, "古体", old_style(5 if form == "五古" else 7, len(lines)))
+        return explain(lines, "古体", old_style(5 if form == "五古" else 7, len(lines)), school=school)
     if form in FORMS_TO_CHECK and form != "auto":
-        return explain(lines, form)
+        return explain(lines, form, school=school)
     if form != "auto":
-        return explain(lines, "词", shapes=tunes(form))
+        return explain(lines, "词", shapes=tunes(form), school=school)
     shape = poem.form or form_of(poem.body, poem.tune)
     if shapes := _tune(poem, lines, shape, tunes):
-        return explain(lines, "词", shapes=shapes)
+        return explain(lines, "词", shapes=shapes, school=school)
     if shape == "古体" and len(lines[0]) in _LONG_BY_LENGTH and len(lines) % 2 == 0 and len(lines) > 4:
-        explanation = explain(lines, _LONG_BY_LENGTH[len(lines[0])])
+        explanation = explain(lines, _LONG_BY_LENGTH[len(lines[0])], school=school)
         if explanation.rhyme_holds and 10 * sum(note.name != "重韵" for note in explanation.faults) <= len(lines):
             return explanation
-    return explain(lines, shape)
+    if shape in SHAPES:
+        return explain_as_styled(lines, shape, school=school)
+    return explain(lines, shape, school=school)
 
 
 def _tune(poem: Poem, lines: Sequence[str], shape: str, tunes: TuneLookup) -> Sequence[TuneShape]:

@@ -14,6 +14,13 @@ from poetgen.prosody.rhymes import ANY
 class OldStyleExplainer(Explainer):
     """古体: only the feet of even lines count; they may turn to another rhyme, and neighbouring rhymes may mix."""
 
+    def explain(self) -> None:
+        super().explain()
+        feet = [self.reader.neighbours(line, ANY) for line in self.lines]
+        if len(feet) >= 5 and len(self.lines[0]) == 7 and frozenset.intersection(*feet):
+            text = Phrase("every line rhymes, as in the verse of the Terrace of Cypress Beams (柏梁台)")
+            self._note(REMARK, "柏梁体", text)
+
     def _explain_rhymes(self) -> None:
         places = [place for place, line in enumerate(self.explained) if line.group is not None]
         texts = [self.explained[place].text for place in places]

@@ -13,7 +13,7 @@ FAULT, LICENCE, REMARK = "fault", "licence", "remark"
 #: Which faults break form, rhyme and meter. 重韵 breaks none of them: it is a fault of craft.
 OF_FORM: Final = frozenset({"句数", "字数", "叠句"})
 OF_RHYME: Final = frozenset({"出韵"})
-OF_METER: Final = frozenset({"出律", "失对", "失粘", "孤平", "三平尾"})
+OF_METER: Final = frozenset({"出律", "失对", "失粘", "孤平", "三平尾", "三仄尾"})
 
 
 @dataclass(frozen=True, slots=True)
