@@ -122,10 +122,11 @@ def _work(task: list[Document], config: PreprocessConfig) -> Part:
             poems.author.append(poem.author)
             poems.dynasty.append(poem.dynasty)
             poems.tune.append(poem.tune)
-            poems.form.append(form_of(poem.body, poem.tune) if record.verse else "")
+            chinese = record.language != "other"
+            poems.form.append(form_of(poem.body, poem.tune) if record.verse and chinese else "")
             poems.body.append(poem.body)
             poems.origin.append(record.origin)
-            words_from.append(f"{poem.title}\n{poem.body}" if record.verse else "")
+            words_from.append(f"{poem.title}\n{poem.body}" if record.verse and chinese else "")
             # Lines of prose come again (who speaks in a play) and make no kin: a passage counts as one clause.
             clauses_from.append(poem.body if record.verse else duplicates.as_one_clause(poem.body))
             poems.side.append("" if record.verse else "train")
