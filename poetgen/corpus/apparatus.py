@@ -170,6 +170,12 @@ _APPARATUS: Final = re.compile(
     r"|[」》][^，。\n]{0,6}作「|[原本卷校集錄当當應应]作「|〈|《[^《》\n]*》[^，。\n]{0,4}(?:引|云|所[載引錄])|[見见]《"
     r"|名不[詳详]|[。\n][詩诗][一二三四五六七八九十]+[首句]。?$"
 )
+# Prose of old quotes the classics, and lets masters speak: 「子曰：」, 「《诗》云：」. No editor does.
+_CLASSICS: Final = re.compile(
+    "《(?:[诗詩书書易礼禮乐樂传傳语語志记記]|[诗詩书書易礼禮]经|[诗詩书書易礼禮]經|[周国國]?[风風颂頌]|[大小]雅|尚书|尚書|周易|春秋|"
+    "[论論][语語]|孟子|老子|[孝道]经|[孝道]經|[左公][传傳]|中庸|大学|大學|[^《》\\n]{1,3}[诰誥誓命谟謨])》"
+)
+_SPEAKER: Final = re.compile(f"^[{HAN_RANGES}]{{0,3}}(?:子|公|王)[{HAN_RANGES}]{{0,2}}[曰问問][:：，“「]")
 _MAY_BE_SOURCE: Final = re.compile(r"[《「〈:：]|不[詳详]|ff?[.。]|[首句]。?$")
 
 
@@ -178,6 +184,8 @@ def cut_sources(text: str) -> str:
 
     >>> cut_sources("信脚到太古。\\n《誠齋集》卷一一四《詩話》ff。")
     '信脚到太古。'
+    >>> cut_sources("《诗》云：“如切如磋，如琢如磨。”")
+    '《诗》云：“如切如磋，如琢如磨。”'
     """
     if not _MAY_BE_SOURCE.search(text):
         return text
@@ -186,7 +194,7 @@ def cut_sources(text: str) -> str:
         if _SOURCE_LINE.search(line):
             text = "\n".join(lines[:number])
             break
-    if not text.strip() or _APPARATUS.search(text):
+    if not text.strip() or (_APPARATUS.search(_CLASSICS.sub("", text)) and not _SPEAKER.match(text)):
         raise Dropped("an editor's words, not verse")
     return text
 

@@ -66,6 +66,11 @@ MOST_CHARS: Final[Mapping[Language, int]] = {"classical": 5_000, "modern": 5_000
 _TOGETHER: Final = 256
 
 
+def most_chars(given: int = 0) -> dict[Language, int]:
+    """The most characters of a poem in each language, where `given` says how many; 0 takes those of MOST_CHARS."""
+    return {language: given or most for language, most in MOST_CHARS.items()}
+
+
 class _Texts(NamedTuple):
     """What of a poem is brought to a script."""
 
@@ -86,7 +91,7 @@ class Cleaner:
     def __init__(self, script: Script = "simplified", min_chars: int = 10, max_chars: int = 0) -> None:
         self.script = script
         self.min_chars = min_chars
-        self.max_chars = max_chars
+        self.most_chars = most_chars(max_chars)
         self.counts = Counts()
         self._convert: Callable[[str], str] | None = None
         if script != "keep":
@@ -155,7 +160,7 @@ class Cleaner:
             body = text.replace("\n", "")
         else:
             body, language = self._by_rules(text, record)
-        most = self.max_chars or MOST_CHARS[language]
+        most = self.most_chars[language]
         size = len(_WORD.findall(body)) if len(body) < 2 * self.min_chars or len(body) > most else None
         if not body or size == 0:
             raise Dropped("empty")

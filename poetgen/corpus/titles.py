@@ -12,7 +12,7 @@ from poetgen.text import CLAUSE_ENDS, HAN_RANGES
 
 _MAX_TITLE: Final = 40
 #: Characters of a title in letters, of which it takes more.
-LONGEST_TITLE: Final = 100
+_MAX_OF_LETTERS: Final = 100
 _LONGEST_RAW_TITLE: Final = 400
 
 _TITLE_NOTE: Final = re.compile(r"\([^()]*\)|〔[^〔〕]*〕|【[^【】]*】|〖[^〖〗]*〗|\{[^{}]*\}|<[^<>]*>")
@@ -88,13 +88,13 @@ def clean_author(author: str) -> str:
 
 
 def plain_title(title: str) -> str:
-    """A title of another language: its letters and marks stay, at most LONGEST_TITLE of them.
+    """A title of another language: its letters and marks stay, at most 100 of them.
 
     >>> plain_title("Love’s  Labour (a song)"), plain_title("春の夜"), plain_title("Untitled")
     ('Love’s Labour (a song)', '春の夜', '')
     """
     title = UNREADABLE.sub("", _plain(title))
-    return "" if title.lower() in _UNTITLED else title[:LONGEST_TITLE].rstrip()
+    return "" if title.lower() in _UNTITLED else title[:_MAX_OF_LETTERS].rstrip()
 
 
 def plain_author(author: str) -> str:
