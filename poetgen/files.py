@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import re
 import secrets
@@ -63,6 +64,32 @@ def parse_json(text: str | bytes) -> Any:
         if not level:
             return value
     raise ValueError("nested too deeply")
+
+
+def to_json(value: Any, indent: int | None = None) -> str:
+    r"""A value as JSON, whatever it holds: null for numbers that are not finite, an escape for half a surrogate pair.
+
+    >>> print(to_json({"ppl_char": math.inf, "title": "春\\ud800"}))
+    {"ppl_char": null, "title": "春\\ud800"}
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
+    except ValueError:
+        text = json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, indent=indent)
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _finite(value: Any) -> Any:
+    """A value with None for every number that is not finite."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {key: _finite(part) for key, part in value.items()}
+        case list() | tuple():
+            return [_finite(part) for part in value]
+        case _:
+            return value
 
 
 def lock(file: IO[bytes]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ import typer
 from poetgen.cli.root import CHECKPOINTS, Columns, PoemFile, app, note, poems_of_file
 from poetgen.cli.terminal import BOLD, DIM, INDENT, PLAIN, RED, YELLOW, columns, is_terminal, table, wants_colour
 from poetgen.errors import CheckpointError, UsageError
+from poetgen.files import to_json
 
 if TYPE_CHECKING:
     from poetgen.judging.checking import Summary
@@ -50,7 +50,7 @@ def check(
             explanation = explain_poem(poem, form, tunes)
             summary.add(explanation)
             if as_json:
-                print(json.dumps(explanation_record(poem, explanation), ensure_ascii=False))
+                print(to_json(explanation_record(poem, explanation)))
             else:
                 title = " ".join(part for part in (poem.title, poem.author) if part)
                 print("\n" * (number > 1) + explanation_text(title, explanation, terminal), end="")

@@ -17,7 +17,6 @@ Shapes: N poems, C characters of bodies, V vocabulary.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
@@ -32,7 +31,7 @@ from poetgen.data.line_index import LineIndex
 from poetgen.data.sequence import Layout, control
 from poetgen.data.vocab import Vocab
 from poetgen.errors import CheckpointError, DatasetError, SaveError
-from poetgen.files import atomic, parse_json, write_atomic
+from poetgen.files import atomic, parse_json, to_json, write_atomic
 from poetgen.prosody.tune_learning import learn_tunes
 from poetgen.prosody.tunes import tunes_json
 from poetgen.text import LOST
@@ -276,7 +275,7 @@ def write_dataset(folder: Path, vocab: Vocab, splits: dict[str, tuple[Ids, NDArr
     fingerprint = digest.hexdigest()[:16]
     counts = {name: {"poems": len(splits[name][1]), "tokens": len(splits[name][0])} for name in SPLITS}
     meta = {"format": DATASET_FORMAT, "fingerprint": fingerprint, "vocab_size": len(vocab), "splits": counts}
-    write_atomic(folder / "dataset.json", json.dumps(meta, indent=2) + "\n")
+    write_atomic(folder / "dataset.json", to_json(meta, indent=2) + "\n")
     return fingerprint
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poetgen.errors import CheckpointError
-from poetgen.files import parse_json
+from poetgen.files import parse_json, to_json
 from poetgen.text import is_han
 
 PAD, UNK = 0, 1
@@ -94,7 +93,7 @@ class Vocab:
 
     def to_json(self) -> str:
         """One line per token, so that two vocabularies can be compared with any diff tool."""
-        return json.dumps({"format": VOCAB_FORMAT, "tokens": self.tokens}, ensure_ascii=False, indent=0) + "\n"
+        return to_json({"format": VOCAB_FORMAT, "tokens": self.tokens}, indent=0) + "\n"
 
     @classmethod
     def load(cls, path: Path) -> Vocab:

@@ -15,7 +15,6 @@ other, so a kill at any instant leaves a checkpoint that samples and one that re
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -32,7 +31,7 @@ from poetgen.data.dataset import LINES_FILE, TUNES_FILE
 from poetgen.data.line_index import LineIndex
 from poetgen.data.vocab import Vocab
 from poetgen.errors import CheckpointError, PoetgenError, SaveError
-from poetgen.files import parse_json, write_atomic
+from poetgen.files import parse_json, to_json, write_atomic
 from poetgen.network.model import PoetModel
 from poetgen.prosody.template import Template
 from poetgen.prosody.tunes import load_tunes
@@ -194,9 +193,9 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def write_config(path: Path, model: ModelConfig, **rest: object) -> dict[str, Any]:
     """Write config.json and return what is in it; raises SaveError."""
-    config = {"format": CHECKPOINT_FORMAT, "model": asdict(model), **rest}
-    write_atomic(path / CONFIG, json.dumps(config, ensure_ascii=False, indent=2) + "\n")
-    return config
+    text = to_json({"format": CHECKPOINT_FORMAT, "model": asdict(model), **rest}, indent=2)
+    write_atomic(path / CONFIG, text + "\n")
+    return dict(parse_json(text))
 
 
 def write_card(path: Path, config: Mapping[str, Any]) -> None:

@@ -11,7 +11,6 @@ Numbers that are not finite are null there, and infinite when they are read back
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Mapping
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from poetgen.errors import SaveError
-from poetgen.files import parse_json, write_atomic
+from poetgen.files import parse_json, to_json, write_atomic
 
 #: The file of a run's records.
 LOG = "log.jsonl"
@@ -160,13 +159,6 @@ _TYPES: Mapping[object, tuple[tuple[type, ...], object]] = {
 }
 
 
-def finite(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values as strict JSON can hold them: None for what is not finite (ppl_char of a text without Han characters)."""
-    return {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in values.items()
-    }
-
-
 def parse_record(line: str | bytes) -> TrainingRecord:
     """The record of a line; raises ValueError.
 
@@ -194,7 +186,7 @@ def append_record(path: Path, record: TrainingRecord) -> None:
     """Add a record to a log; raises SaveError."""
     try:
         with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(finite(record.facts())) + "\n")
+            file.write(to_json(record.facts()) + "\n")
     except OSError as error:
         raise SaveError(f"{path}: cannot be written ({error.strerror}); free some room, then --resume") from error
 

@@ -8,7 +8,6 @@ metadata "run"             where the run stands, as JSON: "progress", "ladder", 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from torch import Tensor
 
 from poetgen.config import TrainConfig
 from poetgen.errors import CheckpointError, UsageError
-from poetgen.files import parse_json
+from poetgen.files import parse_json, to_json
 from poetgen.network import checkpoint
 from poetgen.network.budget import RunPosition
 from poetgen.network.model import PoetModel, State
@@ -86,7 +85,7 @@ def write_train_state(out: Path, state: TrainState, config: TrainConfig, fingerp
         "dataset": fingerprint,
         "train": asdict(config),
     }
-    checkpoint.write_tensors(out / checkpoint.STATE, state.tensors, {"run": json.dumps(facts)})
+    checkpoint.write_tensors(out / checkpoint.STATE, state.tensors, {"run": to_json(facts)})
 
 
 def read_train_state(out: Path, model: PoetModel, config: TrainConfig, fingerprint: str) -> TrainState:

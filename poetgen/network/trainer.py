@@ -44,7 +44,6 @@ from poetgen.network.records import (
     VectorsRecord,
     append_record,
     cut_log,
-    finite,
 )
 from poetgen.network.schedule import LearningRateSchedule
 from poetgen.network.starting import start_from_checkpoint, start_from_vectors
@@ -281,7 +280,7 @@ class Trainer:
         if self.world.rank:
             return
         kept = ("step", "epoch", "seconds", "tokens", "ppl_char", "ppl_all", "valid_tokens")
-        figures = finite({name: getattr(record, name) for name in kept}) | {
+        figures = {name: getattr(record, name) for name in kept} | {
             "train_poems": len(self.dataset.train),
             "valid_poems": len(self.dataset.valid),
         }

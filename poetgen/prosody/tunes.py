@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from poetgen.errors import CheckpointError
-from poetgen.files import parse_json
+from poetgen.files import parse_json, to_json
 from poetgen.prosody.rhymes import ANY, CILIN, LEVEL, OBLIQUE, PINGSHUI
 from poetgen.prosody.template import Template, TemplateLine
 
@@ -44,7 +43,7 @@ def tunes_json(tunes: Mapping[str, LearnedTune]) -> str:
         }
         for name, tune in tunes.items()
     ]
-    text = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    text = ",\n".join(to_json(row) for row in rows)
     return f'{{"format": {TUNES_FORMAT}, "tunes": [\n{text}\n]}}\n'
 
 
