@@ -187,7 +187,7 @@ _IN_PERCENT: Final = {"form", "rhyme", "meter", "novelty", "repeats"}
 _DECIMALS: Final = {
     **dict.fromkeys(("characters", "unknown", "copied, median", "copied, 99 %"), 0),
     **dict.fromkeys(("ppl_char", "ppl_all"), 1),
-    **dict.fromkeys(("relevance", "relevance, human", "critic", "n-gram judge"), 2),
+    **dict.fromkeys(("relevance", "relevance, of another", "coherence", "critic", "n-gram judge"), 2),
 }
 
 

@@ -40,7 +40,7 @@ from poetgen.prosody.tune_learning import learn_tunes
 from poetgen.prosody.tunes import load_tunes, tunes_json
 from poetgen.text import LOST
 
-DATASET_FORMAT = 1
+DATASET_FORMAT = 2
 SPLITS = ("train", "valid")
 #: What the poems taught besides: the templates of tunes, and the index of lines.
 TUNES_FILE, LINES_FILE = "forms.json", "lines.safetensors"
@@ -48,12 +48,13 @@ TUNES_FILE, LINES_FILE = "forms.json", "lines.safetensors"
 #: Token ids, in any width of integer.
 Ids = NDArray[np.integer[Any]]
 
-#: One poem: its first token, the ids of its form and dynasty (0: none), and the lengths of its fields.
+#: One poem: its first token, the ids of its form, dynasty and rhyme (0: none), and the lengths of its fields.
 POEM = np.dtype(
     [
         ("start", "<i8"),
         ("form", "<u2"),
         ("dynasty", "<u2"),
+        ("rhyme", "<u4"),
         ("tune", "<u2"),
         ("author", "<u2"),
         ("keywords", "<u2"),
@@ -99,7 +100,7 @@ class Split:
         """
         poem, parts = self.poems[index], self.fields(index)
         body = parts.pop("body")
-        header: dict[str, Any] = {"form": int(poem["form"]), "dynasty": int(poem["dynasty"]), **parts}
+        header: dict[str, Any] = {name: int(poem[name]) for name in ("form", "dynasty", "rhyme")} | parts
         if shown is not None:
             header = {name: value for name, value in header.items() if shown[name]}
         ids = self.layout.prefix(**header)

@@ -16,6 +16,7 @@ from poetgen.corpus import Cleaner, ColumnChoice, Counts, Document, duplicates, 
 from poetgen.errors import SourceError
 from poetgen.progress import StageCallback
 from poetgen.prosody.forms import form_of
+from poetgen.prosody.rhyme_sign import sign_of_poem
 
 #: Passages from which on a text is long enough for its end to be held out.
 _LONG_TEXT = 10
@@ -32,6 +33,7 @@ class Poems:
     dynasty: list[str] = field(default_factory=list)
     tune: list[str] = field(default_factory=list)
     form: list[str] = field(default_factory=list)
+    rhyme: list[str] = field(default_factory=list)  # its sign
     body: list[str] = field(default_factory=list)
     origin: list[str] = field(default_factory=list)
     side: list[str] = field(default_factory=list)  # "train" or "valid" where its place in a text decides, else ""
@@ -122,7 +124,9 @@ def _work(task: list[Document], config: PreprocessConfig) -> Part:
             poems.author.append(poem.author)
             poems.dynasty.append(poem.dynasty)
             poems.tune.append(poem.tune)
-            poems.form.append(form_of(poem.body, poem.tune) if record.verse else "")
+            form = form_of(poem.body, poem.tune) if record.verse else ""
+            poems.form.append(form)
+            poems.rhyme.append(sign_of_poem(poem.body, form) if form else "")
             poems.body.append(poem.body)
             poems.origin.append(record.origin)
             words_from.append(f"{poem.title}\n{poem.body}" if record.verse else "")

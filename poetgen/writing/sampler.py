@@ -155,12 +155,16 @@ class Sampler:
             if self._by_line:
                 rows.save_lines()
             features = self._read(rows)
-            writing = [(row, slot) for row, slot in rows.taken if slot.writing]
+            writing = [(row, slot) for row, slot in rows.taken if slot.writing or slot.choosing]
             if not writing:
                 continue
             choices = self._write(writing, features, rows.costs)
             for (_, slot), (token, nats, unconditional_nats) in zip(writing, choices, strict=True):
-                slot.push(token, self.layout.end, nats, unconditional_nats)
+                if slot.choosing:
+                    slot.choose(token)
+                else:
+                    slot.push(token, self.layout.end, nats, unconditional_nats)
+            writing = [(row, slot) for row, slot in writing if slot.writing]
             copies = self._copies([slot for _, slot in writing])
             for row, slot in writing:
                 if id(slot) in copies:
@@ -199,11 +203,18 @@ class Sampler:
             constraint, _ = self._rules(planned)
             breaks = planned.template.breaks if planned.template else ()
             sample = Sample(request, config, number, planned.form, "", 0.0, breaks=breaks, asked=asked)
-            header = self.layout.encode(planned.header)
-            unconditional_header = self.layout.encode(replace(planned.header, title="", keywords=()))
+            headers = planned.header, replace(planned.header, title="", keywords=())
+            header, unconditional_header = map(self.layout.encode, headers)
+            hole = 0
+            if constraint.signs:
+                for ids in (header, unconditional_header):
+                    ids[-1:] = self.layout.rhyme, PAD, self.layout.body
+                hole = len(header) - 2
             for draft in range(config.candidates):
                 stream = random_stream(request, config, number, draft)
-                yield Slot(index, draft, sample, header, unconditional_header, stream, constraint.copy())
+                yield Slot(
+                    index, draft, sample, list(header), list(unconditional_header), stream, constraint.copy(), hole
+                )
 
     def _zeros(self, rows: int) -> State:
         config = self.model.config
@@ -234,7 +245,7 @@ class Sampler:
         banned: tuple[list[int], list[int]] = [], []
         refused: tuple[list[int], list[int]] = [], []
         for row, slot in writing:
-            keys[row] = slot.constraint.mask()
+            keys[row] = slot.mask()
             for token in slot.constraint.banned():
                 banned[0].append(row)
                 banned[1].append(token)

@@ -47,6 +47,7 @@ class Slot:
     unconditional_header: list[int]
     random: np.random.Generator
     constraint: Constraint
+    hole: int = 0  # the place in the header of the rhyme that is to be chosen, if any
     read: int = 0
     nats: float = 0.0
     unconditional_nats: float = 0.0
@@ -58,6 +59,11 @@ class Slot:
     @property
     def writing(self) -> bool:
         return self.read == len(self.header)
+
+    @property
+    def choosing(self) -> bool:
+        """Whether the rhyme is to be chosen next."""
+        return self.hole > 0 and self.read == self.hole
 
     @property
     def opening(self) -> bool:
@@ -76,6 +82,15 @@ class Slot:
             return self.tokens[-1]
         place = self.read - 1 - (len(self.header) - len(self.unconditional_header))
         return self.unconditional_header[place] if place >= 0 else PAD
+
+    def mask(self) -> int:
+        """The row of Masks.table that allows what may come next."""
+        return self.constraint.signs if self.choosing else self.constraint.mask()
+
+    def choose(self, sign: int) -> None:
+        """Keep to a rhyme, and say so in the header."""
+        self.header[self.hole] = self.unconditional_header[self.hole - len(self.header)] = sign
+        self.constraint.keep_to(sign)
 
     @property
     def line(self) -> list[int]:
