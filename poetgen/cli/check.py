@@ -42,6 +42,12 @@ def check(
         str,
         typer.Option(metavar="NAME,...", help="What is forgiven: 孤平, 三平尾, 失粘, 失对, 重韵, or all."),
     ] = "",
+    show: Annotated[
+        Literal["tones", "readings", "table"],
+        typer.Option(
+            help="Below each character its tone, or its tone, rhyme and pinyin; or a table in Markdown to hand out."
+        ),
+    ] = "tones",
     lang: Annotated[
         Literal["auto", "en", "zh"], typer.Option(help="Speak English or Chinese; auto goes by the locale.")
     ] = "auto",
@@ -51,14 +57,19 @@ def check(
     with speaking(language):
         from poetgen.prosody.schools import School
 
-        _check(file, form, as_json, _Tunes(checkpoint), columns, School.parse(strict, allow), language)
+        _check(file, form, as_json, _Tunes(checkpoint), columns, School.parse(strict, allow), show, language)
 
 
-def _check(file: Path, form: str, as_json: bool, tunes: _Tunes, columns: str, school: School, language: str) -> None:
+def _check(
+    file: Path, form: str, as_json: bool, tunes: _Tunes, columns: str, school: School, show: str, language: str
+) -> None:
     from poetgen.cli.explanation_text import explanation_text, summary_table
+    from poetgen.cli.handout import handout
     from poetgen.cli.progress_bar import ProgressBar
     from poetgen.judging.checking import FORMS_TO_CHECK, Summary, explain_poem, explanation_record
 
+    if as_json and show == "table":
+        raise UsageError(Phrase("--show table: is for people; with --json give --show readings, or none"))
     if form not in FORMS_TO_CHECK and tunes(form) is None:
         raise UsageError(
             Phrase(
@@ -76,10 +87,16 @@ def _check(file: Path, form: str, as_json: bool, tunes: _Tunes, columns: str, sc
             explanation = explain_poem(poem, form, tunes, school)
             summary.add(explanation)
             if as_json:
-                print(to_json(explanation_record(poem, explanation, language)))
+                record = explanation_record(poem, explanation, language, readings=show == "readings")
+                print(to_json(record))
             else:
                 title = " ".join(part for part in (poem.title, poem.author) if part)
-                print("\n" * (number > 1) + explanation_text(title, explanation, terminal, language), end="")
+                text = (
+                    handout(title, explanation, language)
+                    if show == "table"
+                    else explanation_text(title, explanation, terminal, language, show == "readings")
+                )
+                print("\n" * (number > 1) + text, end="")
             if not terminal:  # there the poems themselves show how far it is
                 progress.update("checking", number, len(poems), f"{number:,} of {len(poems):,} poems")
     if tunes.missing:
@@ -92,7 +109,7 @@ def _check(file: Path, form: str, as_json: bool, tunes: _Tunes, columns: str, sc
             folder=tunes.folder,
         )
         note(unknown, language)
-    if len(poems) > 1 and not as_json:
+    if len(poems) > 1 and not as_json and show != "table":
         print("\n" + summary_table(summary, language), end="")
     sys.stdout.flush()
 

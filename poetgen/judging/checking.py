@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from poetgen.corpus import Poem
+from poetgen.judging.annotation import annotated
 from poetgen.language import ENGLISH, translated
 from poetgen.prosody.explain import explain, explain_as_styled
 from poetgen.prosody.explanation import Explanation
@@ -66,8 +67,13 @@ def _tune(poem: Poem, lines: Sequence[str], shape: str, tunes: TuneLookup) -> Te
     return template if template and (point or template.lengths == tuple(map(len, lines))) else None
 
 
-def explanation_record(poem: Poem, explanation: Explanation, language: str = ENGLISH) -> dict[str, Any]:
-    """What there is to say of a poem, as JSON values, in one of LANGUAGES; docs/checking.md describes the keys."""
+def explanation_record(
+    poem: Poem, explanation: Explanation, language: str = ENGLISH, readings: bool = False
+) -> dict[str, Any]:
+    """What there is to say of a poem, as JSON values, in one of LANGUAGES; docs/checking.md describes the keys.
+
+    With `readings` every line has those of its characters.
+    """
     return {
         "title": poem.title,
         "author": poem.author,
@@ -94,6 +100,7 @@ def explanation_record(poem: Poem, explanation: Explanation, language: str = ENG
                 "group": line.group,
                 "rhymes": line.rhymes,
             }
+            | ({"readings": [asdict(one) for one in annotated(line, explanation.book)]} if readings else {})
             for line in explanation.lines
         ],
         "notes": [
