@@ -52,13 +52,14 @@ class PreprocessConfig:
     """How to read and clean a corpus; `limit` 0 reads all of it, `jobs` 0 takes every core.
 
     `min_count` 0 leaves out characters seen fewer than five times, and none of a corpus under a million characters or
-    of fewer than a thousand different ones. `columns` says which columns of tables hold what (title=1,body=verse).
+    of fewer than a thousand different ones. `max_chars` 0 is as many as verse of its language has. `columns` says which
+    columns of tables hold what (title=1,body=verse).
     """
 
     script: Literal["simplified", "traditional", "keep"] = "simplified"
     min_count: int = 0
     min_chars: int = 10
-    max_chars: int = 1000
+    max_chars: int = 0
     valid_share: float = 0.02
     limit: int = 0
     jobs: int = 0
@@ -69,6 +70,7 @@ class PreprocessConfig:
         _choice("script", self.script, SCRIPTS)
         _at_least("min_count", self.min_count, 0)
         _share("valid_share", self.valid_share)
+        _at_least("max_chars", self.max_chars, 0)
         _at_least("limit", self.limit, 0)
         _at_least("jobs", self.jobs, 0)
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poetgen.config import PreprocessConfig
-from poetgen.corpus import ColumnChoice, Counts, documents, duplicates, keywords, paired
+from poetgen.corpus import ColumnChoice, Counts, documents, duplicates, keywords, most_chars, paired
 from poetgen.data.dataset import SPLITS, finish, write_dataset
 from poetgen.data.encode import count_characters, encode_poems
 from poetgen.data.reading import Poems, read_parts
@@ -73,6 +73,7 @@ def preprocess(
         "options": asdict(config),
         "fingerprint": fingerprint,
         **_report_of_reading(corpus, choice),
+        "most_chars": most_chars(config.max_chars),
         "characters": characters,
         "min_count": min_count,
         "vocabulary": len(vocab),

@@ -124,12 +124,13 @@ def _work(task: list[Document], config: PreprocessConfig) -> Part:
             poems.author.append(poem.author)
             poems.dynasty.append(poem.dynasty)
             poems.tune.append(poem.tune)
-            form = form_of(poem.body, poem.tune) if record.verse else ""
+            chinese = record.language != "other"
+            form = form_of(poem.body, poem.tune) if record.verse and chinese else ""
             poems.form.append(form)
             poems.rhyme.append(sign_of_poem(poem.body, form) if form else "")
             poems.body.append(poem.body)
             poems.origin.append(record.origin)
-            words_from.append(f"{poem.title}\n{poem.body}" if record.verse else "")
+            words_from.append(f"{poem.title}\n{poem.body}" if record.verse and chinese else "")
             # Lines of prose come again (who speaks in a play) and make no kin: a passage counts as one clause.
             clauses_from.append(poem.body if record.verse else duplicates.as_one_clause(poem.body))
             poems.side.append("" if record.verse else "train")
