@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from itertools import islice
@@ -14,6 +13,7 @@ import typer
 from poetgen.cli.root import CHECKPOINTS, Columns, PoemFile, app, note, poems_of_file, speaking
 from poetgen.cli.terminal import is_terminal
 from poetgen.errors import CheckpointError, UsageError
+from poetgen.files import to_json
 from poetgen.language import Phrase, language_of_locale
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _check(
             summary.add(explanation)
             if as_json:
                 record = explanation_record(poem, explanation, language, readings=show == "readings")
-                print(json.dumps(record, ensure_ascii=False))
+                print(to_json(record))
             else:
                 title = " ".join(part for part in (poem.title, poem.author) if part)
                 text = (

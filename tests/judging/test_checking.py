@@ -13,7 +13,7 @@ import pytest
 
 from poetgen import cli
 from poetgen.cli.explanation_text import explanation_text, summary_table
-from poetgen.cli.terminal import columns
+from poetgen.cli.terminal import BOLD, DIM, PLAIN, RED, YELLOW, columns
 from poetgen.corpus import Poem
 from poetgen.corpus.poems import read_poems
 from poetgen.corpus.text_reader import text_records
@@ -263,8 +263,9 @@ def test_where_figures_are_stricter_the_verdict_says_so(poem: str, differs: bool
 def test_tones_stand_under_their_characters_in_colour_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     plain, painted = (explanation_text("静夜思", told(JING_YE_SI), terminal) for terminal in (False, True))
-    assert "\x1b[" not in plain and "\x1b[31m" in painted
-    assert re.sub(r"\x1b\[\d+m", "", painted) == plain
+    marks = BOLD + RED + YELLOW + DIM + PLAIN
+    assert not set(marks) & set(plain) and RED in painted
+    assert re.sub(f"[{marks}]", "", painted) == plain
     rows = plain.splitlines()
     at = next(number for number, row in enumerate(rows) if "疑是地上霜" in row)
     place = rows[at].index("上")
