@@ -28,6 +28,9 @@ def preprocess_command(
         int,
         typer.Option(help="Leave rarer characters out of the vocabulary; 0: under 5, but none of a small corpus."),
     ] = PreprocessConfig.min_count,
+    max_chars: Annotated[
+        int, typer.Option(help="Drop longer poems; 0: 5,000 characters in Chinese, 20,000 in other languages.")
+    ] = PreprocessConfig.max_chars,
     valid_share: Annotated[
         float, typer.Option(help="Share of the poems to validate with.")
     ] = PreprocessConfig.valid_share,
@@ -59,6 +62,7 @@ def preprocess_command(
     config = PreprocessConfig(
         script=script,  # type: ignore[arg-type]  # it checks that itself
         min_count=min_count,
+        max_chars=max_chars,
         valid_share=valid_share,
         limit=limit,
         seed=seed,

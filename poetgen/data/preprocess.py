@@ -8,7 +8,6 @@ The result depends on the sources and the options alone: not on the machine, nor
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from poetgen.config import PreprocessConfig
-from poetgen.corpus import ColumnChoice, Counts, documents, duplicates, keywords, paired
+from poetgen.corpus import ColumnChoice, Counts, documents, duplicates, keywords, most_chars, paired
 from poetgen.corpus.sources import is_address
 from poetgen.data.choosing import Choice, choose
 from poetgen.data.dataset import REPORT_FILE, SPLITS, finish, write_dataset
@@ -29,7 +28,7 @@ from poetgen.data.reading import Poems, read_parts
 from poetgen.data.sequence import CONTROL
 from poetgen.data.vocab import UNK, Vocab
 from poetgen.errors import SourceError, UsageError
-from poetgen.files import parse_json, write_atomic
+from poetgen.files import parse_json, to_json, write_atomic
 from poetgen.progress import StageCallback, silent_stages
 from poetgen.text import PUNCTUATION
 
@@ -82,6 +81,7 @@ def preprocess(
         "options": asdict(config),
         "fingerprint": fingerprint,
         **_report_of_reading(corpus, choice),
+        "most_chars": most_chars(config.max_chars),
         "characters": characters,
         "min_count": min_count,
         "vocabulary": len(vocab),
@@ -96,7 +96,7 @@ def preprocess(
             "jieba": round(corpus.jieba_seconds, 2),
         },
     }
-    write_atomic(out / REPORT_FILE, json.dumps(report, ensure_ascii=False, indent=2) + "\n")
+    write_atomic(out / REPORT_FILE, to_json(report, indent=2) + "\n")
     return report
 
 

@@ -59,7 +59,7 @@ class Poems:
         self.author.append(poem.author)
         self.dynasty.append(poem.dynasty)
         self.tune.append(poem.tune)
-        form = form_of(poem.body, poem.tune) if record.verse else ""
+        form = form_of(poem.body, poem.tune) if record.verse and record.language != "other" else ""
         self.form.append(form)
         self.rhyme.append(sign_of_poem(poem.body, form) if form else "")
         self.body.append(poem.body)
@@ -67,8 +67,8 @@ class Poems:
         self.text.append("" if record.verse else document)
 
     def telling(self, index: int) -> str:
-        """The text of a poem that its keywords come from; none of plain text."""
-        return "" if self.text[index] else f"{self.title[index] or self.tune[index]}\n{self.body[index]}"
+        """The text of a poem that its keywords come from; none of plain text and other languages, which have no form."""
+        return "" if not self.form[index] else f"{self.title[index] or self.tune[index]}\n{self.body[index]}"
 
 
 @dataclass
