@@ -207,7 +207,7 @@ def fill(book: Book, other: Mapping[str, frozenset[str]]) -> None:
     """Give readings to characters that have none."""
     known = book.by_char()
     alike: dict[str, Counter[str]] = {}
-    for char in GB2312 & known.keys():
+    for char in sorted(GB2312 & known.keys()):
         for sound in sounds(char):
             alike.setdefault(sound, Counter()).update(name for name in known[char] if fits_today(char, name))
     for code in (code for block in SHAPES[:2] for code in block):
