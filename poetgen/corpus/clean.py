@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from poetgen.corpus.apparatus import (
     check_holes,
@@ -39,10 +39,9 @@ from poetgen.corpus.counts import Counts, Dropped
 from poetgen.corpus.markup import remove_markup
 from poetgen.corpus.poem import Poem, Record
 from poetgen.corpus.punctuation import join_lines, unify_punctuation
+from poetgen.corpus.script import NAME, Script, fold_variants, tell, to_simplified, to_traditional
 from poetgen.corpus.titles import clean_author, clean_title, clean_tune
 from poetgen.text import HAN_RANGES, SENTENCE_ENDS
-
-Script = Literal["simplified", "traditional", "keep"]
 
 _CLEAN_LINES: Final = re.compile(
     "{line}(?:\n{line})*".format(line=f"[{HAN_RANGES}][{HAN_RANGES}，、]*[{SENTENCE_ENDS}]")
@@ -67,11 +66,40 @@ class _Texts(NamedTuple):
     tune: str
 
 
+def _by_column(rows: list[_Texts], convert: Callable[[str, int], str]) -> list[_Texts]:
+    """Rows of texts, each column of them converted in one call, which is told its number and gives as many texts."""
+    columns = [convert("\0".join(column), place).split("\0") for place, column in enumerate(zip(*rows, strict=True))]
+    return [_Texts(*row) for row in zip(*columns, strict=True)]
+
+
+def _simplified(rows: list[_Texts]) -> list[_Texts]:
+    return _by_column(rows, lambda text, place: to_simplified(text, verse=place == 0))
+
+
+def _traditional(rows: list[_Texts]) -> list[_Texts]:
+    """Texts in traditional script: those that are in simplified one converted, the others left alone.
+
+    A text that does not tell its script has that of its poem, and a poem that of the poems around it.
+    """
+    around = sum(tell("".join(texts)) for texts in rows)
+    simplified = []
+    for texts in rows:
+        of_poem = tell("".join(texts)) or around
+        simplified.append([(tell(text) or of_poem) < 0 for text in texts])
+    marked = [texts._replace(author=NAME + texts.author) for texts in rows]
+    converted = _by_column(marked, lambda text, _: to_traditional(text))
+    return [
+        _Texts(*(new if convert else old for new, old, convert in zip(after, before, which, strict=True)))._replace(
+            author=after.author[1:] if which[2] else before.author
+        )
+        for before, after, which in zip(rows, converted, simplified, strict=True)
+    ]
+
+
 class Cleaner:
     """Cleans records, and counts what it does.
 
-    One cleaner serves one process; the counts of several add up with `+=`. It is made anew in each worker from the
-    same arguments, for OpenCC's converters do not travel between processes.
+    One cleaner serves one process; the counts of several add up with `+=`.
     """
 
     def __init__(self, script: Script = "simplified", min_chars: int = 10, max_chars: int = 1000) -> None:
@@ -79,11 +107,6 @@ class Cleaner:
         self.min_chars = min_chars
         self.max_chars = max_chars
         self.counts = Counts()
-        self._convert: Callable[[str], str] | None = None
-        if script != "keep":
-            import opencc
-
-            self._convert = opencc.OpenCC("t2s" if script == "simplified" else "s2t").convert
 
     def clean(self, record: Record) -> Poem | None:
         """The poem that a record holds, or None when it was dropped; `counts` says what was done, and why."""
@@ -116,14 +139,16 @@ class Cleaner:
         return _Texts(body, title, author, clean_tune(record.tune))
 
     def _converted(self, kept: list[tuple[Record, _Texts]]) -> Iterator[tuple[Record, Poem]]:
-        """Bring many poems to the script in one call: a call costs more than the characters of a poem."""
-        converted = [texts for _, texts in kept]
-        if self._convert is not None and kept:
-            text = self._convert("\0".join("\0".join(texts) for texts in converted)).split("\0")
-            converted = [_Texts(*row) for row in zip(*(text[place::4] for place in range(4)), strict=True)]
-        for (record, before), (body, title, author, tune) in zip(kept, converted, strict=True):
-            if body != before.body:
-                self.counts.change("script", record.origin, before.body, body)
+        """Bring many poems to the script at once: a call costs more than the characters of a poem."""
+        standard = converted = [texts for _, texts in kept]
+        if self.script != "keep" and kept:
+            standard = _by_column(converted, lambda text, _: fold_variants(text, self.script))
+            converted = _simplified(standard) if self.script == "simplified" else _traditional(standard)
+        for (record, before), folded, (body, title, author, tune) in zip(kept, standard, converted, strict=True):
+            if folded.body != before.body:
+                self.counts.change("variant shapes", record.origin, before.body, folded.body)
+            if body != folded.body:
+                self.counts.change("script", record.origin, folded.body, body)
             yield record, Poem(body, title=title, author=author, dynasty=record.dynasty, tune=tune)
 
     def _counted(self, rule: str, apply: Callable[[str], str], text: str, origin: str) -> str:

@@ -20,6 +20,7 @@ RULES: Final = (
     "ends of lines",
     "titles",
     "authors",
+    "variant shapes",
     "script",
 )
 

@@ -7,7 +7,7 @@ as words; particles and other characters that carry no image do not.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,8 +33,12 @@ class Words:
     counts: NDArray[np.uint32]
 
 
-def cut(texts: Sequence[str]) -> Words:
-    """Cut the texts of N poems into telling words."""
+def cut(texts: Sequence[str], simplify: Callable[[str], str] = str) -> Words:
+    """Cut the texts of N poems into telling words.
+
+    jieba knows words in simplified script: it is shown what `simplify` makes of a text, a character for a character,
+    and the words are those that the text itself has in these places.
+    """
     import jieba
 
     jieba.setLogLevel(logging.WARNING)
@@ -43,9 +47,11 @@ def cut(texts: Sequence[str]) -> Words:
     ends = [0]
     for text in texts:
         # Without the hidden Markov model, which knows names of today's newspapers rather than words of verse.
-        for word in jieba.cut(text, HMM=False):
+        at = 0
+        for word in jieba.cut(simplify(text), HMM=False):
             if word not in STOP_WORDS and is_han(word[0]):
-                ids.append(table.setdefault(word, len(table)))
+                ids.append(table.setdefault(text[at : at + len(word)], len(table)))
+            at += len(word)
         ends.append(len(ids))
     return Words(list(table), np.array(ids, dtype=np.uint32), np.diff(np.array(ends)).astype(np.uint32))
 

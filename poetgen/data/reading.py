@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from poetgen.config import PreprocessConfig
 from poetgen.corpus import Cleaner, ColumnChoice, Counts, Document, duplicates, keywords, read
+from poetgen.corpus.script import to_simplified
 from poetgen.errors import SourceError
 from poetgen.progress import StageCallback
 from poetgen.prosody.forms import form_of
@@ -132,7 +133,7 @@ def _work(task: list[Document], config: PreprocessConfig) -> Part:
         _hold_out_end(poems.side, first, config.valid_share)
     hashes = duplicates.hash_clauses(clauses_from)
     cutting = time.perf_counter()
-    words = keywords.cut(words_from)
+    words = keywords.cut(words_from, str if config.script == "simplified" else to_simplified)
     ended = time.perf_counter()
     return Part(poems, hashes, words, cleaner.counts, passed_over, notes, ended - began, ended - cutting)
 
