@@ -1,6 +1,6 @@
 """The command line, a module a command (parse, call, print), and all that knows of a terminal.
 
-Looks into: text, humanize, errors, progress, config, files, signals, prosody, corpus, data, network, writing,
+Looks into: text, humanize, errors, progress, config, files, language, signals, prosody, corpus, data, network, writing,
 judging, inspect, plots, poet.
 """
 

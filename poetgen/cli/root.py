@@ -13,6 +13,7 @@ import typer
 
 from poetgen import __version__
 from poetgen.errors import PoetgenError, UsageError
+from poetgen.language import ENGLISH, Phrase, translated
 from poetgen.network import distributed
 
 if TYPE_CHECKING:
@@ -99,8 +100,21 @@ def _speak_chinese() -> None:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
-def note(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+def note(text: str, language: str = ENGLISH) -> None:
+    print(translated(text, language), file=sys.stderr, flush=True)
+
+
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Errors in one of LANGUAGES, as far as they are phrases."""
+    try:
+        yield
+    except UsageError as error:
+        parts = (translated(part, language) if isinstance(part, str) else part for part in error.parts)
+        raise UsageError(*parts) from error
+    except PoetgenError as error:
+        error.args = (translated(error.args[0], language),)
+        raise
 
 
 def _version(wanted: bool) -> None:
@@ -144,12 +158,12 @@ def enough_memory(way_out: str) -> Iterator[None]:
 _NOTES_SHOWN: Final = 10
 
 
-def notes_of_files(notes: Sequence[str]) -> None:
+def notes_of_files(notes: Sequence[str], language: str = ENGLISH) -> None:
     """Say what files were taken for; of many the first ones."""
     for text in notes[:_NOTES_SHOWN]:
-        note(text)
+        note(text, language)
     if len(notes) > _NOTES_SHOWN:
-        note(f"and {len(notes) - _NOTES_SHOWN:,} more files like these")
+        note(Phrase("and {count:,} more files like these", count=len(notes) - _NOTES_SHOWN), language)
 
 
 def poems_in(path: Path, vocab: Vocab, columns: str = "") -> list[Poem]:
@@ -159,20 +173,28 @@ def poems_in(path: Path, vocab: Vocab, columns: str = "") -> list[Poem]:
     return poems_of_file(path, columns, script_of(vocab), passages=not vocab.chinese)
 
 
-def poems_of_file(path: Path, columns: str = "", script: Script = "keep", passages: bool = False) -> list[Poem]:
+def poems_of_file(
+    path: Path, columns: str = "", script: Script = "keep", passages: bool = False, language: str = ENGLISH
+) -> list[Poem]:
     """The poems of a file; what it was taken for, and what cleaning leaves out, is told."""
     from poetgen.corpus import ColumnChoice
     from poetgen.corpus.poems import read_poems
 
     notes: list[str] = []
     poems, counts = read_poems(path, script, passages, ColumnChoice.parse(columns), notes.append)
-    notes_of_files(notes)
-    left_out(path, counts)
+    notes_of_files(notes, language)
+    left_out(path, counts, language)
     return poems
 
 
-def left_out(path: Path, counts: Counts) -> None:
+def left_out(path: Path, counts: Counts, language: str = ENGLISH) -> None:
     """Say how many poems of a file cleaning left out, and why."""
     if counts.dropped:
-        reasons = ", ".join(f"{tally.poems:,} {reason}" for reason, tally in counts.dropped.items())
-        note(f"{path}: left out {counts.read - counts.kept:,} of {counts.read:,} poems: {reasons}")
+        left = Phrase(
+            "{file}: left out {count:,} of {read:,} poems: {reasons}",
+            file=path,
+            count=counts.read - counts.kept,
+            read=counts.read,
+            reasons=counts.reasons(),
+        )
+        note(left, language)

@@ -90,6 +90,10 @@ class Counts:
         """Count a poem that is not kept."""
         self.dropped.setdefault(reason, DropCount()).add(origin, text)
 
+    def reasons(self) -> list[str]:
+        """Why poems were not kept, each with its count, for people."""
+        return [f"{count.poems:,} {reason}" for reason, count in self.dropped.items()]
+
     def as_dict(self) -> dict[str, object]:
         """The counts as JSON values, the rules in their order of working, the reasons by falling count."""
 

@@ -19,6 +19,7 @@ from poetgen.corpus.script import Script
 from poetgen.corpus.sources import Document, documents
 from poetgen.errors import SourceError
 from poetgen.files import STDIN
+from poetgen.language import Phrase
 from poetgen.prosody.forms import form_of
 from poetgen.prosody.rhymes import tones
 
@@ -53,10 +54,13 @@ def read_poems(
     counts.read += passed_over.total()
     counts.dropped |= {kind: DropCount(poems=count) for kind, count in passed_over.items()}
     if not poems:
-        reasons = ", ".join(f"{count.poems:,} {reason}" for reason, count in counts.dropped.items())
-        left_out = f" (left out: {reasons})" if reasons else ""
+        left_out = Phrase(" (left out: {reasons})", reasons=reasons) if (reasons := counts.reasons()) else ""
         raise SourceError(
-            f"{name}: no poem in it could be read{left_out}; give text, JSON, JSON Lines, CSV or a .zip of them"
+            Phrase(
+                "{name}: no poem in it could be read{left_out}; give text, JSON, JSON Lines, CSV or a .zip of them",
+                name=name,
+                left_out=left_out,
+            )
         )
     return poems, counts
 

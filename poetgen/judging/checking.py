@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from poetgen.corpus import Poem
-from poetgen.prosody.explain import explain
+from poetgen.language import ENGLISH, translated
+from poetgen.prosody.explain import explain, explain_as_styled
 from poetgen.prosody.explanation import Explanation
 from poetgen.prosody.forms import SHAPES, form_of
+from poetgen.prosody.schools import School
 from poetgen.prosody.template import LONG, Template, old_style
 from poetgen.prosody.tune_names import tune_names
 from poetgen.text import clauses
@@ -27,27 +29,31 @@ _LONG_BY_LENGTH: Final = {length: form for form, length in LONG.items()}
 # Explaining ------------------------------------------------------------------------------------------------------
 
 
-def explain_poem(poem: Poem, form: str = "auto", tunes: TuneLookup = lambda name: None) -> Explanation:
+def explain_poem(
+    poem: Poem, form: str = "auto", tunes: TuneLookup = lambda name: None, school: School | None = None
+) -> Explanation:
     """A poem against the rules of a form: one of FORMS_TO_CHECK, or a tune that `tunes` knows; auto takes what fits.
 
     Among poems of one line length 排律 is told from 古体 by its tones: at most one line in ten may break them.
     """
     lines = clauses(poem.body)
     if form in ("五古", "七古"):
-        return explain(lines, "古体", old_style(5 if form == "五古" else 7, len(lines)))
+        return explain(lines, "古体", old_style(5 if form == "五古" else 7, len(lines)), school=school)
     if form in FORMS_TO_CHECK and form != "auto":
-        return explain(lines, form)
+        return explain(lines, form, school=school)
     if form != "auto":
-        return explain(lines, "词", tunes(form))
+        return explain(lines, "词", tunes(form), school=school)
     shape = poem.form or form_of(poem.body, poem.tune)
     template = _tune(poem, lines, shape, tunes)
     if template is not None:
-        return explain(lines, "词", template)
+        return explain(lines, "词", template, school=school)
     if shape == "古体" and len(lines[0]) in _LONG_BY_LENGTH and len(lines) % 2 == 0 and len(lines) > 4:
-        explanation = explain(lines, _LONG_BY_LENGTH[len(lines[0])])
+        explanation = explain(lines, _LONG_BY_LENGTH[len(lines[0])], school=school)
         if explanation.rhyme_holds and 10 * sum(note.name != "重韵" for note in explanation.faults) <= len(lines):
             return explanation
-    return explain(lines, shape)
+    if shape in SHAPES:
+        return explain_as_styled(lines, shape, school=school)
+    return explain(lines, shape, school=school)
 
 
 def _tune(poem: Poem, lines: Sequence[str], shape: str, tunes: TuneLookup) -> Template | None:
@@ -60,8 +66,8 @@ def _tune(poem: Poem, lines: Sequence[str], shape: str, tunes: TuneLookup) -> Te
     return template if template and (point or template.lengths == tuple(map(len, lines))) else None
 
 
-def explanation_record(poem: Poem, explanation: Explanation) -> dict[str, Any]:
-    """What there is to say of a poem, as JSON values; docs/checking.md describes the keys."""
+def explanation_record(poem: Poem, explanation: Explanation, language: str = ENGLISH) -> dict[str, Any]:
+    """What there is to say of a poem, as JSON values, in one of LANGUAGES; docs/checking.md describes the keys."""
     return {
         "title": poem.title,
         "author": poem.author,
@@ -91,7 +97,13 @@ def explanation_record(poem: Poem, explanation: Explanation) -> dict[str, Any]:
             for line in explanation.lines
         ],
         "notes": [
-            {"kind": note.kind, "name": note.name, "line": note.line, "places": list(note.places), "text": note.text}
+            {
+                "kind": note.kind,
+                "name": note.name,
+                "line": note.line,
+                "places": list(note.places),
+                "text": translated(note.text, language),
+            }
             for note in explanation.notes
         ],
     }

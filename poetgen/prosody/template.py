@@ -110,8 +110,10 @@ LONG: Final = {"五排": 5, "七排": 7}
 
 
 @cache
-def regulated(form: str, lines: int = 0) -> Template:
+def regulated(form: str, lines: int = 0, rhyme: str = LEVEL) -> Template:
     """The template of 五绝, 七绝, 五律, 七律, or of 五排 or 七排 with a number of lines (even, default 12).
+
+    `rhyme` is the tone of the feet.
 
     >>> for line in regulated("五绝").variants[0]: print(*line.tones, line.rhyme, line.mark)
     中仄中平仄 None ，
@@ -123,10 +125,10 @@ def regulated(form: str, lines: int = 0) -> Template:
     """
     count, length = (lines or 12, LONG[form]) if form in LONG else SHAPES[form]
     variants = []
-    for base in pattern_of(count, length):
+    for base in pattern_of(count, length, rhyme):
         variants.append(
             tuple(
-                TemplateLine(strict(tones), 0 if tones[-1] == LEVEL else None, "。" if number % 2 else "，")
+                TemplateLine(strict(tones), 0 if tones[-1] == rhyme else None, "。" if number % 2 else "，")
                 for number, tones in enumerate(base)
             )
         )

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from poetgen import cli
-from poetgen.cli.check import explanation_text, summary_table
+from poetgen.cli.explanation_text import explanation_text, summary_table
 from poetgen.cli.terminal import columns
 from poetgen.corpus import Poem
 from poetgen.corpus.poems import read_poems
@@ -23,6 +23,7 @@ from poetgen.judging.checking import Summary, explain_poem, explanation_record
 from poetgen.prosody import SHAPES
 from poetgen.prosody.explain import explain
 from poetgen.prosody.explanation import FAULT, Explanation
+from poetgen.prosody.rhyme_schemes import SCHEMES
 from poetgen.prosody.rhymes import CILIN
 from poetgen.prosody.template import Template, TemplateLine
 from poetgen.text import clauses
@@ -211,10 +212,9 @@ def test_the_example_of_the_guide_prints_what_it_shows(tmp_path: Path, capsys: p
 
 def test_every_name_of_a_note_is_in_the_guide() -> None:
     page = (ROOT / "docs" / "checking.md").read_text(encoding="utf-8")
-    modules = (ROOT / "poetgen" / "prosody").glob("explain*.py")
-    source = "".join(path.read_text(encoding="utf-8") for path in modules)
-    used = set(re.findall(r'(?:FAULT|LICENCE|REMARK|same_foot),\s+"(\w+)"', source))
-    assert len(used) >= 13
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "poetgen" / "prosody").glob("*.py"))
+    used = set(re.findall(r'(?:FAULT|LICENCE|REMARK|same_foot),\s+"(\w+)"', source)) | set(SCHEMES)
+    assert len(used) >= 20
     assert set(re.findall(r"^\| (\w+) \| (?:fault|licence|remark)", page, re.MULTILINE)) == used
 
 
@@ -286,7 +286,10 @@ def test_the_command_prints_poems_and_a_summary(poem_file: Path, capsys: pytest.
     code, out, err = run([str(poem_file)], capsys)
     assert (code, err) == (0, "")  # faults are no failure
     assert out.startswith("登鹳雀楼  五绝 仄起首句不入韵\n  白日依山尽  十一轸\n  仄仄平平仄\n")
-    assert "fault 出律 line 2: 上 (character 4)" in out
+    assert "静夜思  古体\n" in out and "remark 古绝: lines 2, 3 break the tones of 五绝" in out
+    assert out.endswith("poems with faults: none\n")
+    code, out, _ = run([str(poem_file), "--form", "五绝"], capsys)
+    assert code == 0 and "fault 出律 line 2: 上 (character 4)" in out
     assert out.endswith("poems with faults: 出律 1\n")
 
 
