@@ -34,14 +34,36 @@ HEADER = """\
 # Made by scripts/context_words.py, do not edit. Source: {places:,} places in {poems:,} poems of the chinese-poetry
 # archive that are in traditional script; what has several there, by OpenCC (t2s).
 """
-#: The characters that are several words. Others that have several shapes (闲: 閑, 閒) poets write as they please; OpenCC's
-#: rule stands for them.
+#: The characters that are several words. Others that have several shapes (闲: 閑, 閒) poets write as they please, and
+#: OpenCC's rule stands for them.
 SEVERAL = (
     "丑丰于云余仆冲几凶制升占卷历发只台合向后咸咽复夸姜尸尽岳干并幸帘弥征御志愿才托斗昆曲术朴松栗欲汇沈游漓筑系"
     "致舍范荡获蒙谷辟郁采里钟面须饥准吁胜涂表借"
 )
 #: Younger shapes that OpenCC leaves as they are, and hardly a book of verse has.
 YOUNGER = {"着": "著"}
+#: Words that verse has too seldom to testify.
+PROSE = {
+    "云": "诗云 书云 古云 或云 所云 人云 谁云 孰云 皆云 俗云 岂云 虽云 云何 云云 云胡 曷云 岁云 云亡",
+    "后": "母后 太后 皇后 王后 后羿",
+    "干": "若干 相干",
+    "幹": "骨干 树干 躯干 主干 干练",
+    "隻": "船只",
+    "捨": "取舍 舍弃 舍得 舍命",
+    "複": "重复 复杂 复道 复叠",
+    "游": "上游 中游 下游 浮游 游鱼 游泳",
+    "錶": "手表 怀表",
+    "穀": "辟谷 稻谷 谷物",
+    "里": "故里 乡里 邻里 闾里 公里",
+    "丑": "丑时 丑年 小丑",
+    "鬥": "战斗 奋斗 斗争",
+    "裏": "表里 里面 这里 那里 哪里",
+    "製": "制造 制作",
+    "餘": "其余 业余",
+    "曆": "日历 农历 历法",
+    "鬚": "胡须",
+    "徵": "征求 征召 征集 征聘 特征 象征",
+}
 #: Family names that are written otherwise than the rule has it.
 FAMILY_NAMES = {**dict.fromkeys("余于云范游岳姜郁谷后干曲台涂丰咸朴占卷", ""), "钟": "鍾"}
 
@@ -133,16 +155,19 @@ def learn(testimony: Testimony, least: int, share: float) -> Rules:
 
 
 def rows(rules: Rules) -> Iterator[str]:
+    simplify = converter("t2s")
     for char, usual in sorted((rules.usual | YOUNGER).items()):
         yield f"{char}\t{usual}\t\n"
         words: dict[str, list[str]] = {}
         if char in FAMILY_NAMES and (FAMILY_NAMES[char] or char) != usual:
             words[FAMILY_NAMES[char] or char] = [f"^{char}"]
-        for (of, word), other in rules.exceptions.items():
-            if of == char:
-                words.setdefault(other, []).append(word)
-        for other, found in sorted(words.items()):
-            yield f"{char}\t{other}\t{' '.join(sorted(found))}\n"
+        by_hand = {word: other for other, listed in PROSE.items() for word in listed.split() if char in word}
+        by_hand = {word: other for word, other in by_hand.items() if simplify(other) == char}
+        found = {word: other for (of, word), other in rules.exceptions.items() if of == char}
+        for word, other in (found | by_hand).items():
+            words.setdefault(other, []).append(word)
+        for other, listed in sorted(words.items()):
+            yield f"{char}\t{other}\t{' '.join(sorted(listed))}\n"
 
 
 def main() -> None:
@@ -173,7 +198,8 @@ def main() -> None:
     by_opencc = sum(
         convert(place.before + place.char + place.behind)[len(place.before)] == place.stands_for for place in others
     )
-    print(f"of {len(others):,} places: right by the table {right / len(others):.1%}, by OpenCC {by_opencc / len(others):.1%}")
+    shares = [f"{count / len(others):.1%}" for count in (right, by_opencc)]
+    print(f"of {len(others):,} places: right by the table {shares[0]}, by OpenCC {shares[1]}")
 
 
 if __name__ == "__main__":

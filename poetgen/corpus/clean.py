@@ -79,13 +79,14 @@ def _simplified(rows: list[_Texts]) -> list[_Texts]:
 def _traditional(rows: list[_Texts]) -> list[_Texts]:
     """Texts in traditional script: those that are in simplified one converted, the others left alone.
 
-    A text that does not tell its script has that of its poem, and a poem that of the poems around it.
+    A title or an author of which not two characters tell its script has that of its poem, and a poem that does not
+    tell has that of the poems around it.
     """
     around = sum(tell("".join(texts)) for texts in rows)
     simplified = []
     for texts in rows:
         of_poem = tell("".join(texts)) or around
-        simplified.append([(tell(text) or of_poem) < 0 for text in texts])
+        simplified.append([(own if abs(own := tell(text)) > 1 else of_poem) < 0 for text in texts])
     marked = [texts._replace(author=NAME + texts.author) for texts in rows]
     converted = _by_column(marked, lambda text, _: to_traditional(text))
     return [

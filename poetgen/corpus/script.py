@@ -9,9 +9,13 @@ standard one by variants.tsv. The tables name their sources.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Final, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from poetgen.files import read_table
 
@@ -22,6 +26,9 @@ NAME: Final = "^"
 
 #: The ideographs of the basic plane, among which are all that tell one script from the other.
 _BLOCK: Final = "".join(map(chr, range(0x4E00, 0xA000)))
+
+#: Simplified characters that books in traditional script print too: in more than 2,500 such poems of the archive each.
+_OF_BOTH: Final = "黄却烟韵凉卧带强遥荆携迹况脚摇"
 
 
 # Telling ---------------------------------------------------------------------------------------------------------
@@ -46,7 +53,7 @@ def _telling() -> tuple[re.Pattern[str], re.Pattern[str]]:
     def changed(config: str, code_set: str) -> re.Pattern[str]:
         known = _BLOCK.encode(code_set, "ignore").decode(code_set)
         chars = {char for char, other in zip(_BLOCK, _converter(config)(_BLOCK), strict=True) if char != other}
-        return re.compile(f"[{''.join(sorted(chars - {*known}))}]")
+        return re.compile(f"[{''.join(sorted(chars - {*known, *_OF_BOTH}))}]")
 
     return changed("s2t", "big5"), changed("t2s", "gb2312")
 
@@ -62,13 +69,20 @@ def fold_variants(text: str, script: Script = "simplified") -> str:
     >>> fold_variants("疎影髙臺，馀生屋簷。"), fold_variants("疎影髙臺，餘生屋簷。", "traditional")
     ('疏影高臺，餘生屋檐。', '疏影高臺，餘生屋簷。')
     """
-    return text.translate(_variants(script))
+    # A look-up of all code points at once takes a fifth of the time of str.translate.
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    standard: bytes = _variants(script)[points].tobytes()
+    return standard.decode("utf-32-le", "surrogatepass")
 
 
 @cache
-def _variants(script: Script) -> Mapping[int, str]:
-    rows = read_table("corpus", "variants.tsv", 3)
-    return {ord(shape): char for shape, char, only in rows if script == "simplified" or not only}
+def _variants(script: Script) -> NDArray[np.uint32]:
+    """Code point -> that of the standard shape, (1,114,112,)."""
+    points = np.arange(sys.maxunicode + 1, dtype="<u4")
+    for shape, char, only in read_table("corpus", "variants.tsv", 3):
+        if script == "simplified" or not only:
+            points[ord(shape)] = ord(char)
+    return points
 
 
 # Converting ------------------------------------------------------------------------------------------------------
@@ -88,17 +102,17 @@ def to_simplified(text: str, verse: bool = True) -> str:
 def to_traditional(text: str) -> str:
     """A simplified text in traditional script, a character for a character; one in traditional script would suffer.
 
-    >>> to_traditional("万里云边头发白，皇后诗云几树花。")
-    '萬里雲邊頭髮白，皇后詩云幾樹花。'
+    >>> to_traditional("万里云边头发白，皇后诗云表里清。")
+    '萬里雲邊頭髮白，皇后詩云表裏清。'
     """
     return _by_words(text, "s2t", _to_traditional())
 
 
 class _Words(NamedTuple):
-    """What decides for characters of several meanings: the usual one, and others in words of two or three of them."""
+    """What decides for characters of several meanings: for each what it is as a rule, and in words of two or three."""
 
     usual: Mapping[str, str]
-    words: Mapping[str, str]
+    words: Mapping[str, Mapping[str, str]]
     where: re.Pattern[str] | None
 
 
@@ -109,17 +123,20 @@ def _by_words(text: str, config: str, table: _Words) -> str:
     converted = _converter(config)(text)
     if table.where is None or len(converted) != len(text):
         return converted
-    chars = list(converted)
+    parts, end = [], 0
     for match in table.where.finditer(text):
         at = match.start()
+        parts.append(converted[end:at])
+        end = at + 1
         before, char, behind = text[max(0, at - 1) : at], match[0], text[at + 1 : at + 2]
-        chars[at] = (
-            table.words.get(before + char + behind)
-            or table.words.get(before + char)
-            or table.words.get(char + behind)
+        words = table.words[char]
+        parts.append(
+            words.get(before + char + behind)
+            or words.get(before + char)
+            or words.get(char + behind)
             or table.usual[char]
         )
-    return "".join(chars)
+    return "".join(parts) + converted[end:]
 
 
 @cache
@@ -135,7 +152,9 @@ def _to_traditional() -> _Words:
 def _read_words(name: str) -> _Words:
     rows = read_table("corpus", name, 3)
     usual = {char: other for char, other, words in rows if not words}
-    words = {word: other for _, other, words in rows for word in words.split(" ") if word}
+    words: dict[str, dict[str, str]] = {char: {} for char in usual}
+    for char, other, listed in rows:
+        words[char] |= dict.fromkeys(filter(None, listed.split(" ")), other)
     return _Words(usual, words, re.compile(f"[{''.join(usual)}]"))
 
 

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from poetgen.corpus.script import Script
 from poetgen.errors import CheckpointError
 from poetgen.files import parse_json
 from poetgen.text import is_han
@@ -86,6 +87,18 @@ class Vocab:
     def chinese(self) -> bool:
         """Whether this is a vocabulary of Chinese: most of it Han characters."""
         return 2 * self.han > len(self.tokens)
+
+    @property
+    def script(self) -> Script:
+        """The script in which the vocabulary was made; "keep" where it holds both, or no Chinese.
+
+        >>> Vocab.build({"国": 1, "风": 1}).script
+        'simplified'
+        """
+        simplified, traditional = (any(char in self for char in chars) for chars in ("国时风万东来", "國時風萬東來"))
+        if simplified == traditional:
+            return "keep"
+        return "simplified" if simplified else "traditional"
 
     @property
     def fingerprint(self) -> str:

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from poetgen.corpus.script import fold_variants, to_simplified
+from poetgen.corpus.script import Script, fold_variants, to_simplified
 from poetgen.data.sequence import Layout
 from poetgen.data.vocab import Vocab
 from poetgen.prosody.feet import feet
@@ -60,17 +60,16 @@ class Masks:
 
     @cached_property
     def _variants(self) -> Mask:
-        """Shapes of characters that a vocabulary of Chinese also has in their standard one, (V,): 疎 beside 疏.
+        """Shapes of characters of which a vocabulary of Chinese has the standard one too, (V,): 疎 beside 疏.
 
         A corpus that was prepared before they were folded has taught them; they are read, and not written.
         """
-        tokens, traditional = self.vocab.tokens, self.vocab.script == "traditional"
-        text = "".join(token if len(token) == 1 else " " for token in tokens)
-        standard = fold_variants(text, "traditional" if traditional else "simplified")
-        if not traditional:
-            standard = to_simplified(standard, verse=False)
-        pairs = zip(text, standard, strict=True)
-        return np.array([self.vocab.chinese and char != other and other in self.vocab for char, other in pairs])
+        script: Script = "traditional" if self.vocab.script == "traditional" else "simplified"
+        mask = np.zeros(len(self.vocab), dtype=bool)
+        for id, token in enumerate(self.vocab.tokens):
+            standard = fold_variants(token, script) if len(token) == 1 else token
+            mask[id] = standard != token and (standard in self.vocab or to_simplified(standard) in self.vocab)
+        return mask & self.vocab.chinese
 
     @cached_property
     def _tones(self) -> dict[str, Mask]:
