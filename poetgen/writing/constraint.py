@@ -25,6 +25,16 @@ class Constraint(Protocol):
     done: bool
     """Whether the poem is complete."""
 
+    @property
+    def signs(self) -> int:
+        """The row of Masks.table that allows the signs of the rhymes that the poem may keep to the end.
+
+        0 where it has none to keep, or the model was not taught signs.
+        """
+
+    def keep_to(self, sign: int) -> None:
+        """Keep to the rhyme of a sign that was allowed."""
+
     def mask(self) -> int:
         """The row of Masks.table that allows what may come next."""
 
@@ -44,6 +54,11 @@ class Free:
     def __init__(self, masks: Masks, length: int, may_end: bool) -> None:
         self.masks, self.left, self.may_end = masks, length, may_end
         self.fresh, self.done, self._begun = True, False, False
+
+    signs: int = 0
+
+    def keep_to(self, sign: int) -> None:
+        raise AssertionError("there is no rhyme to keep")
 
     def mask(self) -> int:
         end = self.may_end and self._begun

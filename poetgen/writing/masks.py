@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poetgen.corpus.script import Script, fold_variants, to_simplified
-from poetgen.data.sequence import Layout
+from poetgen.data.sequence import RHYME, Layout
 from poetgen.data.vocab import Vocab
 from poetgen.prosody.feet import feet
+from poetgen.prosody.rhyme_sign import rhyme_signs
 from poetgen.prosody.rhymes import ANY, usual_tones
 from poetgen.text import PUNCTUATION, is_han
 
@@ -28,7 +29,7 @@ class Masks:
     def __init__(self, vocab: Vocab) -> None:
         self.vocab = vocab
         self.end = Layout(vocab).end
-        self._rows: dict[object, int] = {}
+        self._rows: dict[object, int] = {"nothing": 0}
         self._table: Mask = np.zeros((64, len(vocab)), dtype=bool)
 
     @property
@@ -82,8 +83,12 @@ class Masks:
 
     def chars(self, text: str) -> Mask:
         """The characters of a text, (V,)."""
+        return self.ids(self.vocab.id(char) for char in text if char in self.vocab)
+
+    def ids(self, ids: Iterable[int]) -> Mask:
+        """Some characters by their ids, (V,)."""
         mask = np.zeros(len(self.vocab), dtype=bool)
-        mask[[self.vocab.id(char) for char in text if char in self.vocab]] = True
+        mask[list(ids)] = True
         return mask
 
     @cached_property
@@ -108,6 +113,12 @@ class Masks:
                     members.setdefault(name, set()).add(id)
             self._feet[tone, book] = rhymes, {name: frozenset(ids) for name, ids in members.items()}
         return self._feet[tone, book]
+
+    @cached_property
+    def signs(self) -> dict[int, str]:
+        """The signs of rhymes that a model knows, by id; none where it was not taught them."""
+        known = RHYME in self.vocab
+        return {self.vocab.id(sign): sign for sign in rhyme_signs() if known and sign in self.vocab}
 
     def of_rhymes(self, names: Iterable[str], tone: str, book: str) -> Mask:
         """The characters of some rhymes together, (V,)."""

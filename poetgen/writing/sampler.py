@@ -44,7 +44,7 @@ from poetgen.writing.masks import Masks
 from poetgen.writing.rank import Draft, Ranker
 from poetgen.writing.request import Plan, Request, plan
 from poetgen.writing.sample import Job, Sample, random_stream
-from poetgen.writing.slots import SLOTS, Rows, Slot
+from poetgen.writing.slots import SLOTS, Rows, Slot, Written
 
 #: Rows that step together where there are poems enough: as many as the caches bear.
 WIDE: Final = 256
@@ -83,6 +83,7 @@ class Sampler:
         self.device = next(model.parameters()).device
         self.rules = rules
         self.repetition_penalty = REPETITION_PENALTY if rules else 0.0
+        self.written = Written()
         self._width = 0
         self._memory: Tensor | None = None
         self._by_line = vocab.chinese and rules  # only verse is told, and taken back, line by line
@@ -150,23 +151,32 @@ class Sampler:
         queue = chain(first, queue)
         slots: list[Slot | None] = list(islice(queue, count))
         slots += [None] * (count - len(slots))
-        rows = Rows(slots, self._zeros(count), len(self.vocab), self.repetition_penalty, self.masks.han.tolist())
+        self.written = Written()
+        rows = self.written.rows = Rows(
+            slots, self._zeros(count), len(self.vocab), self.repetition_penalty, self.masks.han.tolist()
+        )
         while rows.taken:
             if self._by_line:
                 rows.save_lines()
             features = self._read(rows)
-            writing = [(row, slot) for row, slot in rows.taken if slot.writing]
+            writing = [(row, slot) for row, slot in rows.taken if slot.writing or slot.choosing]
             if not writing:
                 continue
             choices = self._write(writing, features, rows.costs)
             for (_, slot), (token, nats, unconditional_nats) in zip(writing, choices, strict=True):
-                slot.push(token, self.layout.end, nats, unconditional_nats)
+                if slot.choosing:
+                    slot.choose(token)
+                else:
+                    slot.push(token, self.layout.end, nats, unconditional_nats)
+            writing = [(row, slot) for row, slot in writing if slot.writing]
             copies = self._copies([slot for _, slot in writing])
             for row, slot in writing:
                 if id(slot) in copies:
                     rows.take_back(row)
                     continue
                 ended = slot.constraint.done
+                if ended:
+                    self.written.add(slot)
                 if ended or slot.constraint.fresh or not self._by_line:
                     yield slot, ended
                 if ended:
@@ -199,11 +209,18 @@ class Sampler:
             constraint, _ = self._rules(planned)
             breaks = planned.template.breaks if planned.template else ()
             sample = Sample(request, config, number, planned.form, "", 0.0, breaks=breaks, asked=asked)
-            header = self.layout.encode(planned.header)
-            unconditional_header = self.layout.encode(replace(planned.header, title="", keywords=()))
+            headers = planned.header, replace(planned.header, title="", keywords=())
+            header, unconditional_header = map(self.layout.encode, headers)
+            hole = 0
+            if constraint.signs:
+                for ids in (header, unconditional_header):
+                    ids[-1:] = self.layout.rhyme, PAD, self.layout.body
+                hole = len(header) - 2
             for draft in range(config.candidates):
                 stream = random_stream(request, config, number, draft)
-                yield Slot(index, draft, sample, header, unconditional_header, stream, constraint.copy())
+                yield Slot(
+                    index, draft, sample, list(header), list(unconditional_header), stream, constraint.copy(), hole
+                )
 
     def _zeros(self, rows: int) -> State:
         config = self.model.config
@@ -234,7 +251,7 @@ class Sampler:
         banned: tuple[list[int], list[int]] = [], []
         refused: tuple[list[int], list[int]] = [], []
         for row, slot in writing:
-            keys[row] = slot.constraint.mask()
+            keys[row] = slot.mask()
             for token in slot.constraint.banned():
                 banned[0].append(row)
                 banned[1].append(token)
