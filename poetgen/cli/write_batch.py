@@ -127,7 +127,11 @@ class _Loop:
             place = {"line": line} if line else {}
             return json.dumps(place | sample.record(), ensure_ascii=False) + "\n"
         above = heading(sample.request.title, sample.request.author, sample.form, self.terminal)
-        return "\n" * (self.written > 0) + above + "".join(verse(sample.text, self.terminal, sample.breaks))
+        return (
+            "\n" * (self.written > 0)
+            + above
+            + "".join(verse(sample.text, self.terminal, sample.breaks, has_lines="\n" in sample.text))
+        )
 
     def _show(self, written: int, seconds: float) -> None:
         done, total = self.batch.there + written, self.batch.total

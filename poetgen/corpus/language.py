@@ -15,13 +15,13 @@ from typing import Final
 from poetgen.corpus.characters import LETTER, mostly_han
 from poetgen.corpus.poem import Language, Record
 from poetgen.prosody.forms import SHAPES, recognise
-from poetgen.text import HAN_RANGES, clauses
+from poetgen.text import HAN_RANGES, KANA_AND_HANGUL, clauses
 
 #: Records by which the language of a document is told.
 _SAMPLE: Final = 200
 
 _HAN: Final = re.compile(f"[{HAN_RANGES}]")
-_KANA_OR_HANGUL: Final = re.compile("[\u3041-\u3096\u30a1-\u30fa\uff66-\uff9d\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")
+_KANA_OR_HANGUL: Final = re.compile(f"[{KANA_AND_HANGUL}]")
 #: Katakana stands in Chinese texts for a character that a broken encoding lost, now and then.
 _HIRAGANA_OR_HANGUL: Final = re.compile("[\u3041-\u3096\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")
 

@@ -30,6 +30,7 @@ from torch.overrides import TorchFunctionMode
 from poetgen.config import ModelConfig, TrainConfig
 from poetgen.data.dataset import LINES_FILE, TUNES_FILE
 from poetgen.data.line_index import LineIndex
+from poetgen.data.profile import CorpusProfile
 from poetgen.data.vocab import Vocab
 from poetgen.errors import CheckpointError, PoetgenError, SaveError
 from poetgen.files import parse_json, write_atomic
@@ -59,6 +60,11 @@ class Checkpoint:
     id: str
     forms: dict[str, Template] = field(default_factory=dict)
     lines: LineIndex | None = None
+
+    @property
+    def profile(self) -> CorpusProfile | None:
+        """What the poems of its corpus are like; None where its config.json, an older one, does not tell."""
+        return CorpusProfile.parse(self.config.get("corpus"))
 
     @classmethod
     def load(cls, path: Path, device: torch.device | str = "cpu") -> Checkpoint:
@@ -158,15 +164,22 @@ def check_fit(model: PoetModel, tensors: Mapping[str, Tensor], path: Path) -> No
 
 
 def save_best(
-    out: Path, model: PoetModel, vocab: Vocab, train: TrainConfig, dataset: str, figures: Mapping[str, Any]
+    out: Path,
+    model: PoetModel,
+    vocab: Vocab,
+    train: TrainConfig,
+    dataset: str,
+    figures: Mapping[str, Any],
+    profile: CorpusProfile | None = None,
 ) -> None:
     """Write what sampling needs and what training may change: weights, config.json and the model card.
 
-    `dataset` is the fingerprint of what the model was trained on. Raises SaveError.
+    `dataset` is the fingerprint of what the model was trained on, `profile` what its poems are like. Raises SaveError.
     """
     # First what needs the most room: where there is none, all of the last best model stays.
     save_weights(out / WEIGHTS, model, vocab, step=figures["step"])
-    config = write_config(out, model.config, train=asdict(train), dataset=dataset, figures=figures)
+    corpus = {"corpus": asdict(profile)} if profile else {}
+    config = write_config(out, model.config, train=asdict(train), dataset=dataset, figures=figures, **corpus)
     write_card(out, config)
 
 

@@ -286,7 +286,9 @@ class Trainer:
             "valid_poems": len(self.dataset.valid),
         }
         fingerprint = self.dataset.fingerprint
-        checkpoint.save_best(self.out, self.model, self.dataset.vocab, self.config, fingerprint, figures)
+        checkpoint.save_best(
+            self.out, self.model, self.dataset.vocab, self.config, fingerprint, figures, self.dataset.profile
+        )
 
     def save_state(self) -> None:
         """Write what --resume needs: weights, optimizer, schedule, carried state, time and data position."""
