@@ -15,6 +15,10 @@ SCRIPTS = ("simplified", "traditional", "keep")
 PRECISIONS = ("auto", "fp32", "bf16")
 
 
+#: Tokens that a vocabulary may have, more than Unicode has code points.
+MAX_TOKENS = 1_200_000
+
+
 def _require(condition: bool, *message: object) -> None:
     if not condition:
         raise UsageError(*message)
@@ -91,9 +95,12 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         _choice("cell", self.cell, CELLS)
-        _at_least("layers", self.layers, 1)
-        _at_least("hidden", self.hidden, 1)
-        _at_least("embed", self.embed, 0)
+        # Beyond these no network has been trained, and one that a file asks for would only fill the memory.
+        for name, least, most in (("layers", 1, 100), ("hidden", 1, 100_000), ("embed", 0, 100_000)):
+            _at_least(name, getattr(self, name), least)
+            _at_most(name, getattr(self, name), most)
+        _at_least("vocab_size", self.vocab_size, 2)
+        _at_most("vocab_size", self.vocab_size, MAX_TOKENS)
         _share("dropout", self.dropout)
         _require(
             not (self.tie and self.embed == 0),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,6 +13,7 @@ import typer
 from poetgen.cli.root import CHECKPOINTS, Columns, PoemFile, app, note, poems_of_file, speaking
 from poetgen.cli.terminal import is_terminal
 from poetgen.errors import CheckpointError, UsageError
+from poetgen.files import to_json
 from poetgen.language import Phrase, language_of_locale
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _check(
 
     if as_json and show == "table":
         raise UsageError(Phrase("--show table: is for people; with --json give --show readings, or none"))
-    if form not in FORMS_TO_CHECK and tunes(form) is None:
+    if form not in FORMS_TO_CHECK and not tunes(form):
         raise UsageError(
             Phrase(
                 "--form {form}: choose one of {choices}, or a tune that {folder} knows",
@@ -88,7 +89,7 @@ def _check(
             summary.add(explanation)
             if as_json:
                 record = explanation_record(poem, explanation, language, readings=show == "readings")
-                print(json.dumps(record, ensure_ascii=False))
+                print(to_json(record))
             else:
                 title = " ".join(part for part in (poem.title, poem.author) if part)
                 text = (
@@ -102,11 +103,11 @@ def _check(
     if tunes.missing:
         count, names = sum(tunes.missing.values()), len(tunes.missing)
         unknown = Phrase(
-            "{poems} to {tunes} that {folder} does not know: shown without rules; give --checkpoint one that was "
-            "trained on 词",
+            "{poems} to {tunes} that neither the book of tunes nor {folder} knows ({some}): shown without rules",
             poems=Phrase("{count:,} poems", count=count) if count > 1 else Phrase("{count} poem", count=1),
             tunes=Phrase("{count:,} tunes", count=names) if names > 1 else Phrase("{count} tune", count=1),
             folder=tunes.folder,
+            some=[*islice(tunes.missing, 5), *["…"] * (names > 5)],
         )
         note(unknown, language)
     if len(poems) > 1 and not as_json and show != "table":
@@ -125,7 +126,7 @@ class _Tunes:
 
     def __call__(self, name: str) -> Any:
         from poetgen.data.dataset import TUNES_FILE
-        from poetgen.prosody.tune_names import listed
+        from poetgen.prosody.tune_book import tune_shapes
         from poetgen.prosody.tunes import load_tunes
 
         if self._known is None:
@@ -137,9 +138,8 @@ class _Tunes:
                 raise CheckpointError(
                     Phrase("{folder}: no such checkpoint folder; give --checkpoint another", folder=self.folder)
                 )
-            self._known = load_tunes(self.folder / TUNES_FILE)
-        learned = self._known.get(listed(name))
-        if learned is None:
+            self._known = {name: tune.template for name, tune in load_tunes(self.folder / TUNES_FILE).items()}
+        shapes = tune_shapes(name, self._known)
+        if not shapes:
             self.missing[name] += 1
-            return None
-        return learned.template
+        return shapes

@@ -109,7 +109,8 @@ class _Printer:
 
 
 def headline(title: str, explanation: Explanation) -> str:
-    kind = " ".join(part for part in (explanation.form, explanation.tune, explanation.pattern) if part)
+    tune = explanation.tune + (f":{explanation.shape}" if explanation.shape > 1 else "")
+    kind = " ".join(part for part in (explanation.form, tune, explanation.pattern) if part)
     return "  ".join(part for part in (title, kind) if part)
 
 

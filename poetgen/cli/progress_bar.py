@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from poetgen.cli.terminal import is_terminal
 from poetgen.humanize import duration
+from poetgen.text import escaped
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -58,7 +59,7 @@ class ProgressBar:
     def say(self, line: str) -> None:
         """A line of its own, above the bar where there is one."""
         if self._bar is not None:
-            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self._bar.console.print(escaped(line), markup=False, highlight=False, soft_wrap=True)
         else:
             print(line, file=self._stream, flush=True)
 
@@ -79,7 +80,7 @@ class ProgressBar:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn
 
-            console = Console(file=self._stream)
+            console = Console(file=getattr(self._stream, "terminal_stream", self._stream))
             self._bar = Progress(
                 TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=max(5, min(40, console.width - 75))),
@@ -93,10 +94,10 @@ class ProgressBar:
             self._task = self._bar.add_task(what, left="", note="")
         self._bar.update(
             self._task,
-            description=what,
+            description=escaped(what),
             completed=done,
             total=total or None,
             left=f"{left} left" if left else "",
-            note=note,
+            note=escaped(note),
         )
         self._bar.start()

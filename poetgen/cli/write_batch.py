@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 import time
@@ -14,6 +13,7 @@ from poetgen.cli.progress_bar import ProgressBar
 from poetgen.cli.terminal import is_terminal
 from poetgen.cli.verse import heading, verse
 from poetgen.errors import RankError
+from poetgen.files import to_json
 from poetgen.network.distributed import World
 from poetgen.signals import Interruption, Stopped
 from poetgen.writing.batch import TitleBatch
@@ -125,7 +125,7 @@ class _Loop:
     def _text(self, sample: Sample, line: int) -> str:
         if self.as_json:
             place = {"line": line} if line else {}
-            return json.dumps(place | sample.record(), ensure_ascii=False) + "\n"
+            return to_json(place | sample.record()) + "\n"
         above = heading(sample.request.title, sample.request.author, sample.form, self.terminal)
         return (
             "\n" * (self.written > 0)

@@ -8,7 +8,6 @@ The result depends on the sources and the options alone: not on the machine, nor
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -28,7 +27,7 @@ from poetgen.data.reading import Poems, read_parts
 from poetgen.data.sequence import CONTROL
 from poetgen.data.vocab import UNK, Vocab
 from poetgen.errors import SourceError, UsageError
-from poetgen.files import write_atomic
+from poetgen.files import to_json, write_atomic
 from poetgen.progress import StageCallback, silent_stages
 from poetgen.text import PUNCTUATION
 
@@ -89,7 +88,7 @@ def preprocess(
             "jieba": round(corpus.jieba_seconds, 2),
         },
     }
-    write_atomic(out / "report.json", json.dumps(report, ensure_ascii=False, indent=2) + "\n")
+    write_atomic(out / "report.json", to_json(report, indent=2) + "\n")
     return report
 
 

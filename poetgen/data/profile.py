@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from poetgen.prosody.forms import SHAPES
+from poetgen.prosody.forms import FORMS, SHAPES
 
 #: Share of the poems from which on a model has learned something.
 _LEARNED: Final = 0.01
@@ -29,10 +29,11 @@ class CorpusProfile:
     def parse(cls, value: Any) -> CorpusProfile | None:
         """The profile that a config.json holds; None for that of an older one, or for what is none."""
         try:
-            forms = {str(form): float(share) for form, share in value["forms"].items()}
-            return cls(forms, float(value["titled"]), int(value["length"]))
-        except (TypeError, KeyError, ValueError, AttributeError):
+            forms = {form: float(value["forms"][form]) for form in ("", *FORMS) if form in value["forms"]}
+            profile = cls(forms, float(value["titled"]), int(value["length"]))
+        except (TypeError, KeyError, ValueError, OverflowError):
             return None
+        return profile if profile.forms and profile.length > 0 else None
 
     @property
     def regulated(self) -> bool:

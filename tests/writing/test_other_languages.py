@@ -79,7 +79,17 @@ def test_a_checkpoint_knows_what_its_corpus_is_like(poems_model: Path, text_mode
     assert of_verse is not None and of_verse.regulated
 
 
-@pytest.mark.parametrize("value", [None, 3, {}, {"forms": []}, {"forms": {"": "x"}, "titled": 1, "length": 2}])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        3,
+        {},
+        {"forms": []},
+        {"forms": {"": "x"}, "titled": 1, "length": 2},
+        {"forms": {"": 1}, "titled": 1, "length": -2},
+    ],
+)
 def test_a_config_without_a_profile_is_one_of_an_older_version(value: object) -> None:
     assert CorpusProfile.parse(value) is None
 
