@@ -43,6 +43,8 @@ from poetgen.text import LOST
 
 DATASET_FORMAT = 2
 SPLITS = ("train", "valid")
+#: What was read, what was done to it and what was dropped.
+REPORT_FILE = "report.json"
 #: What the poems taught besides: the templates of tunes, and the index of lines.
 TUNES_FILE, LINES_FILE = "forms.json", "lines.safetensors"
 
