@@ -191,7 +191,7 @@ def plan(
     template = _template_of(form, request, tunes or {})
     header = _header_of(form, template, request)
     if template is None:
-        return _untamed(request, header, length, may_end=request.form != "auto" or not _has_regulated(profile))
+        return _untamed(request, header, length, may_end=request.form != "auto" or not has_regulated(profile))
     if request.acrostic and len(request.acrostic) > len(template.lengths):
         count, lines = len(request.acrostic), len(template.lengths)
         raise UsageError(
@@ -211,7 +211,8 @@ def _check(request: Request) -> None:
         raise UsageError(Option("lines", request.lines), f": give an even number from 2 to {MOST_LINES}")
 
 
-def _has_regulated(profile: CorpusProfile | None) -> bool:
+def has_regulated(profile: CorpusProfile | None) -> bool:
+    """Whether a model can write regulated verse, by its corpus; one that is not known is taken for classical."""
     return profile is None or profile.regulated
 
 

@@ -43,7 +43,7 @@ from poetgen.writing.choice import best_candidates, pick
 from poetgen.writing.constraint import Constraint, Free, constrain
 from poetgen.writing.masks import Masks
 from poetgen.writing.rank import Draft, Ranker
-from poetgen.writing.request import Plan, Request, plan
+from poetgen.writing.request import Plan, Request, has_regulated, plan
 from poetgen.writing.sample import Job, Sample, random_stream
 from poetgen.writing.slots import SLOTS, Rows, Slot, Written
 
@@ -56,6 +56,7 @@ _LAST_RESORT: Final = 1e6
 #: Characters of the shortest line that can be a copy; shorter ones are anybody's.
 _LEAST_LINE: Final = 5
 #: Nats that a character costs once it stands in its poem, so that it comes again as seldom as in human verse.
+#: In modern verse and in other languages words have to come again, and cost nothing.
 REPETITION_PENALTY: Final = 1.0
 
 
@@ -83,11 +84,8 @@ class Sampler:
         self.masks = Masks(vocab)
         self.ranker = Ranker(vocab, model.output.weight.detach().float().cpu().numpy())
         self.device = next(model.parameters()).device
-        self.rules = rules
-        self.profile = profile
-        # Words come again in modern verse and in other languages, and have to.
-        penalized = rules and (profile is None or profile.regulated)
-        self.repetition_penalty = REPETITION_PENALTY if penalized else 0.0
+        self.rules, self.profile = rules, profile
+        self.repetition_penalty = REPETITION_PENALTY if rules and has_regulated(profile) else 0.0
         self.written = Written()
         self._width = 0
         self._memory: Tensor | None = None
