@@ -25,7 +25,9 @@ def check(
     file: PoemFile,
     form: Annotated[
         str,
-        typer.Option(help="auto (by the lines), 五绝, 七绝, 五律, 七律, 五排, 七排, 古体, or a tune such as 水调歌头."),
+        typer.Option(
+            help="auto (by the lines), 五绝, 七绝, 五律, 七律, 五排, 七排, 古体, 对联, or a tune such as 水调歌头."
+        ),
     ] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines, one object a poem.")] = False,
     checkpoint: Annotated[
@@ -36,12 +38,15 @@ def check(
     strict: Annotated[
         str,
         typer.Option(
-            metavar="NAME,...", help="What counts as a fault for once: 拗救, 孤平, 三仄尾, 邻韵, 撞韵, 重字, or all."
+            metavar="NAME,...",
+            help="What is a fault here: 拗救, 孤平, 三仄尾, 邻韵, 撞韵, 重字, 对仗, or all.",
         ),
     ] = "",
     allow: Annotated[
         str,
-        typer.Option(metavar="NAME,...", help="What is forgiven: 孤平, 三平尾, 失粘, 失对, 重韵, or all."),
+        typer.Option(
+            metavar="NAME,...", help="What is forgiven: 孤平, 三平尾, 失粘, 失对, 重韵, 对仗, 合掌, 同字, or all."
+        ),
     ] = "",
     show: Annotated[
         Literal["tones", "readings", "table"],

@@ -26,13 +26,13 @@ _KANA_OR_HANGUL: Final = re.compile(f"[{KANA_AND_HANGUL}]")
 _HIRAGANA_OR_HANGUL: Final = re.compile("[\u3041-\u3096\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")
 
 #: Words that modern Chinese cannot do without, and classical verse hardly has; songs of 元 have some of them.
-_WORD_OF_TODAY: Final = re.compile("[的们們她它您吗嗎呢吧啊哦]")
+_WORDOF_TODAY: Final = re.compile("[的们們她它您吗嗎呢吧啊哦]")
 #: What is counted or dated in digits.
 _FIGURE: Final = re.compile(r"[0-9０-９]+[ \t]*[年月日号號点點时時分秒岁歲楼樓层層路块塊度世个個次米]")
 _BRACKETED: Final = re.compile(r"[(（〔【][^()（）〔〕【】]*[)）〕】]")
 
 #: Dynasties whose verse is modern or classical, as its words say.
-_OF_TODAY: Final = ("", "近现代")
+OF_TODAY: Final = ("", "近现代")
 
 
 def has_kana_or_hangul(text: str) -> bool:
@@ -59,7 +59,7 @@ def language_of(text: str, dynasty: str = "", document: Language = "") -> Langua
         letters = len(_HIRAGANA_OR_HANGUL.findall(text))
         if letters > 2 and letters * 10 >= len(_HAN.findall(text)):
             return "other"
-    return "modern" if dynasty in _OF_TODAY and _is_modern(text, document == "modern") else "classical"
+    return "modern" if dynasty in OF_TODAY and _is_modern(text, document == "modern") else "classical"
 
 
 def _is_modern(text: str, among_modern: bool) -> bool:
@@ -91,6 +91,6 @@ def _language_of_all(records: list[Record]) -> Language:
     texts = ["\n".join(record.paragraphs) for record in records]
     if has_kana_or_hangul("\n".join(texts)):
         return "other"
-    verse = [text for record, text in zip(records, texts, strict=True) if record.verse and record.dynasty in _OF_TODAY]
+    verse = [text for record, text in zip(records, texts, strict=True) if record.verse and record.dynasty in OF_TODAY]
     modern = sum(1 for text in verse if 33 * len(_WORD_OF_TODAY.findall(text)) >= len(_HAN.findall(text)) > 0)
     return "modern" if 2 * modern > len(verse) else ""

@@ -4,6 +4,7 @@ What is held against a poem is the Template of its form (template.py):
 
     a tune of 词            explain_tune.py, which finds out first which shape of the tune the poem has
     古体                    explain_old_style.py
+    对联, middle couplets    explain_parallel.py
     近体诗, 排律 too         explain_regulated.py, with the rules by which people name faults
 
 The verdict of `check` (meter.py), by which figures are counted, stands beside: it looks at fewer places, forgives
@@ -17,6 +18,7 @@ from dataclasses import replace
 
 from poetgen.language import Phrase
 from poetgen.prosody.explain_old_style import OldStyleExplainer
+from poetgen.prosody.explain_parallel import COUPLET, couplet_notes, explain_couplet
 from poetgen.prosody.explain_regulated import RegulatedExplainer
 from poetgen.prosody.explain_tune import TuneExplainer
 from poetgen.prosody.explainer import Explainer, unruled
@@ -55,6 +57,8 @@ def explain(
     template = shapes[0].template if shapes else template or _own_template(lines, form)
     reader = reader or Reader(template.book if template else PINGSHUI)
     school = school or School()
+    if form == COUPLET:
+        return explain_couplet(lines, reader, school)
     if template is None:
         told = tuple(unruled(line, reader) for line in lines)
         return Explanation(form, "", "", reader.book, (), told, (), False, False, None)
@@ -86,6 +90,11 @@ def explain_as_styled(
     turns = len(old.category) > 1 and not explanation.rhyme_holds
     if not old.rhyme_holds or not (oblique or turns or _breaks_half(explanation)):
         return explanation
+    parallel = explanation.couplets and all(couplet.parallel for _, couplet in explanation.couplets)
+    if parallel and not (oblique or turns):
+        text = Phrase("half the lines break the tones, and the middle couplets are parallel: irregular on purpose")
+        others = [note for note in explanation.notes if note.name != "古体"]
+        return replace(explanation, notes=(*others, Note(REMARK, "拗律", text)))
     broken = sorted({note.line for note in explanation.faults if note.name in OF_METER})
     if oblique:
         why = Phrase("oblique feet, and tones that are not those of regulated verse")
@@ -129,7 +138,9 @@ def _explained(
     else:
         explainer = RegulatedExplainer(lines, template, reader, school)
     explainer.explain()
-    notes = school.judged(explainer.notes)
+    parallel = isinstance(explainer, RegulatedExplainer) and explainer.pattern and len(lines) > 4
+    couplets, said = couplet_notes(lines) if parallel else ((), [])
+    notes = school.judged([*explainer.notes, *said])
     return Explanation(
         form,
         template.form if shapes else "",
@@ -142,6 +153,7 @@ def _explained(
         form != "古体",
         check(lines, form) if form in SHAPES else None,
         explainer.shape if isinstance(explainer, TuneExplainer) else 0,
+        couplets,
     )
 
 
