@@ -26,7 +26,7 @@ _KANA_OR_HANGUL: Final = re.compile(f"[{KANA_AND_HANGUL}]")
 _HIRAGANA_OR_HANGUL: Final = re.compile("[\u3041-\u3096\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")
 
 #: Words that modern Chinese cannot do without, and classical verse hardly has; songs of 元 have some of them.
-_WORDOF_TODAY: Final = re.compile("[的们們她它您吗嗎呢吧啊哦]")
+_WORD_OF_TODAY: Final = re.compile("[的们們她它您吗嗎呢吧啊哦]")
 #: What is counted or dated in digits.
 _FIGURE: Final = re.compile(r"[0-9０-９]+[ \t]*[年月日号號点點时時分秒岁歲楼樓层層路块塊度世个個次米]")
 _BRACKETED: Final = re.compile(r"[(（〔【][^()（）〔〕【】]*[)）〕】]")
