@@ -105,6 +105,7 @@ class UsageError(PoetgenError):
     """An option or argument that cannot be honoured; made of the parts of a Message, which names it."""
 
     def __init__(self, *parts: object) -> None:
+        self.parts = parts
         self.message = Message(*parts)
         super().__init__(self.message)
 

@@ -24,6 +24,9 @@ def pytest_configure() -> None:
     torch.set_num_threads(1)
     # For the processes that tests start.
     os.environ["OMP_NUM_THREADS"] = "1"
+    # English, whoever runs the tests where.
+    os.environ.pop("LC_ALL", None)
+    os.environ["LC_MESSAGES"] = "C"
     # The same examples everywhere, and none that fails for being slow on a loaded machine.
     settings.register_profile(
         "poetgen",

@@ -68,7 +68,7 @@ def make_split(count: int, longest: int = 90) -> Split:
     """Made-up poems in the ids of VOCAB, whose every field is known, with bodies of 10 to `longest` characters."""
     rng = np.random.default_rng(0)
     records = np.zeros(count, dtype=POEM)
-    records["form"], records["dynasty"] = VOCAB.id("[七绝]"), VOCAB.id("[唐]")
+    records["form"], records["dynasty"], records["rhyme"] = map(VOCAB.id, ("[七绝]", "[唐]", "七"))
     records["tune"], records["author"], records["keywords"], records["title"] = 3, 2, 5, 4
     records["body"] = rng.integers(10, longest + 1, size=count)
     sizes = sum(records[name].astype(np.int64) for name in FIELDS)

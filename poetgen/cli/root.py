@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 import typer
 
 from poetgen import __version__
+from poetgen.cli.terminal import shown_escaped
 from poetgen.errors import PoetgenError, UsageError
 from poetgen.folders import claimed
+from poetgen.humanize import shortened
+from poetgen.language import ENGLISH, Phrase, translated
 from poetgen.network import distributed
 
 if TYPE_CHECKING:
@@ -61,25 +64,25 @@ app = typer.Typer(
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """The console command ``poetgen``."""
-    _speak_chinese()
-    try:
+    with shown_escaped():
         try:
-            app(args=args, prog_name="poetgen")
-        except UsageError as error:
-            _fail(error.message.flags, 2)
-        except PoetgenError as error:
-            _fail(error, 1)
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            _fail(f"{where}{error.strerror or error}", 1)
-    except SystemExit as end:
-        distributed.end(end.code)
-        raise
-    sys.exit(0)
+            try:
+                app(args=args, prog_name="poetgen")
+            except UsageError as error:
+                _fail(error.message.flags, 2)
+            except PoetgenError as error:
+                _fail(error, 1)
+            except OSError as error:
+                where = f"{error.filename}: " if error.filename else ""
+                _fail(f"{where}{error.strerror or error}", 1)
+        except SystemExit as end:
+            distributed.end(end.code)
+            raise
+        sys.exit(0)
 
 
 def _fail(error: object, code: int) -> NoReturn:
-    print(f"poetgen: {' '.join(str(error).split())}", file=sys.stderr)
+    print(f"poetgen: {shortened(' '.join(str(error).split()))}", file=sys.stderr)
     try:
         sys.stdout.flush()
     except OSError:  # what is left to print cannot be printed, and would be tried again at exit
@@ -87,21 +90,21 @@ def _fail(error: object, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _speak_chinese() -> None:
-    """Write UTF-8 where the locale's encoding has no Chinese; one that has, such as GB18030, is kept."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:  # closed by whoever started us
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-            continue
-        try:
-            "春".encode(stream.encoding)
-        except (UnicodeEncodeError, LookupError):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+def note(text: str, language: str = ENGLISH) -> None:
+    print(shortened(translated(text, language)), file=sys.stderr, flush=True)
 
 
-def note(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Errors in one of LANGUAGES, as far as they are phrases."""
+    try:
+        yield
+    except UsageError as error:
+        parts = (translated(part, language) if isinstance(part, str) else part for part in error.parts)
+        raise UsageError(*parts) from error
+    except PoetgenError as error:
+        error.args = (translated(error.args[0], language),)
+        raise
 
 
 def _version(wanted: bool) -> None:
@@ -154,35 +157,41 @@ def enough_memory(way_out: str) -> Iterator[None]:
 _NOTES_SHOWN: Final = 10
 
 
-def notes_of_files(notes: Sequence[str]) -> None:
+def notes_of_files(notes: Sequence[str], language: str = ENGLISH) -> None:
     """Say what files were taken for; of many the first ones."""
     for text in notes[:_NOTES_SHOWN]:
-        note(text)
+        note(text, language)
     if len(notes) > _NOTES_SHOWN:
-        note(f"and {len(notes) - _NOTES_SHOWN:,} more files like these")
+        note(Phrase("and {count:,} more files like these", count=len(notes) - _NOTES_SHOWN), language)
 
 
 def poems_in(path: Path, vocab: Vocab, columns: str = "") -> list[Poem]:
     """The poems of a file as a checkpoint with this vocabulary reads them; what cleaning leaves out is told."""
-    from poetgen.poet import script_of
-
-    return poems_of_file(path, columns, script_of(vocab), passages=not vocab.chinese)
+    return poems_of_file(path, columns, vocab.script, passages=not vocab.chinese)
 
 
-def poems_of_file(path: Path, columns: str = "", script: Script = "keep", passages: bool = False) -> list[Poem]:
+def poems_of_file(
+    path: Path, columns: str = "", script: Script = "keep", passages: bool = False, language: str = ENGLISH
+) -> list[Poem]:
     """The poems of a file; what it was taken for, and what cleaning leaves out, is told."""
     from poetgen.corpus import ColumnChoice
     from poetgen.corpus.poems import read_poems
 
     notes: list[str] = []
     poems, counts = read_poems(path, script, passages, ColumnChoice.parse(columns), notes.append)
-    notes_of_files(notes)
-    left_out(path, counts)
+    notes_of_files(notes, language)
+    left_out(path, counts, language)
     return poems
 
 
-def left_out(path: Path, counts: Counts) -> None:
+def left_out(path: Path, counts: Counts, language: str = ENGLISH) -> None:
     """Say how many poems of a file cleaning left out, and why."""
     if counts.dropped:
-        reasons = ", ".join(f"{tally.poems:,} {reason}" for reason, tally in counts.dropped.items())
-        note(f"{path}: left out {counts.read - counts.kept:,} of {counts.read:,} poems: {reasons}")
+        left = Phrase(
+            "{file}: left out {count:,} of {read:,} poems: {reasons}",
+            file=path,
+            count=counts.read - counts.kept,
+            read=counts.read,
+            reasons=counts.reasons(),
+        )
+        note(left, language)

@@ -1,9 +1,9 @@
 """What others wrote becomes poems: sources, encodings, readers, cleaning, near duplicates, words.
 
-Looks into: text, errors, progress, files, prosody.
+Looks into: text, errors, progress, files, language, prosody.
 """
 
-from poetgen.corpus.clean import Cleaner, Script
+from poetgen.corpus.clean import Cleaner, most_chars
 from poetgen.corpus.counts import Counts, DropCount, Example
 from poetgen.corpus.couplets import paired
 from poetgen.corpus.download import fetch
@@ -11,6 +11,7 @@ from poetgen.corpus.dynasties import DYNASTIES, dynasty
 from poetgen.corpus.fields import ColumnChoice
 from poetgen.corpus.poem import Poem, Record
 from poetgen.corpus.readers import FORMATS, read
+from poetgen.corpus.script import Script
 from poetgen.corpus.sources import Document, documents
 from poetgen.text import PUNCTUATION, clauses
 
@@ -31,6 +32,7 @@ __all__ = [
     "documents",
     "dynasty",
     "fetch",
+    "most_chars",
     "paired",
     "read",
 ]

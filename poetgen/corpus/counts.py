@@ -18,8 +18,10 @@ RULES: Final = (
     "stray digits and Latin",
     "punctuation",
     "ends of lines",
+    "spaces",
     "titles",
     "authors",
+    "variant shapes",
     "script",
 )
 
@@ -88,6 +90,10 @@ class Counts:
     def drop(self, reason: str, origin: str, text: str) -> None:
         """Count a poem that is not kept."""
         self.dropped.setdefault(reason, DropCount()).add(origin, text)
+
+    def reasons(self) -> list[str]:
+        """Why poems were not kept, each with its count, for people."""
+        return [f"{count.poems:,} {reason}" for reason, count in self.dropped.items()]
 
     def as_dict(self) -> dict[str, object]:
         """The counts as JSON values, the rules in their order of working, the reasons by falling count."""

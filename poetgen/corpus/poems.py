@@ -9,15 +9,17 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from poetgen.corpus.clean import Cleaner, Script
+from poetgen.corpus.clean import Cleaner
 from poetgen.corpus.counts import Counts, DropCount
 from poetgen.corpus.couplets import paired
 from poetgen.corpus.fields import ColumnChoice
 from poetgen.corpus.poem import Poem, Record
 from poetgen.corpus.readers import read
+from poetgen.corpus.script import Script
 from poetgen.corpus.sources import Document, documents
 from poetgen.errors import SourceError
 from poetgen.files import STDIN
+from poetgen.language import Phrase
 from poetgen.prosody.forms import form_of
 from poetgen.prosody.rhymes import tones
 
@@ -52,10 +54,13 @@ def read_poems(
     counts.read += passed_over.total()
     counts.dropped |= {kind: DropCount(poems=count) for kind, count in passed_over.items()}
     if not poems:
-        reasons = ", ".join(f"{count.poems:,} {reason}" for reason, count in counts.dropped.items())
-        left_out = f" (left out: {reasons})" if reasons else ""
+        left_out = Phrase(" (left out: {reasons})", reasons=reasons) if (reasons := counts.reasons()) else ""
         raise SourceError(
-            f"{name}: no poem in it could be read{left_out}; give text, JSON, JSON Lines, CSV or a .zip of them"
+            Phrase(
+                "{name}: no poem in it could be read{left_out}; give text, JSON, JSON Lines, CSV or a .zip of them",
+                name=name,
+                left_out=left_out,
+            )
         )
     return poems, counts
 
@@ -69,10 +74,11 @@ def cleaned(records: Iterable[Record], script: Script = "keep", passages: bool =
     cleaner = Cleaner(script, min_chars=1, max_chars=10**9)
     poems = []
     for record, poem in cleaner.clean_all(records):
-        if not passages and not (record.verse and any(map(tones, poem.body))):
+        chinese = record.language != "other" and any(map(tones, poem.body))
+        if not passages and not (record.verse and chinese):
             cleaner.counts.kept -= 1
-            prose = any(map(tones, poem.body))
+            prose = chinese
             cleaner.counts.drop("plain text, no verse" if prose else "without Chinese verse", record.origin, poem.body)
             continue
-        poems.append(replace(poem, form=form_of(poem.body, poem.tune) if record.verse else ""))
+        poems.append(replace(poem, form=form_of(poem.body, poem.tune) if record.verse and chinese else ""))
     return poems, cleaner.counts

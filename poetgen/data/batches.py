@@ -6,6 +6,8 @@ Poem batches, padded with [PAD]. Header and padding are not scored:
     row 1   [七绝] [BODY] 白 日 依 山 尽 ， … 。 [END] [PAD] [PAD]
     label   ·      ·      ·  ·  春     眠 不 …
 
+But where a header shows the rhyme, that is scored as well: the network learns to choose it for what stands before it.
+
 Stream batches, in order with the state carried from window to window, or at random offsets from a zero state:
 
     one stream      a b c d e f g h i j k l …
@@ -30,7 +32,17 @@ from poetgen.errors import DatasetError
 
 #: How often a known field of the header is shown in training. What is shown rarely costs few tokens and still
 #: teaches the network to follow it; what evaluation and sampling always give is shown nearly always.
-FIELD_RATES = {"form": 0.9, "dynasty": 0.4, "tune": 0.9, "author": 0.25, "keywords": 0.2, "title": 0.9}
+FIELD_RATES = {
+    "form": 0.9,
+    "dynasty": 0.4,
+    "tune": 0.9,
+    "author": 0.25,
+    "keywords": 0.2,
+    "title": 0.9,
+    "rhyme": 0.5,
+}
+#: What the fields that are one id each, and no text, add to a header.
+_SIZES = {"form": 1, "dynasty": 1, "rhyme": 2}
 #: The header fields that evaluation and sampling always give.
 GIVEN_FIELDS = ("form", "tune", "title")
 #: Poem batches have row and step counts in multiples of this.
@@ -106,7 +118,7 @@ def _lengths(split: Split, shown: NDArray[np.bool_]) -> NDArray[np.int64]:
     steps = split.poems["body"].astype(np.int64) + 1
     for column, name in enumerate(FIELD_RATES):
         size = split.poems[name].astype(np.int64)
-        steps += ((size > 0) if name in ("form", "dynasty") else np.where(size > 0, size + 1, 0)) * shown[:, column]
+        steps += np.where(size > 0, _SIZES.get(name, size + 1), 0) * shown[:, column]
     return steps
 
 
@@ -115,9 +127,12 @@ def poem_batches(split: Split, group: BatchGroup, seq_len: int) -> Iterator[Batc
     inputs = np.full((len(group.poems), group.length), PAD, dtype=np.int64)
     labels = np.full_like(inputs, PAD)
     for row, (index, shown) in enumerate(zip(group.poems.tolist(), group.shown.tolist(), strict=True)):
-        ids, start = split.sequence(index, dict(zip(FIELD_RATES, shown, strict=True)))
+        shown_fields = dict(zip(FIELD_RATES, shown, strict=True))
+        ids, start = split.sequence(index, shown_fields)
         inputs[row, : len(ids) - 1] = ids[:-1]
         labels[row, start : len(ids) - 1] = ids[start + 1 :]
+        if shown_fields["rhyme"] and split.poems[index]["rhyme"]:
+            labels[row, start - 2] = ids[start - 1]
     for at in range(0, group.length, seq_len):
         columns = slice(at, at + seq_len)
         yield Batch(inputs[:, columns], labels[:, columns], carry=len(inputs) if at else 0)

@@ -18,9 +18,9 @@ Shapes: N poems, C characters of bodies, V vocabulary.
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import os
+import re
+import tokenize
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
@@ -32,33 +32,38 @@ from numpy.typing import NDArray
 
 from poetgen.corpus.poem import Poem
 from poetgen.data.line_index import LineIndex
+from poetgen.data.profile import CorpusProfile
 from poetgen.data.sequence import Layout, control
 from poetgen.data.vocab import Vocab
 from poetgen.errors import CheckpointError, DatasetError
-from poetgen.files import atomic, parse_json, write_atomic
+from poetgen.files import atomic, read_json, to_json, write_atomic
 from poetgen.folders import read_as_one
+from poetgen.humanize import shortened
 from poetgen.prosody.tune_learning import learn_tunes
-from poetgen.prosody.tunes import tunes_json
+from poetgen.prosody.tunes import load_tunes, tunes_json
 from poetgen.text import LOST
 
-DATASET_FORMAT = 1
+DATASET_FORMAT = 2
 SPLITS = ("train", "valid")
+#: What was read, what was done to it and what was dropped.
+REPORT_FILE = "report.json"
 #: What the poems taught besides: the templates of tunes, and the index of lines.
 TUNES_FILE, LINES_FILE = "forms.json", "lines.safetensors"
 _META, _VOCAB = "dataset.json", "vocab.json"
 _ARRAYS = tuple(f"{split}.{kind}.npy" for split in SPLITS for kind in ("tokens", "poems"))
 #: All that a prepared dataset may have.
-DATASET_FILES = (_META, _VOCAB, *_ARRAYS, TUNES_FILE, LINES_FILE, "report.json")
+DATASET_FILES = (_META, _VOCAB, *_ARRAYS, TUNES_FILE, LINES_FILE, REPORT_FILE)
 
 #: Token ids, in any width of integer.
 Ids = NDArray[np.integer[Any]]
 
-#: One poem: its first token, the ids of its form and dynasty (0: none), and the lengths of its fields.
+#: One poem: its first token, the ids of its form, dynasty and rhyme (0: none), and the lengths of its fields.
 POEM = np.dtype(
     [
         ("start", "<i8"),
         ("form", "<u2"),
         ("dynasty", "<u2"),
+        ("rhyme", "<u4"),
         ("tune", "<u2"),
         ("author", "<u2"),
         ("keywords", "<u2"),
@@ -70,6 +75,10 @@ POEM = np.dtype(
 FIELDS = ("tune", "author", "keywords", "title", "body")
 #: Poems whose bodies are gathered at a time, which bounds the memory.
 _CHUNK = 20_000
+#: Tokens that are looked at in one go.
+_TOKENS = 1 << 20
+#: Bytes of a dataset.json, a hundred times what it has.
+_MOST_META = 1 << 16
 
 
 class Split:
@@ -100,7 +109,7 @@ class Split:
         """
         poem, parts = self.poems[index], self.fields(index)
         body = parts.pop("body")
-        header: dict[str, Any] = {"form": int(poem["form"]), "dynasty": int(poem["dynasty"]), **parts}
+        header: dict[str, Any] = {name: int(poem[name]) for name in ("form", "dynasty", "rhyme")} | parts
         if shown is not None:
             header = {name: value for name, value in header.items() if shown[name]}
         ids = self.layout.prefix(**header)
@@ -218,6 +227,21 @@ class Dataset:
         self.folder = folder
         self.learned = learned
 
+    @cached_property
+    def profile(self) -> CorpusProfile:
+        """What the poems to train on are like."""
+        poems, vocab = self.train.poems, self.vocab
+        ids, counts = np.unique(poems["form"], return_counts=True)
+        shares = (counts / max(1, len(poems))).round(4).tolist()
+        forms = {vocab.tokens[id].strip("[]") if id else "": share for id, share in zip(ids, shares, strict=True)}
+        sizes = self.train.body_sizes
+        line_ends = 0.0
+        if vocab.has_lines and sizes.sum():
+            line_ends = float((self.train.body_tokens() == vocab.id("\n")).mean())
+        length = float(np.quantile(sizes, 0.95)) * (1 - line_ends) if len(sizes) else 1
+        titled = float((poems["title"] > 0).mean()) if len(sizes) else 0
+        return CorpusProfile(forms, round(titled, 4), max(1, round(length)))
+
     @classmethod
     def load(cls, folder: Path) -> Dataset:
         """Read a folder that `poetgen preprocess` wrote; raises DatasetError where it is missing, cut or foreign."""
@@ -233,18 +257,26 @@ class Dataset:
         if len(vocab) != meta["vocab_size"]:
             raise DatasetError(f"{where(_VOCAB)}: of another dataset; run poetgen preprocess again")
         layout = Layout(vocab)
-        splits = [Split(*_read_split(folder, where, name, meta), layout) for name in SPLITS]
+        splits = [Split(*_read_split(folder, where, name, meta["splits"][name], vocab), layout) for name in SPLITS]
+        try:  # what a run writes beside its weights
+            load_tunes(where(TUNES_FILE))
+            LineIndex.load(where(LINES_FILE))
+        except CheckpointError as error:
+            raise DatasetError(str(error)) from None
         learned = {name: where(name).read_bytes() for name in (TUNES_FILE, LINES_FILE) if where(name).exists()}
-        return cls(vocab, splits[0], splits[1], str(meta["fingerprint"]), folder, learned)
+        return cls(vocab, splits[0], splits[1], meta["fingerprint"], folder, learned)
 
 
 def _read_meta(folder: Path, path: Path) -> dict[str, Any]:
     try:
-        meta = parse_json(path.read_text(encoding="utf-8"))
-        version, counts = meta["format"], meta["splits"]
+        meta = read_json(path, _MOST_META)
+        version = meta["format"]
         if version == DATASET_FORMAT:
-            _ = [(counts[name]["poems"], counts[name]["tokens"]) for name in SPLITS], meta["vocab_size"]
-            _ = meta["fingerprint"]
+            counts = [meta["splits"][name][kind] for name in SPLITS for kind in ("poems", "tokens")]
+            if any(type(count) is not int or not 0 <= count < 2**48 for count in [*counts, meta["vocab_size"]]):
+                raise ValueError("splits and vocab_size must be counts")
+            if not isinstance(meta["fingerprint"], str) or not re.fullmatch(r"[0-9a-f]{1,64}", meta["fingerprint"]):
+                raise ValueError("fingerprint must be that of a dataset")
     except FileNotFoundError:
         raise DatasetError(f"{folder}: no prepared dataset here; run poetgen preprocess --out {folder}") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -257,43 +289,55 @@ def _read_meta(folder: Path, path: Path) -> dict[str, Any]:
 
 
 def _read_split(
-    folder: Path, where: Callable[[str], Path], name: str, meta: dict[str, Any]
+    folder: Path, where: Callable[[str], Path], name: str, counts: Mapping[str, int], vocab: Vocab
 ) -> tuple[Ids, NDArray[np.void]]:
-    arrays = []
-    for kind in ("tokens", "poems"):
-        path = where(f"{name}.{kind}.npy")
-        try:
-            array = _read_array(path)
-        except FileNotFoundError:
-            raise DatasetError(f"{path}: missing; run poetgen preprocess again") from None
-        except (OSError, ValueError) as error:
-            raise DatasetError(f"{path}: cut short or not an array ({error}); run poetgen preprocess again") from error
-        if array.shape != (meta["splits"][name][kind],):
-            raise DatasetError(f"{path}: cut short or of another dataset; run poetgen preprocess again")
-        arrays.append(array)
-    tokens, poems = arrays
+    """The arrays of a split; raises DatasetError unless all they say of each other and of `vocab` holds."""
+    paths = {kind: where(f"{name}.{kind}.npy") for kind in ("tokens", "poems")}
+    tokens, poems = (_read_array(path, counts[kind]) for kind, path in paths.items())
     if poems.dtype != POEM or tokens.dtype.kind != "u":
         raise DatasetError(f"{folder}: {name} arrays are of another version; run poetgen preprocess again")
-    end = int(poems[-1]["start"]) + sum(int(poems[-1][field]) for field in FIELDS) if len(poems) else 0
+    end = 0
+    for first in range(0, len(poems), _CHUNK):
+        part = poems[first : first + _CHUNK]
+        sizes = sum((part[field].astype(np.int64) for field in FIELDS), np.zeros(len(part), np.int64))
+        ends = end + np.cumsum(sizes)
+        if not np.array_equal(part["start"], ends - sizes) or ends[-1] > len(tokens) or not part["body"].all():
+            raise DatasetError(
+                f"{paths['poems']}: its poems are not those of {paths['tokens'].name}; run poetgen preprocess again"
+            )
+        if max(int(part["form"].max()), int(part["dynasty"].max())) >= len(vocab):
+            raise DatasetError(f"{paths['poems']}: a form or a dynasty beyond the vocabulary; preprocess again")
+        end = int(ends[-1])
     if end != len(tokens):
-        raise DatasetError(f"{folder / name}.poems.npy: of another dataset; run poetgen preprocess again")
+        raise DatasetError(f"{paths['poems']}: of another dataset; run poetgen preprocess again")
+    if any(int(tokens[first : first + _TOKENS].max()) >= len(vocab) for first in range(0, len(tokens), _TOKENS)):
+        raise DatasetError(f"{paths['tokens']}: an id beyond the vocabulary of {len(vocab):,}; preprocess again")
     return tokens, poems
 
 
-def _read_array(path: Path) -> NDArray[Any]:
-    """The array of a .npy file, in memory: a mapped file that somebody cuts short would kill the process.
+def _read_array(path: Path, count: int) -> Any:
+    """A .npy of one dimension and `count` entries, in memory; raises DatasetError.
 
-    Never unpickles, and reads no more than is there. Raises OSError, and ValueError where it is none.
+    Not mapped: the first look at what somebody has cut off kills a process. What its header says is held against the
+    size of the file before anything is read; numpy's own way parses any header, and multiplies what it says.
     """
-    with path.open("rb") as file:
-        version = np.lib.format.read_magic(file)
-        if version not in ((1, 0), (2, 0)):
-            raise ValueError(f"version {version}")
-        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = header(file)
-        if os.fstat(file.fileno()).st_size - file.tell() != math.prod(shape) * dtype.itemsize:
-            raise ValueError("another size than it says")
-        return np.frombuffer(file.read(), dtype).reshape(shape)
+    try:
+        if not path.is_file() and path.exists():
+            raise ValueError("not a file")
+        with path.open("rb") as file:
+            version = np.lib.format.read_magic(file)
+            if version != (1, 0):
+                raise ValueError(f"format {version}")
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            size = os.fstat(file.fileno()).st_size - file.tell()
+            if shape != (count,) or dtype.hasobject or size != count * dtype.itemsize:
+                raise DatasetError(f"{path}: cut short or of another dataset; run poetgen preprocess again")
+            return np.frombuffer(file.read(size), dtype, count) if size else np.zeros(0, dtype)
+    except FileNotFoundError:
+        raise DatasetError(f"{path}: missing; run poetgen preprocess again") from None
+    except (OSError, ValueError, TypeError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError) as error:
+        reason = shortened(str(error).partition("\n")[0], 200)
+        raise DatasetError(f"{path}: cut short or not an array ({reason}); run poetgen preprocess again") from error
 
 
 def write_dataset(folder: Path, vocab: Vocab, splits: dict[str, tuple[Ids, NDArray[np.void]]]) -> str:
@@ -302,6 +346,7 @@ def write_dataset(folder: Path, vocab: Vocab, splits: dict[str, tuple[Ids, NDArr
     One after the other: to replace a dataset, give a folder of `switching`. Raises SaveError.
     """
     digest = hashlib.sha256()
+
     vocab_json = vocab.to_json()
     write_atomic(folder / _VOCAB, vocab_json)
     digest.update(vocab_json.encode())
@@ -313,7 +358,7 @@ def write_dataset(folder: Path, vocab: Vocab, splits: dict[str, tuple[Ids, NDArr
     fingerprint = digest.hexdigest()[:16]
     counts = {name: {"poems": len(splits[name][1]), "tokens": len(splits[name][0])} for name in SPLITS}
     meta = {"format": DATASET_FORMAT, "fingerprint": fingerprint, "vocab_size": len(vocab), "splits": counts}
-    write_atomic(folder / _META, json.dumps(meta, indent=2) + "\n")
+    write_atomic(folder / _META, to_json(meta, indent=2) + "\n")
     return fingerprint
 
 

@@ -63,6 +63,7 @@ def encode_poems(
         for name in ("form", "dynasty"):
             values = [getattr(poems, name)[i] for i in chunk]
             records[name][rows] = [vocab.id(control(value)) if value else 0 for value in values]
+        records["rhyme"][rows] = [vocab.id(sign) if sign in vocab else 0 for sign in (poems.rhyme[i] for i in chunk)]
         text = "".join("".join(fields) for fields in zip(*(columns[name] for name in FIELDS), strict=True))
         pieces.append(table[_code_points(text)].astype(np.uint16 if len(vocab) <= 1 << 16 else np.uint32))
         at += len(chunk)

@@ -1,9 +1,10 @@
 """A poem as a sequence of ids: a header of known fields, a separator, the body, an end token.
 
-    [七绝] [唐] [TUNE]… [AUTHOR]李白 [KEYWORDS]明月[SEP]故乡 [TITLE]静夜思 [BODY]床前明月光，…。[END]
+    [七绝] [唐] [TUNE]… [AUTHOR]李白 [KEYWORDS]明月[SEP]故乡 [TITLE]静夜思 [RHYME]阳 [BODY]床前明月光，…。[END]
 
-Every field of the header is optional, and the order is fixed: the title stands last, next to the verse it
-governs. Training and sampling both build headers here and nowhere else.
+Every field of the header is optional, and the order is fixed: what governs the verse most stands next to it. The
+rhyme, by its sign (prosody/rhyme_sign.py), comes last, so that the network can choose it for a title before it writes.
+Training and sampling both build headers here and nowhere else.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from poetgen.corpus.dynasties import DYNASTIES
 from poetgen.data.vocab import Vocab
 from poetgen.prosody.forms import FORMS
 
-TUNE, AUTHOR, KEYWORDS, SEP, TITLE, BODY, END = (
+TUNE, AUTHOR, KEYWORDS, SEP, TITLE, RHYME, BODY, END = (
     "[TUNE]",
     "[AUTHOR]",
     "[KEYWORDS]",
     "[SEP]",
     "[TITLE]",
+    "[RHYME]",
     "[BODY]",
     "[END]",
 )
@@ -42,6 +44,7 @@ CONTROL = (
     KEYWORDS,
     SEP,
     TITLE,
+    RHYME,
     BODY,
     END,
     *map(control, FORMS),
@@ -59,6 +62,7 @@ class Header:
     author: str = ""
     keywords: tuple[str, ...] = ()
     title: str = ""
+    rhyme: str = ""
 
 
 class Layout:
@@ -66,8 +70,8 @@ class Layout:
 
     def __init__(self, vocab: Vocab) -> None:
         self.vocab = vocab
-        self.tune, self.author, self.keywords, self.sep, self.title, self.body, self.end = map(
-            vocab.id, (TUNE, AUTHOR, KEYWORDS, SEP, TITLE, BODY, END)
+        self.tune, self.author, self.keywords, self.sep, self.title, self.rhyme, self.body, self.end = map(
+            vocab.id, (TUNE, AUTHOR, KEYWORDS, SEP, TITLE, RHYME, BODY, END)
         )
 
     def prefix(
@@ -78,6 +82,7 @@ class Layout:
         author: Sequence[int] = (),
         keywords: Sequence[int] = (),
         title: Sequence[int] = (),
+        rhyme: int = 0,
     ) -> list[int]:
         """The ids up to and including [BODY]; 0 and empty fields are left out."""
         ids = [control for control in (form, dynasty) if control]
@@ -90,6 +95,8 @@ class Layout:
             if len(field):
                 ids.append(mark)
                 ids.extend(field)
+        if rhyme:
+            ids += self.rhyme, rhyme
         ids.append(self.body)
         return ids
 
@@ -112,4 +119,5 @@ class Layout:
             author=vocab.encode(header.author),
             keywords=self.join_keywords(header.keywords),
             title=vocab.encode(header.title),
+            rhyme=vocab.id(header.rhyme) if header.rhyme else 0,
         )

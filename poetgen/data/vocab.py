@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -12,14 +12,24 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from poetgen.config import MAX_TOKENS
+from poetgen.corpus.script import Script
 from poetgen.errors import CheckpointError
-from poetgen.files import parse_json
-from poetgen.text import is_han
+from poetgen.files import read_json, to_json
+from poetgen.humanize import shortened
+from poetgen.text import KANA_AND_HANGUL, is_han
 
 PAD, UNK = 0, 1
 PAD_TOKEN, UNK_TOKEN = "[PAD]", "[UNK]"
 
 VOCAB_FORMAT = 1
+
+#: One character, or a control token; half of a surrogate pair is no character.
+_TOKEN: Final = re.compile(r"[^\ud800-\udfff]|\[[^\[\]\ud800-\udfff]{1,40}\]", re.DOTALL)
+
+#: Characters by which Japanese is told, whose kanji are more than its kana, but not as frequent.
+_FREQUENT: Final = 100
+_KANA_OR_HANGUL: Final = re.compile(f"[{KANA_AND_HANGUL}]")
 
 #: CJK Unified Ideographs, the block U+4E00–U+9FFF.
 _BLOCK: Final = 20992
@@ -84,8 +94,27 @@ class Vocab:
 
     @property
     def chinese(self) -> bool:
-        """Whether this is a vocabulary of Chinese: most of it Han characters."""
-        return 2 * self.han > len(self.tokens)
+        """Whether this is a vocabulary of Chinese: most of it Han characters, and the frequent ones no kana."""
+        frequent = [token for token in self.tokens if len(token) == 1][:_FREQUENT]
+        kana = sum(1 for token in frequent if _KANA_OR_HANGUL.match(token))
+        return 2 * self.han > len(self.tokens) and 10 * kana < len(frequent)
+
+    @property
+    def has_lines(self) -> bool:
+        """Whether poems of this vocabulary break their lines themselves, as modern verse and prose do."""
+        return "\n" in self
+
+    @property
+    def script(self) -> Script:
+        """The script in which the vocabulary was made; "keep" where it holds both, or no Chinese.
+
+        >>> Vocab.build({"国": 1, "风": 1}).script
+        'simplified'
+        """
+        simplified, traditional = (any(char in self for char in chars) for chars in ("国时风万东来", "國時風萬東來"))
+        if simplified == traditional:
+            return "keep"
+        return "simplified" if simplified else "traditional"
 
     @property
     def fingerprint(self) -> str:
@@ -94,20 +123,23 @@ class Vocab:
 
     def to_json(self) -> str:
         """One line per token, so that two vocabularies can be compared with any diff tool."""
-        return json.dumps({"format": VOCAB_FORMAT, "tokens": self.tokens}, ensure_ascii=False, indent=0) + "\n"
+        return to_json({"format": VOCAB_FORMAT, "tokens": self.tokens}, indent=0) + "\n"
 
     @classmethod
     def load(cls, path: Path) -> Vocab:
         """Read `vocab.json`; raises CheckpointError where it is missing, broken or of another version."""
         try:
-            data = parse_json(path.read_text(encoding="utf-8"))
+            data = read_json(path)
             if data["format"] != VOCAB_FORMAT:
                 raise CheckpointError(
                     f"{path}: vocabulary format {data['format']}; this poetgen reads format {VOCAB_FORMAT}"
                 )
             tokens = data["tokens"]
-            if not (isinstance(tokens, list) and all(isinstance(token, str) and token for token in tokens)):
-                raise ValueError("tokens must be a list of strings")
+            if not isinstance(tokens, list) or not 2 <= len(tokens) <= MAX_TOKENS:
+                raise ValueError(f"tokens must be a list of at most {MAX_TOKENS:,}")
+            for token in tokens:
+                if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+                    raise ValueError(f"a token is one character or [A WORD], not {shortened(str(token), 20)!r}")
             return cls(tokens)
         except FileNotFoundError:
             raise CheckpointError(f"{path}: missing; copy the whole folder, or make it again") from None

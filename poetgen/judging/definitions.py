@@ -23,9 +23,10 @@ DEFINITIONS: Final = {
     "copied, median": "longest run of characters of a poem that stands in one of the corpus, the median poem's",
     "copied, 99 %": "the same, for the poem of the 99th percentile",
     "repeats": "share of the poems in which a line, or a word of two characters outside reduplication, comes twice",
-    "relevance": "mean reciprocal rank of a poem's own title among 20, by the likelihood of the poem under the "
-    "checkpoint that wrote it, or else the first; 0.18 by chance",
-    "relevance, human": "the same of the human poems, under each checkpoint",
+    "relevance": "mean reciprocal rank of a poem's own title among 20, by how much likelier its characters are beside "
+    "those of the title in the training poems; 0.18 by chance",
+    "relevance, of another": "the same of a title that is another poem's",
+    "coherence": "the same of the second couplet of a poem, among 20, by its first",
     "critic": "AUC of a bidirectional LSTM that tells these poems from human ones; 0.5: it cannot",
     "n-gram judge": "the same, of a logistic regression on runs of one to three characters",
 }

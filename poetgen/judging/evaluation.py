@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Final, NamedTuple
 
 from poetgen.config import EvaluateConfig
 from poetgen.corpus import Poem
 from poetgen.data.dataset import Dataset
+from poetgen.judging.association import Company
 from poetgen.judging.bootstrap import Estimate
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.progress import ProgressCallback, StageCallback, silent_stages
@@ -47,6 +48,13 @@ class Evaluation:
     dataset: Dataset | None = None
     progress: StageCallback = silent_stages
     notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def company(self) -> Company | None:
+        """What goes with what in the poems of the dataset; None without one."""
+        if self.dataset is None:
+            return None
+        return Company.of(self.dataset.train, self.config.seed, self.progress_of("counting what goes together"))
 
     def note(self, text: str) -> None:
         """Say something of the figures, unless it has been said."""

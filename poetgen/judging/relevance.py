@@ -1,74 +1,84 @@
-"""Whether poems tell their titles: the rank of a poem's own title among others, by what the poem costs under each.
+"""Whether poems tell their titles, and whether their couplets belong together, by what characters people put together.
+
+    a poem, its own title and 19 others   ──▶  the rank of its own, by how much each makes its characters likelier
+    a first couplet, its second and 19 others  ──▶  the same
+
+The judge is a count of the training poems (association.py): it has read people alone, and knows of no checkpoint. A
+network that writes gibberish ranks at chance.
 
 Shapes: N poems.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poetgen.corpus import Poem
-from poetgen.data.dataset import split_of
+from poetgen.judging.association import Company
 from poetgen.judging.bootstrap import ratio
-from poetgen.judging.evaluation import HUMAN, Evaluation, Row
-from poetgen.judging.likelihood import poem_costs
-from poetgen.network.checkpoint import Checkpoint
-from poetgen.progress import ProgressCallback, silent
+from poetgen.judging.evaluation import Evaluation, Row
+from poetgen.text import couplets
 
-#: Titles among which a poem's own is ranked, and of how many poems of a form and a column that is done.
-TITLES_RANKED: Final = 20
-_POEMS_RANKED: Final = 250
+_Floats = NDArray[np.float64]
+
+#: Titles and couplets among which the own one is ranked.
+CHOICES: Final = 20
+#: Poems of a form and a column that are ranked.
+_RANKED: Final = 1000
 
 
 def relevance_rows(evaluation: Evaluation, form: str, columns: Mapping[str, Sequence[Poem]]) -> Iterator[Row]:
-    """The mean reciprocal rank of each column.
-
-    A checkpoint judges its own poems, and those of people; the first one judges a file's.
-    """
-    checkpoints, seed = evaluation.checkpoints, evaluation.config.seed
-    first = next(iter(checkpoints), "")
+    """How well titles, those of other poems in their place, and second couplets are told, of each column."""
+    seed = evaluation.config.seed
+    company = evaluation.company
+    if company is None:
+        evaluation.note("relevance and coherence are not measured without --data, whose poems teach their judge")
+        return
     for column, poems in columns.items():
-        titled = [poem for poem in poems if poem.title][:_POEMS_RANKED]
-        titles = list(dict.fromkeys(poem.title for poem in titled))
-        if len(titles) < TITLES_RANKED:
-            evaluation.note(
-                f"relevance of {form}, {column}: not measured; it takes {TITLES_RANKED} different titles, "
-                f"found {len(titles)}"
-            )
-            continue
-        several = column == HUMAN and len(checkpoints) > 1
-        for name in checkpoints if several else [column if column in checkpoints else first]:
-            progress = evaluation.progress_of(f"ranking titles of {form}, {column}, by {name}")
-            ranks = reciprocal_ranks(checkpoints[name], titled, titles, seed, progress)
-            estimate = ratio(ranks, seed=seed)
-            if several:
-                yield Row("relevance, human", form, name, estimate)
-            if not several or name == first:
-                yield Row("relevance", form, column, estimate)
+        titled = [(poem.title, poem.body) for poem in poems if poem.title][:_RANKED]
+        others = [(titled[place - 1][0], body) for place, (_, body) in enumerate(titled)]
+        halves = [(first, second) for first, second, *_ in (couplets(poem.body) + ["", ""] for poem in poems) if second]
+        for figure, ranked in (
+            ("relevance", title_ranks(company, titled, seed)),
+            ("relevance, of another", title_ranks(company, others, seed)),
+            ("coherence", couplet_ranks(company, halves[:_RANKED], seed)),
+        ):
+            if ranked is None:
+                evaluation.note(f"{figure} of {form}, {column}: not measured; it takes {CHOICES} different ones")
+            else:
+                yield Row(figure, form, column, ratio(ranked, seed=seed))
 
 
-def reciprocal_ranks(
-    checkpoint: Checkpoint,
-    poems: Sequence[Poem],
-    titles: Sequence[str],
-    seed: int = 0,
-    progress: ProgressCallback = silent,
-) -> NDArray[np.float64]:
-    """(N,) one over the rank of each poem's own title among TITLES_RANKED, by what the poem costs under each.
+def title_ranks(company: Company, poems: Sequence[tuple[str, str]], seed: int = 0) -> _Floats | None:
+    """(N,) one over the rank of each poem's title among CHOICES, the others drawn from the other poems.
 
-    The others are drawn from `titles`. Of titles that cost the same, the own one is the last.
+    Poems are titles and bodies. Of titles that are as good, the own one is the last. None where there are too few.
     """
+    bodies = [company.encode(body) for _, body in poems]
+    titles = [title for title, _ in poems]
+    return _ranks(titles, lambda row, title: company.titles.gain(company.encode(title), bodies[row]), seed)
+
+
+def couplet_ranks(company: Company, halves: Sequence[tuple[str, str]], seed: int = 0) -> _Floats | None:
+    """(N,) the same of second couplets, each after its first."""
+    firsts = [company.encode(first) for first, _ in halves]
+    seconds = [second for _, second in halves]
+    return _ranks(seconds, lambda row, second: company.couplets.gain(firsts[row], company.encode(second)), seed)
+
+
+def _ranks(own: Sequence[str], gain: Callable[[int, str], float], seed: int) -> _Floats | None:
     random = np.random.default_rng(seed)
-    asked: list[Poem] = []
-    for poem in poems:
-        others = [title for title in titles if title != poem.title]
-        drawn = random.choice(len(others), TITLES_RANKED - 1, replace=False)
-        asked += [poem, *(replace(poem, title=others[place]) for place in drawn.tolist())]
-    costs = poem_costs(checkpoint, split_of(asked, checkpoint.vocab), progress).all_nats.reshape(-1, TITLES_RANKED)
-    ranks: NDArray[np.int64] = (costs <= costs[:, :1]).sum(1)
-    return 1.0 / ranks
+    choices = list(dict.fromkeys(own))
+    if len(choices) < CHOICES:
+        return None
+    ranks = np.zeros(len(own))
+    for row, text in enumerate(own):
+        others = [choices[place] for place in random.choice(len(choices), CHOICES, replace=False).tolist()]
+        others = [other for other in others if other != text][: CHOICES - 1]
+        best = gain(row, text)
+        ranks[row] = 1 / (1 + sum(gain(row, other) >= best for other in others))
+    return ranks

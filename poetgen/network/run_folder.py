@@ -83,6 +83,6 @@ class RunFolder:
     def _write_model(self, beside: Path, model: PoetModel, config: TrainConfig, figures: Mapping[str, Any]) -> None:
         """Write what sampling needs and training may change: weights, config.json and the model card."""
         checkpoint.save_weights(beside / checkpoint.WEIGHTS, model, self.dataset.vocab, step=figures["step"])
-        options = {"train": asdict(config), "dataset": self.dataset.fingerprint, "figures": figures}
-        written = checkpoint.write_config(beside, model.config, **options)
+        told = {"train": asdict(config), "dataset": self.dataset.fingerprint, "corpus": asdict(self.dataset.profile)}
+        written = checkpoint.write_config(beside, model.config, **told, figures=figures)
         checkpoint.write_card(self.path, written, beside)

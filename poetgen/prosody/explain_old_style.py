@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from poetgen.language import Phrase
 from poetgen.prosody.explainer import Explainer, commonest_rhyme
 from poetgen.prosody.explanation import REMARK
-from poetgen.prosody.feet import feet
-from poetgen.prosody.rhymes import ANY, CILIN, PINGSHUI
+from poetgen.prosody.rhymes import ANY
 
 
 class OldStyleExplainer(Explainer):
     """古体: only the feet of even lines count; they may turn to another rhyme, and neighbouring rhymes may mix."""
 
-    of_shape = ""
+    def explain(self) -> None:
+        super().explain()
+        feet = [self.reader.neighbours(line, ANY) for line in self.lines]
+        if len(feet) >= 5 and len(self.lines[0]) == 7 and frozenset.intersection(*feet):
+            text = Phrase("every line rhymes, as in the verse of the Terrace of Cypress Beams (柏梁台)")
+            self._note(REMARK, "柏梁体", text)
 
     def _explain_rhymes(self) -> None:
         places = [place for place, line in enumerate(self.explained) if line.group is not None]
-        chars = [self.explained[place].text[-1] for place in places]
-        names = [feet(char, ANY, PINGSHUI) for char in chars]
-        runs = _runs([feet(char, ANY, CILIN) for char in chars])
+        texts = [self.explained[place].text for place in places]
+        names = [self.reader.feet(text, ANY) for text in texts]
+        runs = _runs([self.reader.neighbours(text, ANY) for text in texts])
         if not places or frozenset.intersection(*names) or any(len(run) < 2 for run in runs):
             super()._explain_rhymes()
             return
@@ -33,18 +38,22 @@ class OldStyleExplainer(Explainer):
                 line = self.explained[places[foot]]
                 self.explained[places[foot]] = replace(line, group=number, rhymes=True)
                 if category not in names[foot]:
-                    rhymes = "/".join(line.feet)
-                    text = f"{chars[foot]} is of {rhymes}, a neighbour of {category}: old-style verse lets them rhyme"
+                    text = Phrase(
+                        "{foot} is of {rhymes}, a neighbour of {rhyme}: old-style verse lets them rhyme",
+                        foot=texts[foot][-1],
+                        rhymes="/".join(line.feet),
+                        rhyme=category,
+                    )
                     self._note(REMARK, "通押", text, places[foot] + 1, (len(line.text),))
             if run[0]:
-                self._note(REMARK, "换韵", f"the rhyme turns to {category} here", number + 1)
+                self._note(REMARK, "换韵", Phrase("the rhyme turns to {rhyme} here", rhyme=category), number + 1)
 
     def _rhyme_without_shape(self) -> None:
         """Whatever the lengths of the lines, the even ones rhyme."""
         self.explained = [
             replace(line, group=0) if place % 2 and line.text else line for place, line in enumerate(self.explained)
         ]
-        members = [feet(line.text[-1], ANY, PINGSHUI) for line in self.explained if line.group is not None]
+        members = [self.reader.feet(line.text, ANY) for line in self.explained if line.group is not None]
         category = commonest_rhyme(members)
         if category:
             self.category = {0: category}

@@ -3,13 +3,11 @@
     出律     the tone is wrong at a place where it counts
     失对     the second line of a couplet runs in the tones of the first, where it should oppose them
     失粘     a couplet opens against the line before it, where it should follow it
-    孤平     仄平仄仄平: one level tone alone beside the rhyme
-    三平尾   three level tones at the end
-    出韵     a foot that is not of the poem's rhyme
+    出韵     a foot that is not of the poem's rhyme; rhyme_schemes.py has those of two rhymes that have a name
+    撞韵     a line that does not rhyme ends in the sound of the rhyme
     重韵     one character as foot of two lines
 
-拗救, the licences that poets took, are told as such: 平平仄平仄 for 平平平仄仄, 仄平平仄平 for 平平仄仄平, and an
-oblique fourth character (the sixth of seven) in 仄仄平平仄 that the next line makes good with a level third (fifth).
+What the ends of lines show (孤平, 三平尾, 三仄尾, 拗救) is in tails.py. The feet are level, but in 仄韵律绝.
 """
 
 from __future__ import annotations
@@ -17,31 +15,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from poetgen.language import Phrase
 from poetgen.prosody.explainer import CHECKED_BREAK, NO_RHYME, Explainer, LineFit, commonest_rhyme, in_order
-from poetgen.prosody.explanation import BOTH, FAULT, LICENCE, OF_METER, REMARK
-from poetgen.prosody.feet import feet
-from poetgen.prosody.meter import CHECKED, shared_rhyme
-from poetgen.prosody.rhymes import ANY, CILIN, LEVEL, OBLIQUE, PINGSHUI
-from poetgen.prosody.template import Template
+from poetgen.prosody.explanation import FAULT, LICENCE, OF_METER, REMARK, LineExplanation
+from poetgen.prosody.meter import CHECKED
+from poetgen.prosody.readings import Reader
+from poetgen.prosody.rhyme_schemes import two_rhymes
+from poetgen.prosody.rhymes import ANY, LEVEL, OBLIQUE
+from poetgen.prosody.schools import School
+from poetgen.prosody.tails import LineEnd, lone_in_oblique_line, tail_findings
+from poetgen.prosody.template import Template, TemplateLine
 
 #: Costs of a reading beside CHECKED_BREAK and NO_RHYME. A line that turns against its neighbour costs less than one
 #: wrong place more, or the poem would be said to break everywhere behind one 失粘.
 _TURN, _FREE_BREAK, _RHYME_UNUSED = 900, 10, 1
-
-#: The last five places of lines, as the template has them: where 孤平 may be, where third and fourth may change places
-#: (拗救), where 三平尾 may be, and where an oblique fourth may be made good by the next line.
-_LONE, _SWAPPED, _LEVEL_END, _MADE_GOOD_BELOW = "平平中仄平", "中平中仄仄", "中仄仄平平", "中仄中平仄"
-_MAY_BE_LEVEL = frozenset({LEVEL, BOTH})
 
 
 class RegulatedExplainer(Explainer):
     """近体诗: the even lines say what the rhyme is, the first may join them, and faults have names."""
 
     same_foot = FAULT
-    of_shape = ""
 
-    def __init__(self, lines: Sequence[str], template: Template) -> None:
-        super().__init__(lines, template)
+    def __init__(self, lines: Sequence[str], template: Template, reader: Reader, school: School) -> None:
+        super().__init__(lines, template, reader)
+        self.school = school
+        #: The tone of the feet.
+        self.tone = template.variants[0][-1].tones[0][-1]
         self.rhyme = self._rhyme_of_even_lines()
 
     def explain(self) -> None:
@@ -49,9 +48,13 @@ class RegulatedExplainer(Explainer):
         first = self.explained[0].asked if self.explained else ""
         if first:
             opening = "平起" if first[1] == LEVEL else "仄起"
-            self.pattern = opening + ("首句入韵" if first[-1] == LEVEL else "首句不入韵")
+            self.pattern = opening + ("首句入韵" if first[-1] == self.tone else "首句不入韵")
 
     # Reading
+
+    def _fit(self, text: str, line: TemplateLine) -> LineFit:
+        """Where no licence is granted, the first alternative alone."""
+        return super()._fit(text, replace(line, tones=line.tones[:1]) if "拗救" in self.school.strict else line)
 
     def _cost_of_breaks(self, length: int, breaks: tuple[int, ...]) -> int:
         checked = sum(place in CHECKED[length] for place in breaks)
@@ -85,17 +88,18 @@ class RegulatedExplainer(Explainer):
         return best[1]
 
     def _rhyme_of_even_lines(self) -> str:
-        """The rhyme of the poem, "" where none is level.
+        """The rhyme of the poem, "" where no foot has the tone of the rhyme.
 
         What all even lines share is the rhyme that the figures name, whatever the first line has; else it is the one
         that most of them have, and of equals that of the first line.
         """
-        level = [feet(line[-1:], LEVEL, PINGSHUI) for line in self.lines]
-        return shared_rhyme(self.lines) or commonest_rhyme(level[1::2], hint=frozenset().union(*level[:1])) or ""
+        feet = [self.reader.feet(line, self.tone) for line in self.lines]
+        shared = in_order(frozenset.intersection(*feet[1::2])) if feet[1:] else ()
+        return next(iter(shared), None) or commonest_rhyme(feet[1::2], hint=frozenset().union(*feet[:1])) or ""
 
     def _cost_of_first(self, rhyming: bool) -> int:
         """A first line that could rhyme is read as one that does, and the other way round."""
-        fits = self.rhyme in feet(self.lines[0][-1], LEVEL, PINGSHUI)
+        fits = self.rhyme in self.reader.feet(self.lines[0], self.tone)
         if rhyming:
             return 0 if fits else NO_RHYME
         return _RHYME_UNUSED if fits else 0
@@ -103,42 +107,85 @@ class RegulatedExplainer(Explainer):
     # Rhymes
 
     def _rhyme_without_shape(self) -> None:
-        if self.rhyme:
-            self.category = {0: self.rhyme}
         for place, line in enumerate(self.explained):
             if place % 2 and line.text:
                 self.explained[place] = replace(line, group=0)
-                self._explain_level_rhyme(place)
+        self._explain_rhymes()
 
     def _explain_rhymes(self) -> None:
         if self.rhyme:
             self.category = {0: self.rhyme}
+        if self._explain_two_rhymes():
+            return
         for place, line in enumerate(self.explained):
             if line.group is not None:
-                self._explain_level_rhyme(place)
+                self._explain_regulated_rhyme(place)
 
-    def _explain_level_rhyme(self, place: int) -> None:
+    def _explain_two_rhymes(self) -> bool:
+        """Whether the feet of the even lines go by two neighbouring rhymes in a scheme that has a name."""
+        places = [place for place in range(1, len(self.lines), 2) if self.lines[place]]
+        feet = [self.reader.feet(self.lines[place], self.tone) for place in places]
+        if "邻韵" in self.school.strict or all(self.rhyme in names for names in feet):
+            return False
+        scheme = two_rhymes(feet, self._sound_alike)
+        if scheme is None:
+            return False
+        name, rhymes = scheme
+        self.category = {rhymes.index(rhyme): rhyme for rhyme in rhymes}
+        for place, rhyme in zip(places, rhymes, strict=True):
+            self.explained[place] = replace(self.explained[place], group=rhymes.index(rhyme), rhymes=True)
+        if self.explained[0].group is not None:
+            self._explain_regulated_rhyme(0)
+        self._note(LICENCE, name, Phrase("the feet go by two neighbouring rhymes: {rhymes}", rhymes=rhymes))
+        return True
+
+    def _sound_alike(self, one: str, other: str) -> bool:
+        """Whether two rhymes are neighbours, by the feet of this poem that have them."""
+        groups: list[frozenset[str]] = []
+        for rhyme in (one, other):
+            having = [line for line in self.lines[1::2] if rhyme in self.reader.feet(line, self.tone)]
+            groups.append(frozenset().union(*(self.reader.neighbours(line, self.tone) for line in having)))
+        return bool(groups[0] & groups[1])
+
+    def _explain_regulated_rhyme(self, place: int) -> None:
         line = self.explained[place]
         foot = line.text[-1]
         if not line.asked:  # lines of a wrong length still rhyme on the level tone
-            line = replace(line, feet=in_order(feet(foot, LEVEL, PINGSHUI)) or line.feet)
-        holds = bool(self.rhyme) and self.rhyme in feet(foot, LEVEL, PINGSHUI)
-        near = not holds and self._is_neighbour(foot)
-        may_borrow = near and place == 0
+            line = replace(line, feet=in_order(self.reader.feet(line.text, self.tone)) or line.feet)
+        holds = bool(self.rhyme) and self.rhyme in self.reader.feet(line.text, self.tone)
+        near = not holds and self._is_neighbour(line.text)
+        may_borrow = near and place == 0 and "邻韵" not in self.school.strict
         self.explained[place] = replace(line, rhymes=holds or may_borrow)
         if may_borrow:
-            does = f"as {foot} of {'/'.join(line.feet)} does with {self.rhyme}"
-            text = f"the first line may rhyme on a neighbouring rhyme, {does}"
+            text = Phrase(
+                "the first line may rhyme on a neighbouring rhyme, as {foot} of {rhymes} does with {rhyme}",
+                foot=foot,
+                rhymes="/".join(line.feet),
+                rhyme=self.rhyme,
+            )
             self._note(REMARK, "孤雁出群", text, 1, (len(line.text),))
         elif not holds:
-            why = self._why_not(line, LEVEL, self.rhyme)
-            self._note(FAULT, "出韵", why + (", its neighbour (邻韵)" if near else ""), place + 1, (len(line.text),))
+            why = self._why_not(line, self.tone, self.rhyme)
+            why = Phrase("{why}, its neighbour (邻韵)", why=why) if near else why
+            self._note(FAULT, "出韵", why, place + 1, (len(line.text),))
 
-    def _is_neighbour(self, foot: str) -> bool:
-        """Whether a foot shares a group of the 词林正韵, which joins rhymes that sound alike, with the rhyming feet."""
-        groups = feet(foot, LEVEL, CILIN)
-        rhyming = (line[-1] for line in self.lines[1::2] if line and self.rhyme in feet(line[-1], LEVEL, PINGSHUI))
-        return any(groups & feet(char, LEVEL, CILIN) for char in rhyming)
+    def _is_neighbour(self, text: str) -> bool:
+        """Whether the foot of a line is of a rhyme that sounds like that of the rhyming feet."""
+        groups = self.reader.neighbours(text, self.tone)
+        rhyming = (line for line in self.lines[1::2] if line and self.rhyme in self.reader.feet(line, self.tone))
+        return any(groups & self.reader.neighbours(line, self.tone) for line in rhyming)
+
+    def _explain_clashes(self) -> None:
+        """撞韵: a line that must not rhyme ends in the sound of the rhyme, in another tone."""
+        rhyming = [line for line in self.lines[1::2] if self.rhyme in self.reader.feet(line, self.tone)]
+        groups = frozenset[str]().union(*(self.reader.neighbours(line, self.tone) for line in rhyming))
+        for place, line in enumerate(self.explained):
+            other = self.reader.neighbours(line.text, ANY)
+            if place % 2 == 0 and line.group is None and other and other <= groups:
+                text = Phrase(
+                    "{char} sounds like the rhyme, in another tone, where no rhyme is asked", char=line.text[-1]
+                )
+                self._note(REMARK, "撞韵", text, place + 1, (len(line.text),))
 
     # Tones
 
@@ -146,59 +193,70 @@ class RegulatedExplainer(Explainer):
         for place, fit in enumerate(fits):
             if place and _turns(fits[place - 1].asked, fit.asked, place):
                 self._explain_turn(place)
-        for place, fit in enumerate(fits):
-            self._explain_tail(place, fit, fits[place + 1] if place + 1 < len(fits) else None)
-        meter = {note.line for note in self.notes if note.name in OF_METER}
-        if 2 * len(meter) >= len(self.lines):
-            text = "half the lines break the pattern: more likely old-style verse, whose tones are free, than regulated"
-            common = frozenset.intersection(*(feet(line[-1], ANY, PINGSHUI) for line in self.lines[1::2]))
-            self._note(REMARK, "古体", text + (f"; its even lines rhyme on {in_order(common)[0]}" if common else ""))
+        ends = [self._end(line, fit) for line, fit in zip(self.explained, fits, strict=True)]
+        for place, end in enumerate(ends):
+            self._explain_tail(place, end, ends[place + 1] if place % 2 == 0 and place + 1 < len(ends) else None)
+        self._explain_waist()
+        self._explain_style()
+
+    def _end(self, line: LineExplanation, fit: LineFit) -> LineEnd:
+        broken = frozenset(place - len(line.text) + 5 for place in line.breaks)
+        return LineEnd(line.text, line.tones, fit.line.tones[0][-5:], fit.alternative > 0, broken)
+
+    def _explain_tail(self, place: int, end: LineEnd, below: LineEnd | None) -> None:
+        """What the end of a line shows; what has a name is not told as 出律 too."""
+        line, left = self.explained[place], set(self.explained[place].breaks)
+        for note, covered in tail_findings(end, place + 1, below, licences="拗救" not in self.school.strict):
+            self.notes.append(note)
+            left -= {len(line.text) - 5 + at for at in covered}
+            if note.kind == LICENCE:
+                self.explained[place] = replace(line, breaks=tuple(sorted(left)))
+        if "孤平" in self.school.strict:
+            self.notes += lone_in_oblique_line(end, place + 1)
+        self._note_breaks(place + 1, tuple(sorted(left)))
 
     def _explain_turn(self, place: int) -> None:
         before, line = self.explained[place - 1], self.explained[place]
         above, here = before.tones[1], line.tones[1]
         seen = f" ({before.text[1]} {above}, {line.text[1]} {here})" if {above, here} <= {LEVEL, OBLIQUE} else ""
         if place % 2:
-            text = f"the even places run as in line {place}, where they should oppose it{seen}"
-            self._note(FAULT, "失对", text, place + 1, (2,))
+            sentence = Phrase(
+                "the even places run as in line {line}, where they should oppose it{seen}", line=place, seen=seen
+            )
+            self._note(FAULT, "失对", sentence, place + 1, (2,))
         else:
-            text = f"the even places run against line {place}, where they should follow it{seen}"
-            self._note(FAULT, "失粘", text, place + 1, (2,))
+            sentence = Phrase(
+                "the even places run against line {line}, where they should follow it{seen}", line=place, seen=seen
+            )
+            self._note(FAULT, "失粘", sentence, place + 1, (2,))
 
-    def _explain_tail(self, place: int, fit: LineFit, after: LineFit | None) -> None:
-        """Faults and licences that the last five characters of a line show.
+    def _explain_waist(self) -> None:
+        """折腰体: all is regular but for one 失粘 at half the poem."""
+        half = len(self.lines) // 2 + 1
+        faults = [(note.name, note.line) for note in self.notes if note.kind == FAULT and note.name in OF_METER]
+        if len(self.lines) in (4, 8) and faults == [("失粘", half)]:
+            text = Phrase(
+                "both halves are regular, and the second does not follow the first: a shape known since the Tang"
+            )
+            self._note(REMARK, "折腰体", text, half)
 
-        Those that have a name are not told as 出律 too. `after` is the next line, None behind the last.
-        """
-        line, number = self.explained[place], place + 1
-        text, tail, pattern = line.text, line.tones[-5:], fit.line.tones[0][-5:]
-        first, third, fourth = len(text) - 4, len(text) - 2, len(text) - 1  # places of the tail, from one
-        left = list(fit.breaks)
-        if pattern == _LONE and tail[0] == tail[2] == tail[3] == OBLIQUE and {tail[1], tail[4]} <= _MAY_BE_LEVEL:
-            left = [at for at in left if at not in (first, third)]
-            why = f"but for the rhyme, {text[-4]} is the one level tone, between oblique ones"
-            self._note(FAULT, "孤平", why, number, (first,))
-        elif pattern == _LONE and fit.alternative == 1 and not left:
-            why = f"oblique {text[-5]} is made good by level {text[-3]}: 仄平平仄平"
-            self._note(LICENCE, "拗救", why, number, (first, third))
-        elif pattern == _SWAPPED and fit.alternative == 1 and not left:
-            why = f"{text[-3]} and {text[-2]} change places in tone: 平平仄平仄 for 平平平仄仄"
-            self._note(LICENCE, "拗救", why, number, (third, fourth))
-        elif pattern == _LEVEL_END and third in left and {tail[3], tail[4]} <= _MAY_BE_LEVEL:
-            left.remove(third)
-            self._note(FAULT, "三平尾", f"{text[-3:]} are three level tones at the end", number, (third,))
-        elif pattern == _MADE_GOOD_BELOW and left == [fourth] and place % 2 == 0 and after is not None:
-            below = self.explained[place + 1]
-            if after.line.tones[0][-5:] == _LONE and below.tones[-3] in _MAY_BE_LEVEL:
-                left.remove(fourth)
-                self.explained[place] = replace(line, breaks=())
-                why = f"oblique {text[-2]} is made good by level {below.text[-3]} in line {number + 1}"
-                self._note(LICENCE, "拗救", why, number, (fourth,))
-        self._note_breaks(number, tuple(left))
+    def _explain_style(self) -> None:
+        """Say so where half the lines break the pattern."""
+        meter = {note.line for note in self.notes if note.kind == FAULT and note.name in OF_METER}
+        if 2 * len(meter) < len(self.lines):
+            return
+        text = Phrase(
+            "half the lines break the pattern: more likely old-style verse, whose tones are free, than regulated"
+        )
+        common = frozenset.intersection(*(self.reader.feet(line, ANY) for line in self.lines[1::2]))
+        if common:
+            text = Phrase("{text}; its even lines rhyme on {rhyme}", text=text, rhyme=in_order(common)[0])
+        self._note(REMARK, "古体", text)
 
     # What comes twice
 
     def _explain_repetitions(self) -> None:
+        self._explain_clashes()
         super()._explain_repetitions()
         if len(self.lines) > 8:  # a long poem may well come back to a character
             return
@@ -208,8 +266,8 @@ class RegulatedExplainer(Explainer):
                 lines_of.setdefault(char, []).append(number)
         twice = {char: numbers for char, numbers in lines_of.items() if len(numbers) > 1}
         if twice:
-            each = (f"{char} (lines {', '.join(map(str, numbers))})" for char, numbers in twice.items())
-            self._note(REMARK, "重字", "comes more than once: " + ", ".join(each))
+            each = [Phrase("{char} (lines {lines})", char=char, lines=numbers) for char, numbers in twice.items()]
+            self._note(REMARK, "重字", Phrase("comes more than once: {each}", each=each))
 
 
 def _turns(before: str, asked: str, place: int) -> bool:

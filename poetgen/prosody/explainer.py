@@ -1,6 +1,6 @@
 """A poem against a template of any kind: which reading fits best, which feet rhyme, where a tone is wrong.
 
-What holds for tunes (词牌) is here; explain_old_style.py and explain_regulated.py refine it for the others.
+explain_tune.py, explain_old_style.py and explain_regulated.py refine it for their forms.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
+from poetgen.language import Phrase
 from poetgen.prosody.cilin import group_names
-from poetgen.prosody.explanation import FAULT, REMARK, LineExplanation, Note, tones_of
-from poetgen.prosody.feet import feet
-from poetgen.prosody.rhymes import ANY, PINGSHUI, TONE_NAMES, categories, tones
+from poetgen.prosody.explanation import FAULT, REMARK, LineExplanation, Note
+from poetgen.prosody.readings import Reader
+from poetgen.prosody.rhymes import ANY, TONE_NAMES, categories
 from poetgen.prosody.template import Template, TemplateLine
 
 #: A poem is read in the way that costs least: what a wrong tone costs at a place that counts, and a foot that does not
@@ -21,9 +22,9 @@ from poetgen.prosody.template import Template, TemplateLine
 CHECKED_BREAK, NO_RHYME = 1000, 3
 
 
-def unruled(line: str, book: str = PINGSHUI) -> LineExplanation:
+def unruled(line: str, reader: Reader) -> LineExplanation:
     """A line of which nothing is asked."""
-    return LineExplanation(line, tones_of(line), "", (), in_order(feet(line[-1:], ANY, book)), None, None)
+    return LineExplanation(line, reader.signs(line), "", (), in_order(reader.feet(line, ANY)), None, None)
 
 
 @cache
@@ -55,16 +56,16 @@ class LineFit:
 
 
 @lru_cache(maxsize=1024)  # of the variants of a form two have most lines in common
-def broken_places(text: str, asked: str) -> tuple[int, ...]:
+def broken_places(text: str, asked: str, reader: Reader) -> tuple[int, ...]:
     """The places, from one, of a line whose character has no reading of the tone asked for there.
 
-    >>> broken_places("白日依山尽", "平平平平仄")
+    >>> broken_places("白日依山尽", "平平平平仄", Reader())
     (1, 2)
     """
     return tuple(
         place
-        for place, (char, tone) in enumerate(zip(text, asked, strict=True), start=1)
-        if tone != ANY and (known := tones(char)) and tone not in known
+        for place, (known, tone) in enumerate(zip(reader.tones(text), asked, strict=True), start=1)
+        if tone != ANY and known and tone not in known
     )
 
 
@@ -74,8 +75,8 @@ class Explainer:
     `pattern` and `category` are those of an Explanation; `explained` has an entry for each line.
     """
 
-    def __init__(self, lines: Sequence[str], template: Template) -> None:
-        self.lines, self.template = lines, template
+    def __init__(self, lines: Sequence[str], template: Template, reader: Reader) -> None:
+        self.lines, self.template, self.reader = lines, template, reader
         self.pattern = ""
         self.category: dict[int, str] = {}
         self.explained: list[LineExplanation] = []
@@ -84,17 +85,17 @@ class Explainer:
     def explain(self) -> None:
         """Fill in the attributes: what is told of each line, the rhymes and the notes."""
         if not self._has_shape():
-            self.explained = [unruled(line, self.template.book) for line in self.lines]
+            self.explained = [unruled(line, self.reader) for line in self.lines]
             self._rhyme_without_shape()
             return
         fits = self._best_reading()
         self.explained = [
             LineExplanation(
                 text,
-                tones_of(text),
+                self.reader.signs(text),
                 fit.asked,
                 fit.breaks,
-                self._feet(text[-1], fit),
+                self._feet(text, fit),
                 fit.line.rhyme,
                 None,
             )
@@ -104,30 +105,33 @@ class Explainer:
         self._explain_tones(fits)
         self._explain_repetitions()
 
-    def _feet(self, char: str, fit: LineFit) -> tuple[str, ...]:
-        tone = ANY if fit.line.rhyme is None else fit.asked[-1]
-        return in_order(feet(char, tone, self.template.book) or feet(char, ANY, self.template.book))
+    def _feet(self, text: str, fit: LineFit) -> tuple[str, ...]:
+        tone = ANY if fit.line.rhyme is None else fit.asked[-1:] or ANY
+        return in_order(self.reader.feet(text, tone) or self.reader.feet(text, ANY))
 
     # Shape
-
-    #: What is said of a poem that has not the shape: a template holds one of a tune, the commonest.
-    of_shape = " in the tune's commonest shape; it may have others (又一体)"
 
     def _has_shape(self) -> bool:
         """Whether the lines have the lengths of the form; notes where they have not."""
         lengths = self.template.lengths
         if len(self.lines) != len(lengths):
-            text = f"{_plural(len(self.lines), 'line')}, where {self.template.form} has {len(lengths)}"
-            self._note(FAULT, "句数", text + self.of_shape)
+            found = _lines(len(self.lines))
+            text = Phrase(
+                "{found}, where {form} has {asked}",
+                found=found,
+                form=self.template.form,
+                asked=len(lengths),
+            )
+            self._note(FAULT, "句数", text)
         else:
             for number, (line, length) in enumerate(zip(self.lines, lengths, strict=True), start=1):
                 if len(line) != length:
-                    self._note(
-                        FAULT,
-                        "字数",
-                        f"{_plural(len(line), 'character')}, where {length} are asked" + self.of_shape,
-                        number,
+                    text = Phrase(
+                        "{found}, where {asked} are asked",
+                        found=count_of_characters(len(line)),
+                        asked=length,
                     )
+                    self._note(FAULT, "字数", text, number)
         return not self.notes
 
     def _rhyme_without_shape(self) -> None:
@@ -139,7 +143,7 @@ class Explainer:
         """The alternative that costs least, the first of equals."""
         best: LineFit | None = None
         for number, asked in enumerate(line.tones):
-            breaks = broken_places(text, asked)
+            breaks = broken_places(text, asked, self.reader)
             cost = self._cost_of_breaks(len(text), breaks) if breaks else 0
             if best is None or cost < best.cost:
                 best = LineFit(line, number, breaks, cost)
@@ -168,14 +172,16 @@ class Explainer:
         groups: dict[int, list[frozenset[str]]] = {}
         for text, number, tone in zip(self.lines, numbers, asked, strict=True):
             if number is not None:
-                groups.setdefault(number, []).append(feet(text[-1], tone, self.template.book))
+                groups.setdefault(number, []).append(self.reader.feet(text, tone))
         return groups
 
     # Rhymes
 
     def _explain_rhymes(self) -> None:
         """Find the rhyme of each group of feet, and tell of those that are not of it."""
-        groups = self._groups([line.group for line in self.explained], [line.asked[-1] for line in self.explained])
+        groups = self._groups(
+            [line.group for line in self.explained], [line.asked[-1:] or ANY for line in self.explained]
+        )
         self.category = {number: name for number, members in groups.items() if (name := commonest_rhyme(members))}
         for place, line in enumerate(self.explained):
             if line.group is not None:
@@ -184,23 +190,31 @@ class Explainer:
     def _explain_rhyme(self, place: int, category: str) -> None:
         line = self.explained[place]
         tone = line.asked[-1] if line.asked else ANY
-        holds = bool(category) and category in feet(line.text[-1], tone, self.template.book)
+        holds = bool(category) and category in self.reader.feet(line.text, tone)
         self.explained[place] = replace(line, rhymes=holds)
         if not holds:
             self._note(FAULT, "出韵", self._why_not(line, tone, category), place + 1, (len(line.text),))
 
-    def _why_not(self, line: LineExplanation, tone: str, category: str) -> str:
+    def _why_not(self, line: LineExplanation, tone: str, category: str) -> Phrase:
         """Why a foot is not of the rhyme."""
-        foot, book = line.text[-1], self.template.book
-        if not feet(foot, ANY, book):
-            return f"{foot} is in no rhyme of the {book}, so nobody can say that it rhymes"
+        foot, book = line.text[-1], self.reader.book
+        if not self.reader.feet(line.text, ANY):
+            return Phrase("{foot} is in no rhyme of the {book}, so nobody can say that it rhymes", foot=foot, book=book)
         rhymes = "/".join(line.feet)
-        if not feet(foot, tone, book):
-            asked = f"and the poem rhymes on {category}" if category else "where one is asked"
-            return f"{foot} is of {rhymes}, with no {TONE_NAMES[tone]} reading, {asked}"
+        if not self.reader.feet(line.text, tone):
+            asked = (
+                Phrase("and the poem rhymes on {rhyme}", rhyme=category) if category else Phrase("where one is asked")
+            )
+            return Phrase(
+                "{foot} is of {rhymes}, with no {tone} reading, {asked}",
+                foot=foot,
+                rhymes=rhymes,
+                tone=TONE_NAMES[tone],
+                asked=asked,
+            )
         if not category:
-            return f"{foot} is of {rhymes}, and the feet of the poem share no rhyme"
-        return f"{foot} is of {rhymes}, and the poem rhymes on {category}"
+            return Phrase("{foot} is of {rhymes}, and the feet of the poem share no rhyme", foot=foot, rhymes=rhymes)
+        return Phrase("{foot} is of {rhymes}, and the poem rhymes on {rhyme}", foot=foot, rhymes=rhymes, rhyme=category)
 
     # Tones
 
@@ -211,12 +225,17 @@ class Explainer:
     def _note_breaks(self, number: int, places: tuple[int, ...]) -> None:
         line = self.explained[number - 1]
         if places:
-            each = (
-                f"{line.text[place - 1]} (character {place}) is {TONE_NAMES[line.tones[place - 1]]}, "
-                f"where {TONE_NAMES[line.asked[place - 1]]} is asked"
+            each = [
+                Phrase(
+                    "{char} (character {place}) is {tone}, where {asked} is asked",
+                    char=line.text[place - 1],
+                    place=place,
+                    tone=TONE_NAMES[line.tones[place - 1]],
+                    asked=TONE_NAMES[line.asked[place - 1]],
+                )
                 for place in places
-            )
-            self._note(FAULT, "出律", "; ".join(each), number, places)
+            ]
+            self._note(FAULT, "出律", Phrase("{each}", each=each), number, places)
 
     # What comes twice
 
@@ -230,7 +249,7 @@ class Explainer:
                 continue
             first = seen.setdefault((line.group, line.text[-1]), number)
             if first != number:
-                text = f"{line.text[-1]} is the foot of line {first} already"
+                text = Phrase("{foot} is the foot of line {line} already", foot=line.text[-1], line=first)
                 self._note(self.same_foot, "重韵", text, number, (len(line.text),))
 
     def _note(self, kind: str, name: str, text: str, line: int = 0, places: tuple[int, ...] = ()) -> None:
@@ -248,5 +267,10 @@ def commonest_rhyme(members: Sequence[frozenset[str]], hint: frozenset[str] = fr
     return max(first, key=lambda name: (counts[name], name in hint), default=None)
 
 
-def _plural(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def _lines(count: int) -> Phrase:
+    return Phrase("{count} line", count=1) if count == 1 else Phrase("{count} lines", count=count)
+
+
+def count_of_characters(count: int) -> Phrase:
+    """So many characters."""
+    return Phrase("{count} character", count=1) if count == 1 else Phrase("{count} characters", count=count)

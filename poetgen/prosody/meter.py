@@ -103,8 +103,10 @@ def patterns(form: str) -> tuple[tuple[str, ...], ...]:
 
 
 @cache
-def pattern_of(count: int, length: int) -> tuple[tuple[str, ...], ...]:
+def pattern_of(count: int, length: int, rhyme: str = LEVEL) -> tuple[tuple[str, ...], ...]:
     """The four tone patterns of regulated verse of `count` lines of `length` characters, as `patterns` orders them.
+
+    `rhyme` is the tone of the lines that rhyme; it is level but in a rare kind (仄韵律绝).
 
     >>> pattern_of(6, 5)[0][4:]
     ('仄仄平平仄', '平平仄仄平')
@@ -113,10 +115,10 @@ def pattern_of(count: int, length: int) -> tuple[tuple[str, ...], ...]:
         tuple(
             # 对 and 粘 together: the tone turns at every even line and stays at the odd one after it.
             line_pattern(length, second if (number + 1) // 2 % 2 == 0 else _OPPOSITE[second], last)
-            for number, last in enumerate([first_last] + [LEVEL, OBLIQUE] * (count // 2 - 1) + [LEVEL])
+            for number, last in enumerate([first_last] + [rhyme, _OPPOSITE[rhyme]] * (count // 2 - 1) + [rhyme])
         )
         for second in (OBLIQUE, LEVEL)
-        for first_last in (OBLIQUE, LEVEL)
+        for first_last in (_OPPOSITE[rhyme], rhyme)
     )
 
 

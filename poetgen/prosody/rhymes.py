@@ -11,13 +11,14 @@ from types import MappingProxyType
 from typing import Final
 
 from poetgen.files import read_table
+from poetgen.language import Phrase
 
 LEVEL: Final = "平"
 OBLIQUE: Final = "仄"
 #: Stands in a line's tones for a place where either tone does.
 ANY: Final = "中"
 #: The tones as messages name them.
-TONE_NAMES: Final = MappingProxyType({LEVEL: "level (平)", OBLIQUE: "oblique (仄)"})
+TONE_NAMES: Final = MappingProxyType({LEVEL: Phrase("level (平)"), OBLIQUE: Phrase("oblique (仄)")})
 
 #: The rhyme books: the one of regulated verse (here), and the one of 词 (cilin.py).
 PINGSHUI, CILIN = "平水韵", "词林正韵"

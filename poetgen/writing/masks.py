@@ -12,9 +12,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from poetgen.data.sequence import Layout
+from poetgen.corpus.script import Script, fold_variants, to_simplified
+from poetgen.data.sequence import RHYME, Layout
 from poetgen.data.vocab import Vocab
 from poetgen.prosody.feet import feet
+from poetgen.prosody.rhyme_sign import rhyme_signs
 from poetgen.prosody.rhymes import ANY, usual_tones
 from poetgen.text import PUNCTUATION, is_han
 
@@ -27,7 +29,7 @@ class Masks:
     def __init__(self, vocab: Vocab) -> None:
         self.vocab = vocab
         self.end = Layout(vocab).end
-        self._rows: dict[object, int] = {}
+        self._rows: dict[object, int] = {"nothing": 0}
         self._table: Mask = np.zeros((64, len(vocab)), dtype=bool)
 
     @property
@@ -48,19 +50,37 @@ class Masks:
 
     @cached_property
     def text(self) -> Mask:
-        """Everything that may stand in a poem, (V,): no control tokens, and in Chinese nothing but verse."""
-        chinese = self.vocab.chinese
-        return np.array([len(t) == 1 and (not chinese or is_verse(t)) for t in self.vocab.tokens])
+        """Everything that may stand in a poem, (V,): no control tokens, and in classical verse nothing but that.
+
+        Digits, brackets and Latin letters are of modern verse and prose, which have lines of their own; a vocabulary of
+        classical verse has them from titles alone.
+        """
+        classical = self.vocab.chinese and not self.vocab.has_lines
+        text = np.array([len(t) == 1 and (not classical or is_verse(t)) for t in self.vocab.tokens])
+        return text & ~self._variants
 
     @cached_property
     def han(self) -> Mask:
         """Chinese characters, (V,)."""
-        return np.array([len(token) == 1 and is_han(token) for token in self.vocab.tokens])
+        return np.array([len(token) == 1 and is_han(token) for token in self.vocab.tokens]) & ~self._variants
+
+    @cached_property
+    def _variants(self) -> Mask:
+        """Shapes of characters of which a vocabulary of Chinese has the standard one too, (V,): 疎 beside 疏.
+
+        A corpus that was prepared before they were folded has taught them; they are read, and not written.
+        """
+        script: Script = "traditional" if self.vocab.script == "traditional" else "simplified"
+        mask = np.zeros(len(self.vocab), dtype=bool)
+        for id, token in enumerate(self.vocab.tokens):
+            standard = fold_variants(token, script) if len(token) == 1 else token
+            mask[id] = standard != token and (standard in self.vocab or to_simplified(standard) in self.vocab)
+        return mask & self.vocab.chinese
 
     @cached_property
     def _tones(self) -> dict[str, Mask]:
         masks = {tone: np.array([len(t) == 1 and tone in usual_tones(t) for t in self.vocab.tokens]) for tone in "平仄"}
-        return masks | {ANY: self.han}
+        return {tone: mask & self.han for tone, mask in masks.items()} | {ANY: self.han}
 
     def tone(self, tone: str) -> Mask:
         """Characters that can be read in a tone: 平, 仄, or 中 for any character at all, (V,)."""
@@ -68,8 +88,12 @@ class Masks:
 
     def chars(self, text: str) -> Mask:
         """The characters of a text, (V,)."""
+        return self.ids(self.vocab.id(char) for char in text if char in self.vocab)
+
+    def ids(self, ids: Iterable[int]) -> Mask:
+        """Some characters by their ids, (V,)."""
         mask = np.zeros(len(self.vocab), dtype=bool)
-        mask[[self.vocab.id(char) for char in text if char in self.vocab]] = True
+        mask[list(ids)] = True
         return mask
 
     @cached_property
@@ -95,6 +119,12 @@ class Masks:
             self._feet[tone, book] = rhymes, {name: frozenset(ids) for name, ids in members.items()}
         return self._feet[tone, book]
 
+    @cached_property
+    def signs(self) -> dict[int, str]:
+        """The signs of rhymes that a model knows, by id; none where it was not taught them."""
+        known = RHYME in self.vocab
+        return {self.vocab.id(sign): sign for sign in rhyme_signs() if known and sign in self.vocab}
+
     def of_rhymes(self, names: Iterable[str], tone: str, book: str) -> Mask:
         """The characters of some rhymes together, (V,)."""
         mask = np.zeros(len(self.vocab), dtype=bool)
@@ -106,4 +136,4 @@ class Masks:
 
 def is_verse(char: str) -> bool:
     """Whether a character may stand in Chinese verse; names and titles may hold others."""
-    return len(char) == 1 and (is_han(char) or char in PUNCTUATION or char == "\n")
+    return len(char) == 1 and (is_han(char) or char in PUNCTUATION)

@@ -47,6 +47,7 @@ class Slot:
     unconditional_header: list[int]
     random: np.random.Generator
     constraint: Constraint
+    hole: int = 0  # the place in the header of the rhyme that is to be chosen, if any
     read: int = 0
     nats: float = 0.0
     unconditional_nats: float = 0.0
@@ -58,6 +59,11 @@ class Slot:
     @property
     def writing(self) -> bool:
         return self.read == len(self.header)
+
+    @property
+    def choosing(self) -> bool:
+        """Whether the rhyme is to be chosen next."""
+        return self.hole > 0 and self.read == self.hole
 
     @property
     def opening(self) -> bool:
@@ -76,6 +82,15 @@ class Slot:
             return self.tokens[-1]
         place = self.read - 1 - (len(self.header) - len(self.unconditional_header))
         return self.unconditional_header[place] if place >= 0 else PAD
+
+    def mask(self) -> int:
+        """The row of Masks.table that allows what may come next."""
+        return self.constraint.signs if self.choosing else self.constraint.mask()
+
+    def choose(self, sign: int) -> None:
+        """Keep to a rhyme, and say so in the header."""
+        self.header[self.hole] = self.unconditional_header[self.hole - len(self.header)] = sign
+        self.constraint.keep_to(sign)
 
     @property
     def line(self) -> list[int]:
@@ -197,3 +212,28 @@ class Rows:
         self.slots = [self.slots[row] for row in kept]
         self.states = [tuple(part[:, kept].contiguous() for part in state) for state in self.states]
         self.costs = self.costs[kept]
+
+
+@dataclass
+class Written:
+    """How much is written, in poems: many are under way at a time, and come to their ends together."""
+
+    rows: Rows | None = None
+    _poems: float = 0.0  # those that are complete, a draft counting for its share of a poem
+    _drafts: int = 0
+    _tokens: int = 0
+
+    def add(self, slot: Slot) -> None:
+        """Count a draft that is complete."""
+        self._poems += 1 / slot.sample.config.candidates
+        self._drafts += 1
+        self._tokens += len(slot.tokens)
+
+    @property
+    def poems(self) -> float:
+        """How many poems what is written comes to, those under way by their length beside that of complete ones."""
+        if not self._tokens or self.rows is None:
+            return self._poems
+        mean = self._tokens / self._drafts
+        under_way = (min(1.0, len(slot.tokens) / mean) / slot.sample.config.candidates for _, slot in self.rows.taken)
+        return self._poems + sum(under_way)

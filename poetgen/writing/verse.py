@@ -19,10 +19,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final, TypeAlias
 
 import numpy as np
 
+from poetgen.prosody.rhyme_sign import rhymes_of_sign, tone_of_sign
 from poetgen.prosody.rhymes import ANY, tones
 from poetgen.prosody.template import Template, TemplateLine
 from poetgen.text import PUNCTUATION
@@ -110,6 +112,31 @@ class Verse:
             if not any(self._fits_head(head, demands[0]) for demands in line):
                 return number
         return 0
+
+    # The rhyme as a whole --------------------------------------------------------------------------------------------
+
+    @cached_property
+    def signs(self) -> int:
+        if not self.masks.signs or any(len(way.rhymes) != 1 for way in self._ways):
+            return 0
+        allowed = frozenset(id for id in self.masks.signs if self._keeping_to(id))
+        return self.masks.row(("signs", allowed), lambda: self.masks.ids(allowed)) if allowed else 0
+
+    def keep_to(self, sign: int) -> None:
+        self._ways, self._viable_rhymes = self._keeping_to(sign), {}
+        self._alive = self._opened()
+
+    def _keeping_to(self, id: int) -> tuple[_Way, ...]:
+        """The ways that can keep to the rhyme of a sign, and to no other."""
+        sign = self.masks.signs[id]
+        names, tone = rhymes_of_sign(sign, self.template.book), tone_of_sign(sign)
+        ways = [replace(way, rhymes=(way.rhymes[0] & names,)) for way in self._ways]
+        return tuple(
+            way
+            for way in ways
+            if tone in (asked := self._needs[way.variant][0][0][0]) or ANY in asked
+            if self._viable(way, 0, 0)
+        )
 
     # Step by step ----------------------------------------------------------------------------------------------------
 

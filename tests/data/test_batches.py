@@ -51,12 +51,16 @@ def test_an_epoch_scores_every_body_and_its_end_once(split: Split, seq_len: int,
             seen[index] += 1
             body = split.fields(index)["body"].tolist()
             places = np.flatnonzero(labels[row] != PAD)
+            shown = dict(zip(FIELD_RATES, group.shown[row].tolist(), strict=True))
+            if shown["rhyme"]:
+                chosen, places = places[0], places[1:]
+                assert (inputs[row][chosen], labels[row][chosen]) == (split.layout.rhyme, VOCAB.id("七"))
+                assert chosen == places[0] - 2, "the sign is scored after [RHYME], and then comes [BODY]"
             assert labels[row][places].tolist() == [*body, split.layout.end]
             # What is scored is what comes next: the body's first character at [BODY], [END] at its last.
             assert inputs[row][places].tolist() == [split.layout.body, *body]
             assert places.tolist() == list(range(places[0], places[-1] + 1))
             assert not inputs[row][places[-1] + 1 :].any(), "after the poem there is nothing but padding"
-            shown = dict(zip(FIELD_RATES, group.shown[row].tolist(), strict=True))
             assert inputs[row][: places[-1] + 1].tolist() == split.sequence(index, shown)[0][:-1]
     assert seen == Counter(range(len(split)))
 
@@ -88,6 +92,7 @@ def test_header_fields_are_dropped_at_their_rates() -> None:
         "author": split.layout.author,
         "keywords": split.layout.keywords,
         "title": split.layout.title,
+        "rhyme": split.layout.rhyme,
     }
     shown: Counter[str] = Counter()
     for group in batch_groups(split, 64 * 64, 64, (1, 0)):

@@ -98,7 +98,7 @@ def test_a_spoilt_array_is_named(spoil: Callable[[Path], None], name: str, prepa
 def test_poems_that_do_not_belong_to_the_tokens(prepared: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(prepared, tmp_path / "data"))
     a_longer_last_poem(folder / "train.poems.npy")
-    with pytest.raises(DatasetError, match="train.poems.npy: of another dataset"):
+    with pytest.raises(DatasetError, match="train.poems.npy: its poems are not those of train.tokens.npy"):
         Dataset.load(folder)
 
 
@@ -109,8 +109,8 @@ def test_poems_that_do_not_belong_to_the_tokens(prepared: Path, tmp_path: Path) 
         ("dataset.json", "", "dataset.json: not a prepared dataset"),
         ("dataset.json", "[]", "dataset.json: not a prepared dataset"),
         ("dataset.json", "[" * 100_000, "dataset.json: not a prepared dataset"),
-        ("dataset.json", '{"format": 1, "splits": {}}', "dataset.json: not a prepared dataset"),
-        ("dataset.json", '{"format": 2, "splits": {}}', "dataset format 2; this poetgen reads format 1"),
+        ("dataset.json", '{"format": 2, "splits": {}}', "dataset.json: not a prepared dataset"),
+        ("dataset.json", '{"format": 1, "splits": {}}', "dataset format 1; this poetgen reads format 2"),
         ("vocab.json", None, "vocab.json: missing"),
         ("vocab.json", "{", "vocab.json: not a vocabulary"),
         ("vocab.json", '{"format": 1, "tokens": ["[PAD]", "[UNK]"]}', "vocab.json: of another dataset"),

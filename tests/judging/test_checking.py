@@ -12,19 +12,20 @@ from typing import Any
 import pytest
 
 from poetgen import cli
-from poetgen.cli.check import explanation_text, summary_table
-from poetgen.cli.terminal import columns
+from poetgen.cli.explanation_text import explanation_text, summary_table
+from poetgen.cli.terminal import BOLD, DIM, PLAIN, RED, YELLOW, columns
 from poetgen.corpus import Poem
 from poetgen.corpus.poems import read_poems
 from poetgen.corpus.text_reader import text_records
 from poetgen.errors import SourceError
-from poetgen.judging import checking
 from poetgen.judging.checking import Summary, explain_poem, explanation_record
 from poetgen.prosody import SHAPES
 from poetgen.prosody.explain import explain
 from poetgen.prosody.explanation import FAULT, Explanation
+from poetgen.prosody.rhyme_schemes import SCHEMES
 from poetgen.prosody.rhymes import CILIN
 from poetgen.prosody.template import Template, TemplateLine
+from poetgen.prosody.tune_book import TuneShape
 from poetgen.text import clauses
 
 ROOT = Path(__file__).parents[2]
@@ -73,7 +74,8 @@ def poem_of(text: str, **fields: str) -> Poem:
 def test_long_regulated_verse_is_told_from_old_style_by_its_tones() -> None:
     long = QIU_MING + " 欲穷千里目 更上一层楼 白日依山尽 黄河入海鸥"
     found = explain_poem(poem_of(long))
-    assert (found.form, found.faults, found.pattern) == ("五排", (), "平起首句不入韵")
+    assert (found.form, found.pattern) == ("五排", "平起首句不入韵")
+    assert names(found, FAULT) == [("对仗", 8)]  # the last couplet of a shorter poem stands in the middle here
     old = explain_poem(poem_of(" ".join([JING_YE_SI] * 3)))
     assert old.form == "古体" and old.meter_holds is None and old.rhyme_holds
 
@@ -93,8 +95,8 @@ TUNE = Template(
 )
 
 
-def tunes(name: str) -> Template | None:
-    return TUNE if name == "四句令" else None
+def tunes(name: str) -> list[TuneShape]:
+    return [TuneShape(TUNE, 0, name, 0)] if name == "四句令" else []
 
 
 def test_a_tune_is_held_against_its_template() -> None:
@@ -107,10 +109,14 @@ def test_a_tune_is_held_against_its_template() -> None:
     assert [(note.name, note.line, note.places) for note in wrong.faults] == [("出律", 3, (2,))]
 
 
-def test_another_shape_of_a_tune_is_told_and_not_measured() -> None:
-    found = explain_poem(poem_of("更上一层楼 黄河入海流 白日目", tune="四句令"), tunes=tunes)
-    assert names(found, FAULT) == [("句数", 0)] and "又一体" in found.faults[0].text
-    assert holds(found) == (False, None, None)
+def test_characters_too_few_are_told_where_they_lack_and_the_rest_is_measured() -> None:
+    found = explain_poem(poem_of("更上一层楼 黄河入海流 白目 千山木", tune="四句令"), tunes=tunes)
+    assert names(found, FAULT) == [("字数", 3)] and holds(found) == (False, True, None)
+    far = explain_poem(poem_of("更上一层楼 黄河入海流", tune="四句令"), tunes=tunes)
+    assert names(far, FAULT) == [("句数", 0)] and "10 characters, where 四句令 has 16" in far.faults[0].text
+    assert holds(far) == (False, None, None)
+    elsewhere = explain_poem(poem_of("更上一层 楼黄河入海 流白日目千 山木", tune="四句令"), tunes=tunes)
+    assert names(elsewhere, FAULT) == [("句数", 0)] and "end elsewhere" in elsewhere.faults[0].text
 
 
 def test_a_tune_that_nobody_knows_is_shown_without_rules() -> None:
@@ -119,12 +125,16 @@ def test_a_tune_that_nobody_knows_is_shown_without_rules() -> None:
     assert found.lines[0].feet and found.lines[0].tones == "通仄仄平平"
 
 
-def test_a_title_names_a_tune_whose_shape_the_lines_have(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checking, "tune_names", lambda: {"四句令"})
-    fits = explain_poem(poem_of("更上一层楼 黄河入海流 白日目 千山木", title="四句令"), tunes=tunes)
-    assert fits.tune == "四句令"
-    differs = explain_poem(poem_of("更上一层楼 黄河入海流 白日目", title="四句令"), tunes=tunes)
+RU_MENG_LING = "昨夜雨疏风骤 浓睡不消残酒 试问卷帘人 却道海棠依旧 知否 知否 应是绿肥红瘦"
+
+
+def test_a_title_names_a_tune_where_the_poem_is_as_long() -> None:
+    fits = explain_poem(poem_of(RU_MENG_LING, title="如梦令"))
+    assert (fits.tune, fits.shape, fits.faults) == ("如梦令", 1, ())
+    differs = explain_poem(poem_of(RU_MENG_LING + " 春风", title="如梦令"))
     assert differs.tune == "" and differs.form == "杂言"
+    quatrain = "荷叶罗裙一色裁 芙蓉向脸两边开 乱入池中看不见 闻歌始觉有人来"
+    assert explain_poem(poem_of(quatrain, title="采莲曲")).form == "七绝"
 
 
 # Reading ---------------------------------------------------------------------------------------------------------
@@ -203,7 +213,7 @@ def test_a_record_holds_the_keys_of_the_guide_and_comes_back_from_json() -> None
 
 def test_the_example_of_the_guide_prints_what_it_shows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = (ROOT / "docs" / "checking.md").read_text(encoding="utf-8")
-    given, shown = re.findall(r"^```text\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    given, shown, *_ = re.findall(r"^```text\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
     path = tmp_path / "poems.txt"
     path.write_text(given, encoding="utf-8")
     assert run([str(path)], capsys) == (0, shown, "")
@@ -211,10 +221,9 @@ def test_the_example_of_the_guide_prints_what_it_shows(tmp_path: Path, capsys: p
 
 def test_every_name_of_a_note_is_in_the_guide() -> None:
     page = (ROOT / "docs" / "checking.md").read_text(encoding="utf-8")
-    modules = (ROOT / "poetgen" / "prosody").glob("explain*.py")
-    source = "".join(path.read_text(encoding="utf-8") for path in modules)
-    used = set(re.findall(r'(?:FAULT|LICENCE|REMARK|same_foot),\s+"(\w+)"', source))
-    assert len(used) >= 13
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "poetgen" / "prosody").glob("*.py"))
+    used = set(re.findall(r'(?:FAULT|LICENCE|REMARK|same_foot),\s+"(\w+)"', source)) | set(SCHEMES)
+    assert len(used) >= 20
     assert set(re.findall(r"^\| (\w+) \| (?:fault|licence|remark)", page, re.MULTILINE)) == used
 
 
@@ -255,8 +264,9 @@ def test_where_figures_are_stricter_the_verdict_says_so(poem: str, differs: bool
 def test_tones_stand_under_their_characters_in_colour_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     plain, painted = (explanation_text("静夜思", told(JING_YE_SI), terminal) for terminal in (False, True))
-    assert "\x1b[" not in plain and "\x1b[31m" in painted
-    assert re.sub(r"\x1b\[\d+m", "", painted) == plain
+    marks = BOLD + RED + YELLOW + DIM + PLAIN
+    assert not set(marks) & set(plain) and RED in painted
+    assert re.sub(f"[{marks}]", "", painted) == plain
     rows = plain.splitlines()
     at = next(number for number, row in enumerate(rows) if "疑是地上霜" in row)
     place = rows[at].index("上")
@@ -286,7 +296,10 @@ def test_the_command_prints_poems_and_a_summary(poem_file: Path, capsys: pytest.
     code, out, err = run([str(poem_file)], capsys)
     assert (code, err) == (0, "")  # faults are no failure
     assert out.startswith("登鹳雀楼  五绝 仄起首句不入韵\n  白日依山尽  十一轸\n  仄仄平平仄\n")
-    assert "fault 出律 line 2: 上 (character 4)" in out
+    assert "静夜思  古体\n" in out and "remark 古绝: lines 2, 3 break the tones of 五绝" in out
+    assert out.endswith("poems with faults: none\n")
+    code, out, _ = run([str(poem_file), "--form", "五绝"], capsys)
+    assert code == 0 and "fault 出律 line 2: 上 (character 4)" in out
     assert out.endswith("poems with faults: 出律 1\n")
 
 

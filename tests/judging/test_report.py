@@ -1,10 +1,8 @@
 """Everything that evaluate says, from human poems, a checkpoint and a dataset of known content."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +12,7 @@ from poetgen.cli.evaluate import evaluation_text
 from poetgen.config import EvaluateConfig
 from poetgen.corpus import Poem
 from poetgen.data.dataset import Dataset, poems_of, split_of
-from poetgen.judging import bootstrap, judges, novelty, relevance, report
+from poetgen.judging import bootstrap, judges, novelty, report
 from poetgen.judging.critic import JudgeVerdict, MachineLikeLine
 from poetgen.judging.definitions import DEFINITIONS
 from poetgen.judging.evaluation import HUMAN, NGRAM, Row
@@ -22,7 +20,6 @@ from poetgen.judging.gathering import poems_by_column
 from poetgen.judging.judges import auc_estimate, judged_rows
 from poetgen.judging.likelihood import poem_costs
 from poetgen.judging.perplexities import UNSHARED, perplexity_tables
-from poetgen.judging.relevance import TITLES_RANKED, reciprocal_ranks, relevance_rows
 from poetgen.judging.report import Report
 from poetgen.network.checkpoint import Checkpoint
 
@@ -217,65 +214,6 @@ def test_variety_is_over_as_many_poems_in_each_column() -> None:
     columns = {HUMAN: [Poem("春江，花月。")] * 4, "tiny": [Poem("春江，花月。")]}
     rows = list(report._variety("五绝", columns))
     assert {(row.estimate.value, row.estimate.poems) for row in rows} == {(1.0, 1)}
-
-
-# Titles ----------------------------------------------------------------------------------------------------------
-
-
-def reader(monkeypatch: pytest.MonkeyPatch, cost: Callable[[Poem], float]) -> None:
-    """Have a poem cost what `cost` says, whatever the checkpoint."""
-    monkeypatch.setattr(relevance, "split_of", lambda asked, vocab: asked)
-    monkeypatch.setattr(
-        relevance,
-        "poem_costs",
-        lambda checkpoint, asked, progress: SimpleNamespace(all_nats=np.array(list(map(cost, asked)))),
-    )
-
-
-CHARS = [chr(0x4E00 + number) for number in range(40)]
-
-
-def test_the_rank_of_a_title(loaded: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A model that likes titles whose character stands in the poem ranks the own title first; a blind one, last."""
-    poems = [Poem(f"{char}春夏秋冬，", title=char, form="五绝") for char in CHARS]
-    reader(monkeypatch, lambda poem: 1.0 if poem.title in poem.body else 2.0)
-    assert reciprocal_ranks(loaded, poems, CHARS).tolist() == [1.0] * 40
-    reader(monkeypatch, lambda poem: 1.0)
-    assert reciprocal_ranks(loaded, poems, CHARS).tolist() == [1 / TITLES_RANKED] * 40
-
-
-def test_each_checkpoint_ranks_the_titles_of_its_own_poems(loaded: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And those of people: what the second says of its own would else stand beside what the first says of theirs."""
-    other, asked = replace(loaded), []
-
-    def ranks(own: Checkpoint, poems: list[Poem], *rest: object) -> np.ndarray:
-        asked.append(own)
-        return np.full(len(poems), 0.25 if own is other else 0.5)
-
-    monkeypatch.setattr(relevance, "reciprocal_ranks", ranks)
-    poems = [Poem("春。", title=char, form="五绝") for char in CHARS]
-    columns = {HUMAN: poems, "one": poems, "two": poems}
-    rows = list(relevance_rows(Report({"one": loaded, "two": other}, CONFIG), "五绝", columns))
-    assert {(row.figure, row.column): row.estimate.value for row in rows} == {
-        ("relevance", HUMAN): 0.5,
-        ("relevance, human", "one"): 0.5,
-        ("relevance, human", "two"): 0.25,
-        ("relevance", "one"): 0.5,
-        ("relevance", "two"): 0.25,
-    }
-    asked.clear()
-    rows = list(relevance_rows(Report({"two": other}, CONFIG), "五绝", {HUMAN: poems, "theirs": poems}))
-    assert [own is other for own in asked] == [True, True]
-    assert [(row.figure, row.column) for row in rows] == [("relevance", HUMAN), ("relevance", "theirs")]
-
-
-@pytest.mark.slow
-def test_chance_ranks_titles_as_the_definition_says(loaded: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    draw = np.random.default_rng(3)
-    reader(monkeypatch, lambda poem: draw.random())
-    ranks = reciprocal_ranks(loaded, [Poem("春。", title=char) for char in CHARS] * 50, CHARS)
-    assert ranks.mean() == pytest.approx(0.18, abs=0.01)
-    assert "0.18 by chance" in DEFINITIONS["relevance"]
 
 
 # Judges ----------------------------------------------------------------------------------------------------------
