@@ -31,7 +31,7 @@ from poetgen.corpus.poem import Poem
 from poetgen.data.dataset import split_of
 from poetgen.data.vocab import Vocab
 from poetgen.errors import SourceError, UsageError
-from poetgen.network.classifier import PoemClassifier, classify, even_marks, train_classifier
+from poetgen.network.classifier import PoemClassifier, auc, classify, even_marks, train_classifier
 from poetgen.progress import ProgressCallback, silent
 from poetgen.text import clauses
 
@@ -90,22 +90,6 @@ class JudgeVerdict:
     def auc(self) -> float:
         """The mean of the AUCs within the folds: 0.5 where the judge cannot tell, 1 where it always can."""
         return fmean(self.aucs)
-
-
-def auc(human: Floats, machine: Floats) -> float:
-    """Area under the ROC curve: how often a machine's score is above a human's, of all pairs, ties counting half.
-
-    It is the Mann–Whitney U divided by the number of pairs (Hanley & McNeil 1982, "The Meaning and Use of the Area
-    under a Receiver Operating Characteristic (ROC) Curve"). Raises ValueError where a side has no score.
-
-    >>> auc(np.array([0.0, 1.0]), np.array([1.0, 2.0]))
-    0.875
-    """
-    if not len(human) or not len(machine):
-        raise ValueError("no pairs to compare: a side has no score")
-    below = np.sort(human)
-    wins = np.searchsorted(below, machine, "left").sum() + np.searchsorted(below, machine, "right").sum()
-    return float(wins) / (2 * len(human) * len(machine))
 
 
 # What judges read, and when ----------------------------------------------------------------------------------------

@@ -12,9 +12,9 @@ import torch
 from poetgen.data.sequence import CONTROL
 from poetgen.data.vocab import Vocab
 from poetgen.errors import SourceError, UsageError
-from poetgen.judging.critic import LEAST_OF_A_SIDE, JudgeVerdict, auc, judge, ngram_judge
+from poetgen.judging.critic import LEAST_OF_A_SIDE, JudgeVerdict, judge, ngram_judge
 from poetgen.network import classifier
-from poetgen.network.classifier import MOST_STEPS, PoemClassifier, even_marks
+from poetgen.network.classifier import MOST_STEPS, PoemClassifier, auc, even_marks
 
 CHARACTERS = "春夏秋冬风花雪月山水云雨江河湖海天地日夜星光明白"
 ALIEN = "龙虎龟蛇"
