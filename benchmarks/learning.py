@@ -42,9 +42,10 @@ from poetgen.data.batches import batch_groups, poem_batches
 from poetgen.data.dataset import Dataset, Split, split_of
 from poetgen.data.vocab import PAD, Vocab
 from poetgen.errors import DivergedError
+from poetgen.files import to_json
 from poetgen.network.model import PoetModel
 from poetgen.network.perplexity import Scorer, Tally
-from poetgen.network.records import StepRecord, finite
+from poetgen.network.records import StepRecord
 from poetgen.network.trainer import Trainer
 
 RESULTS, CURVES = "results.jsonl", "curves.jsonl"
@@ -315,7 +316,7 @@ def measure(name: str, options: argparse.Namespace) -> None:
         "scored": tally.all,
     }
     add(options.out / CURVES, {"name": name, "points": [point for point in curve if math.isfinite(point[1])]})
-    add(options.out / RESULTS, finite(result))
+    add(options.out / RESULTS, result)
 
 
 # All of them ---------------------------------------------------------------------------------------------------------
@@ -325,7 +326,7 @@ def add(path: Path, record: dict[str, Any]) -> None:
     """Append a record as a line of JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record) + "\n")
+        file.write(to_json(record) + "\n")
 
 
 def read(path: Path) -> dict[str, dict[str, Any]]:

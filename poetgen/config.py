@@ -15,6 +15,10 @@ SCRIPTS = ("simplified", "traditional", "keep")
 PRECISIONS = ("auto", "fp32", "bf16")
 
 
+#: Tokens that a vocabulary may have, more than Unicode has code points.
+MAX_TOKENS = 1_200_000
+
+
 def _require(condition: bool, *message: object) -> None:
     if not condition:
         raise UsageError(*message)
@@ -45,18 +49,21 @@ def _share(name: str, value: float) -> None:
 
 @dataclass(frozen=True)
 class PreprocessConfig:
-    """How to read and clean a corpus; `limit` 0 reads all of it, `jobs` 0 takes every core.
+    """How to read and clean a corpus; `limit` 0 keeps all of it, else so many poems drawn by `seed`; `jobs` 0 takes
+    every core.
 
     `min_count` 0 leaves out characters seen fewer than five times, and none of a corpus under a million characters or
-    of fewer than a thousand different ones. `columns` says which columns of tables hold what (title=1,body=verse).
+    of fewer than a thousand different ones. `max_chars` 0 is as many as verse of its language has. `columns` says which
+    columns of tables hold what (title=1,body=verse).
     """
 
     script: Literal["simplified", "traditional", "keep"] = "simplified"
     min_count: int = 0
     min_chars: int = 10
-    max_chars: int = 1000
+    max_chars: int = 0
     valid_share: float = 0.02
     limit: int = 0
+    seed: int = 0
     jobs: int = 0
     format: str = "auto"
     columns: str = ""
@@ -65,7 +72,9 @@ class PreprocessConfig:
         _choice("script", self.script, SCRIPTS)
         _at_least("min_count", self.min_count, 0)
         _share("valid_share", self.valid_share)
+        _at_least("max_chars", self.max_chars, 0)
         _at_least("limit", self.limit, 0)
+        _seed(self.seed)
         _at_least("jobs", self.jobs, 0)
 
 
@@ -89,9 +98,12 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         _choice("cell", self.cell, CELLS)
-        _at_least("layers", self.layers, 1)
-        _at_least("hidden", self.hidden, 1)
-        _at_least("embed", self.embed, 0)
+        # Beyond these no network has been trained, and one that a file asks for would only fill the memory.
+        for name, least, most in (("layers", 1, 100), ("hidden", 1, 100_000), ("embed", 0, 100_000)):
+            _at_least(name, getattr(self, name), least)
+            _at_most(name, getattr(self, name), most)
+        _at_least("vocab_size", self.vocab_size, 2)
+        _at_most("vocab_size", self.vocab_size, MAX_TOKENS)
         _share("dropout", self.dropout)
         _require(
             not (self.tie and self.embed == 0),

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import re
 import secrets
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import MISSING, fields
 from importlib import resources
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeVar, cast
 
 from poetgen.errors import SaveError
+
+_T = TypeVar("_T")
 
 #: Stands for standard input where a file is asked for.
 STDIN: Final = Path("-")
@@ -63,6 +68,96 @@ def parse_json(text: str | bytes) -> Any:
         if not level:
             return value
     raise ValueError("nested too deeply")
+
+
+def read_json(path: Path, most: int = 16 << 20) -> Any:
+    """The JSON value of a file of at most `most` bytes; raises OSError or ValueError that says what is wrong."""
+    return parse_json(read_bounded(path, most))
+
+
+def read_bounded(path: Path, most: int) -> bytes:
+    """The bytes of a file; raises OSError, or ValueError where there are more than `most`, or where it is no file.
+
+    A pipe or a device may never end, or never begin.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError("not a file")
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise ValueError(f"more than {most >> 20} MB" if most >> 20 else f"more than {most:,} bytes")
+    return data
+
+
+def from_json(cls: type[_T], values: Any, missing: Mapping[str, object] | None = None) -> _T:
+    """A dataclass of numbers and texts from a JSON object; raises ValueError that names the field which is wrong.
+
+    Without `missing`, a field that is unknown or lacks, and has no default, is wrong. `missing` has by type what stands
+    for a field that lacks, and unknown ones are then left out.
+    """
+    if not isinstance(values, dict):
+        raise ValueError("not a JSON object")
+    found: dict[str, Any] = {}
+    unknown = values.keys() - {field.name for field in fields(cast(Any, cls))}
+    if unknown and missing is None:
+        raise ValueError(f"{min(unknown)}: not known to this version")
+    for field in fields(cast(Any, cls)):
+        kind = str(field.type)
+        if field.name in values:
+            found[field.name] = _typed(values[field.name], field.name, kind)
+        elif missing is not None:
+            found[field.name] = missing[kind]
+        elif field.default is MISSING:
+            raise ValueError(f"{field.name}: missing")
+    return cls(**found)
+
+
+def _typed(value: Any, name: str, kind: str) -> Any:
+    """A value of JSON as a field of a dataclass has it, null for an infinite number; raises ValueError."""
+    if kind.startswith("tuple[") and isinstance(value, list):
+        return tuple(_typed(part, name, kind.removeprefix("tuple[").removesuffix(", ...]")) for part in value)
+    types, what = _JSON_TYPES.get(kind, ((), kind))
+    if kind == "float" and value is None:
+        return math.inf
+    if not isinstance(value, types) or isinstance(value, bool) != (kind == "bool"):
+        raise ValueError(f"{name}: not {what}")
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError(f"{name}: a number beyond all bounds")
+    return float(value) if isinstance(value, int) and kind == "float" else value
+
+
+_JSON_TYPES: Final[Mapping[str, tuple[tuple[type, ...], str]]] = {
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "str": ((str,), "a text"),
+    "bool": ((bool,), "true or false"),
+}
+
+
+def to_json(value: Any, indent: int | None = None) -> str:
+    r"""A value as JSON, whatever it holds: null for numbers that are not finite, an escape for half a surrogate pair.
+
+    >>> print(to_json({"ppl_char": math.inf, "title": "春\\ud800"}))
+    {"ppl_char": null, "title": "春\\ud800"}
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
+    except ValueError:
+        text = json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, indent=indent)
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _finite(value: Any) -> Any:
+    """A value with None for every number that is not finite."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {key: _finite(part) for key, part in value.items()}
+        case list() | tuple():
+            return [_finite(part) for part in value]
+        case _:
+            return value
 
 
 def lock(file: IO[bytes]) -> bool:

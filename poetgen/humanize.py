@@ -23,6 +23,15 @@ def megabytes(done: int, total: int) -> str:
     return f"{done / 1e6:.1f} of {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB"
 
 
+def shortened(text: str, most: int = 1000) -> str:
+    """A text of at most about `most` characters, without the middle of a longer one.
+
+    >>> shortened("0123456789", 6)
+    '012 … 789'
+    """
+    return text if len(text) <= most else f"{text[: most // 2]} … {text[-most // 2 :]}"
+
+
 def brief(value: float, digits: int = 1) -> str:
     """A figure in few characters, whatever its size.
 

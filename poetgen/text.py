@@ -69,3 +69,31 @@ def couplets(text: str) -> list[str]:
         if char in COUPLET_ENDS:
             lines.append("")
     return [line for line in lines if line]
+
+
+# All that a terminal or an editor may obey instead of showing: control characters but for line feed and tab, marks that
+# turn the direction of writing, separators of lines, invisible signs (but for the joiners and the soft hyphen, which
+# are spelling), and halves of surrogate pairs.
+_UNSEEN: Final = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u0600-\u0605\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
+
+
+def escaped(text: str) -> str:
+    r"""Text with each character that would be obeyed instead of shown written as JSON and Python write it.
+
+    >>> print(escaped("春\x1b[2J夜\u202e"))
+    春\u001b[2J夜\u202e
+    """
+    return _UNSEEN.sub(lambda match: code_point(match[0]), text)
+
+
+def code_point(text: str) -> str:
+    r"""Every character as its UTF-16 code units, \uXXXX, as JSON and Python write it.
+
+    >>> print(code_point("é𠮷"))
+    \u00e9\ud842\udfb7
+    """
+    units = text.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[place : place + 4]}" for place in range(0, len(units), 4))

@@ -123,6 +123,7 @@ def test_there_is_no_circle_among_rooms_nor_among_modules() -> None:
         ("matplotlib", {"plots"}),
         ("typer", {"cli"}),
         ("jieba", {"corpus"}),
+        ("pypinyin", {"prosody"}),
         ("httpx", {"corpus"}),
         ("sklearn", {"judging", "inspect"}),
     ],
@@ -138,7 +139,7 @@ def test_rooms_without_torch_do_not_load_it_when_they_are_imported() -> None:
     assert "poetgen.corpus.clean" in modules and "poetgen.cli" in modules and "poetgen.text" in modules
     code = (
         f"import importlib, sys\nfor name in {modules}: importlib.import_module(name)\n"
-        "print([name for name in ('torch', 'rich', 'matplotlib', 'jieba', 'httpx') if name in sys.modules])"
+        "print([name for name in ('torch', 'rich', 'matplotlib', 'jieba', 'httpx', 'pypinyin') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,6 +13,7 @@ import typer
 from poetgen.cli.root import CHECKPOINTS, Columns, PoemFile, app, note, poems_of_file, speaking
 from poetgen.cli.terminal import is_terminal
 from poetgen.errors import CheckpointError, UsageError
+from poetgen.files import to_json
 from poetgen.language import Phrase, language_of_locale
 
 if TYPE_CHECKING:
@@ -42,6 +43,12 @@ def check(
         str,
         typer.Option(metavar="NAME,...", help="What is forgiven: 孤平, 三平尾, 失粘, 失对, 重韵, or all."),
     ] = "",
+    show: Annotated[
+        Literal["tones", "readings", "table"],
+        typer.Option(
+            help="Below each character its tone, or its tone, rhyme and pinyin; or a table in Markdown to hand out."
+        ),
+    ] = "tones",
     lang: Annotated[
         Literal["auto", "en", "zh"], typer.Option(help="Speak English or Chinese; auto goes by the locale.")
     ] = "auto",
@@ -51,15 +58,20 @@ def check(
     with speaking(language):
         from poetgen.prosody.schools import School
 
-        _check(file, form, as_json, _Tunes(checkpoint), columns, School.parse(strict, allow), language)
+        _check(file, form, as_json, _Tunes(checkpoint), columns, School.parse(strict, allow), show, language)
 
 
-def _check(file: Path, form: str, as_json: bool, tunes: _Tunes, columns: str, school: School, language: str) -> None:
+def _check(
+    file: Path, form: str, as_json: bool, tunes: _Tunes, columns: str, school: School, show: str, language: str
+) -> None:
     from poetgen.cli.explanation_text import explanation_text, summary_table
+    from poetgen.cli.handout import handout
     from poetgen.cli.progress_bar import ProgressBar
     from poetgen.judging.checking import FORMS_TO_CHECK, Summary, explain_poem, explanation_record
 
-    if form not in FORMS_TO_CHECK and tunes(form) is None:
+    if as_json and show == "table":
+        raise UsageError(Phrase("--show table: is for people; with --json give --show readings, or none"))
+    if form not in FORMS_TO_CHECK and not tunes(form):
         raise UsageError(
             Phrase(
                 "--form {form}: choose one of {choices}, or a tune that {folder} knows",
@@ -76,23 +88,29 @@ def _check(file: Path, form: str, as_json: bool, tunes: _Tunes, columns: str, sc
             explanation = explain_poem(poem, form, tunes, school)
             summary.add(explanation)
             if as_json:
-                print(json.dumps(explanation_record(poem, explanation, language), ensure_ascii=False))
+                record = explanation_record(poem, explanation, language, readings=show == "readings")
+                print(to_json(record))
             else:
                 title = " ".join(part for part in (poem.title, poem.author) if part)
-                print("\n" * (number > 1) + explanation_text(title, explanation, terminal, language), end="")
+                text = (
+                    handout(title, explanation, language)
+                    if show == "table"
+                    else explanation_text(title, explanation, terminal, language, show == "readings")
+                )
+                print("\n" * (number > 1) + text, end="")
             if not terminal:  # there the poems themselves show how far it is
                 progress.update("checking", number, len(poems), f"{number:,} of {len(poems):,} poems")
     if tunes.missing:
         count, names = sum(tunes.missing.values()), len(tunes.missing)
         unknown = Phrase(
-            "{poems} to {tunes} that {folder} does not know: shown without rules; give --checkpoint one that was "
-            "trained on 词",
+            "{poems} to {tunes} that neither the book of tunes nor {folder} knows ({some}): shown without rules",
             poems=Phrase("{count:,} poems", count=count) if count > 1 else Phrase("{count} poem", count=1),
             tunes=Phrase("{count:,} tunes", count=names) if names > 1 else Phrase("{count} tune", count=1),
             folder=tunes.folder,
+            some=[*islice(tunes.missing, 5), *["…"] * (names > 5)],
         )
         note(unknown, language)
-    if len(poems) > 1 and not as_json:
+    if len(poems) > 1 and not as_json and show != "table":
         print("\n" + summary_table(summary, language), end="")
     sys.stdout.flush()
 
@@ -108,7 +126,7 @@ class _Tunes:
 
     def __call__(self, name: str) -> Any:
         from poetgen.data.dataset import TUNES_FILE
-        from poetgen.prosody.tune_names import listed
+        from poetgen.prosody.tune_book import tune_shapes
         from poetgen.prosody.tunes import load_tunes
 
         if self._known is None:
@@ -120,9 +138,8 @@ class _Tunes:
                 raise CheckpointError(
                     Phrase("{folder}: no such checkpoint folder; give --checkpoint another", folder=self.folder)
                 )
-            self._known = load_tunes(self.folder / TUNES_FILE)
-        learned = self._known.get(listed(name))
-        if learned is None:
+            self._known = {name: tune.template for name, tune in load_tunes(self.folder / TUNES_FILE).items()}
+        shapes = tune_shapes(name, self._known)
+        if not shapes:
             self.missing[name] += 1
-            return None
-        return learned.template
+        return shapes

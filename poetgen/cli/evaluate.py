@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from poetgen.cli.root import PREPARED, Columns, Device, app, note, poems_in
 from poetgen.cli.terminal import table
 from poetgen.config import EvaluateConfig
 from poetgen.errors import DatasetError, UsageError
+from poetgen.files import to_json
 from poetgen.judging.definitions import DEFINITIONS
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def evaluate(
     for line in report.notes:
         note(line)
     if as_json:
-        print(json.dumps(report.record(rows), ensure_ascii=False), flush=True)
+        print(to_json(report.record(rows)), flush=True)
 
 
 def _forms(flag: str, text: str) -> tuple[str, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Final
 
 from poetgen.cli.terminal import BOLD, DIM, INDENT, PLAIN, RED, YELLOW, columns, table, wants_colour
+from poetgen.judging.annotation import annotated
 from poetgen.judging.checking import Summary
 from poetgen.language import ENGLISH, Phrase, translated
 from poetgen.prosody.explanation import FAULT, LICENCE, REMARK, Explanation, LineExplanation, Note
@@ -17,8 +18,12 @@ from poetgen.prosody.explanation import FAULT, LICENCE, REMARK, Explanation, Lin
 _BLANK, _HERE = "　", "＾"
 
 
-def explanation_text(title: str, explanation: Explanation, terminal: bool = False, language: str = ENGLISH) -> str:
+def explanation_text(
+    title: str, explanation: Explanation, terminal: bool = False, language: str = ENGLISH, readings: bool = False
+) -> str:
     """A poem with the tones under its characters, the rhymes beside its lines, and below what there is to say.
+
+    With `readings` the rhymes and the pinyin of every character stand below it too.
 
     >>> from poetgen.prosody.explain import explain
     >>> lines = ["白日依山尽", "黄河入海流", "欲穷千里目", "更上一层花"]
@@ -36,13 +41,13 @@ def explanation_text(title: str, explanation: Explanation, terminal: bool = Fals
     fault 出韵 line 4: 花 is of 六麻, and the poem rhymes on 十一尤
     """
     printer = _Printer(wants_colour(terminal), language)
-    kind = " ".join(part for part in (explanation.form, explanation.tune, explanation.pattern) if part)
-    rows = ["  ".join(part for part in (printer.painted(title, BOLD), kind) if part)]
+    rows = [headline(printer.painted(title, BOLD), explanation)]
     width = max((columns(line.text) for line in explanation.lines), default=0)
     category = dict(explanation.category)
     for line in explanation.lines:
-        rows += printer.line(line, category.get(line.group or 0, ""), width)
-    rows.append(translated(_verdict(explanation), language))
+        name = category.get(line.group or 0, "")
+        rows += printer.readings(line, name, explanation.book) if readings else printer.line(line, name, width)
+    rows.append(translated(verdict_text(explanation), language))
     rows += map(printer.note, explanation.notes)
     return "\n".join(rows) + "\n"
 
@@ -72,31 +77,70 @@ class _Printer:
             marks = "".join(_HERE if place + 1 in line.breaks else _BLANK for place in range(len(line.text)))
             yield f"{INDENT}{self.painted(marks.rstrip(_BLANK), RED)}"
 
+    def readings(self, line: LineExplanation, category: str, book: str) -> Iterator[str]:
+        """A line of verse set wide, and below each character its tone, its rhymes and its pinyin."""
+        cells = annotated(line, book)
+        rows = [
+            [one.char for one in cells],
+            [one.tone for one in cells],
+            [line.asked[place] if place + 1 in line.breaks else "" for place in range(len(cells))],
+            [one.short_rhymes for one in cells],
+            [one.pinyin for one in cells],
+        ]
+        widths = [max(map(columns, column)) for column in zip(*rows, strict=True)]
+        for number, row in enumerate(rows):
+            if number == 2 and not line.breaks:
+                continue
+            text = " ".join(cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True))
+            if number == 0:
+                yield f"{INDENT}{text}  {self.foot(line, category)}"
+            elif number == 2:
+                asked = translated(Phrase("asked: {tones}", tones=line.asked), self.language)
+                yield f"{INDENT}{self.painted(text, RED)}  {asked}"
+            else:
+                yield f"{INDENT}{self.painted(text.rstrip(), DIM)}"
+
     def foot(self, line: LineExplanation, category: str) -> str:
-        feet: str = "/".join(line.feet) or Phrase("in no rhyme")
-        if line.rhymes is None:
-            return self.painted(feet, DIM)
-        if not line.rhymes:
-            return self.painted(Phrase("{rhymes}, does not rhyme", rhymes=feet), RED)
-        if category in line.feet:
-            return self.painted(Phrase("rhymes on {rhyme}", rhyme=category), "")
-        return self.painted(Phrase("rhymes, {rhymes} beside {rhyme}", rhymes=feet, rhyme=category), "")
+        return self.painted(foot_text(line, category), {None: DIM, True: "", False: RED}[line.rhymes])
 
     def note(self, note: Note) -> str:
-        kind, code = _KINDS[note.kind]
-        name = self.painted(Phrase("{kind} {name}", kind=kind, name=note.name), code)
-        where: str = Phrase(" line {line}", line=note.line) if note.line else ""
-        return translated(Phrase("{name}{where}: {text}", name=name, where=where, text=note.text), self.language)
+        colour = {FAULT: RED, LICENCE: YELLOW, REMARK: DIM}[note.kind]
+        return note_text(note, self.language, lambda name: self.painted(name, colour))
 
 
-#: What kinds of notes are called, and their colours.
-_KINDS: Final = {FAULT: (Phrase("fault"), RED), LICENCE: (Phrase("licence"), YELLOW), REMARK: (Phrase("remark"), DIM)}
+def headline(title: str, explanation: Explanation) -> str:
+    tune = explanation.tune + (f":{explanation.shape}" if explanation.shape > 1 else "")
+    kind = " ".join(part for part in (explanation.form, tune, explanation.pattern) if part)
+    return "  ".join(part for part in (title, kind) if part)
+
+
+def foot_text(line: LineExplanation, category: str) -> str:
+    """The rhyme of a line's last character, and whether it rhymes where it must."""
+    feet: str = "/".join(line.feet) or Phrase("in no rhyme")
+    if line.rhymes is None:
+        return feet
+    if not line.rhymes:
+        return Phrase("{rhymes}, does not rhyme", rhymes=feet)
+    if category in line.feet:
+        return Phrase("rhymes on {rhyme}", rhyme=category)
+    return Phrase("rhymes, {rhymes} beside {rhyme}", rhymes=feet, rhyme=category)
+
+
+def note_text(note: Note, language: str, mark: Callable[[str], str] = lambda name: name, place: bool = True) -> str:
+    """A note in words; `mark` colours its name, and `place` tells its line."""
+    name = mark(translated(Phrase("{kind} {name}", kind=_KINDS[note.kind], name=note.name), language))
+    where: str = Phrase(" line {line}", line=note.line) if note.line and place else ""
+    return translated(Phrase("{name}{where}: {text}", name=name, where=where, text=note.text), language)
+
+
+#: What kinds of notes are called.
+_KINDS: Final = {FAULT: Phrase("fault"), LICENCE: Phrase("licence"), REMARK: Phrase("remark")}
 
 #: What holds or breaks, as verdicts and the table name it.
 _PARTS: Final = {"form": Phrase("form"), "rhyme": Phrase("rhyme"), "meter": Phrase("meter")}
 
 
-def _verdict(explanation: Explanation) -> str:
+def verdict_text(explanation: Explanation) -> str:
     """What holds, in one line, and what evaluate says of it where that is something else."""
     if not explanation.ruled:
         return Phrase("no rules are known to hold it against")

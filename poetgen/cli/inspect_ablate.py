@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import signal
@@ -18,6 +17,7 @@ from poetgen.cli.inspect import inspect
 from poetgen.cli.root import PREPARED, Device, enough_memory, note
 from poetgen.cli.terminal import table
 from poetgen.config import SAMPLINGS, TrainConfig
+from poetgen.files import to_json
 
 if TYPE_CHECKING:
     from poetgen.inspect.ablation import Run
@@ -48,7 +48,6 @@ def ablate(
     from poetgen.cli.progress_bar import ProgressBar
     from poetgen.data.dataset import Dataset
     from poetgen.inspect import ablation
-    from poetgen.network.records import finite
     from poetgen.plots import ensure_drawable
     from poetgen.plots.ablation import draw_ablation
     from poetgen.signals import Interruption, Stopped
@@ -75,7 +74,7 @@ def ablate(
                 runs.append(run)
                 if as_json:
                     progress.clear()
-                    print(json.dumps(finite(asdict(run))), flush=True)
+                    print(to_json(asdict(run)), flush=True)
         except KeyboardInterrupt:
             stopped = True
     if runs:

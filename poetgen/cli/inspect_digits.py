@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +15,7 @@ from poetgen.cli.root import enough_memory, note
 from poetgen.cli.terminal import table
 from poetgen.config import CELLS
 from poetgen.errors import UsageError
+from poetgen.files import to_json
 
 if TYPE_CHECKING:
     from poetgen.inspect.memory import Outcome
@@ -74,7 +74,7 @@ def digits(
                 outcomes.append(outcome)
                 if as_json:
                     progress.clear()
-                    print(json.dumps(asdict(outcome)), flush=True)
+                    print(to_json(asdict(outcome)), flush=True)
         except KeyboardInterrupt:
             stopped = True
     if not outcomes:

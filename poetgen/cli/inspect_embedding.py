@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from poetgen.cli.inspect import inspect, note_numbers
 from poetgen.cli.root import CheckpointFolder, note
 from poetgen.cli.terminal import table
 from poetgen.errors import UsageError
+from poetgen.files import to_json
 
 if TYPE_CHECKING:
     from poetgen.data.vocab import Vocab
@@ -50,7 +50,7 @@ def neighbours(
     if as_json:
         for question, nearest in answers:
             near = [{"character": neighbour.char, "cosine": round(neighbour.cosine, 4)} for neighbour in nearest]
-            print(json.dumps({"question": question, "nearest": near}, ensure_ascii=False))
+            print(to_json({"question": question, "nearest": near}))
     else:
         rows = ([question, *(f"{char} {cosine:.2f}" for char, cosine in nearest)] for question, nearest in answers)
         print(table(rows), end="")

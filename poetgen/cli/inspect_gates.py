@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import sys
@@ -17,6 +16,7 @@ from poetgen.cli.inspect import inspect, note_numbers
 from poetgen.cli.root import CheckpointFolder, note, poems_in
 from poetgen.cli.terminal import table
 from poetgen.errors import UsageError
+from poetgen.files import to_json
 
 if TYPE_CHECKING:
     from poetgen.corpus import Poem
@@ -59,7 +59,6 @@ def gates(
     """Draw the gates and states of an LSTM along a poem, and find units that keep track of the form."""
     from poetgen.cli.progress_bar import ProgressBar
     from poetgen.inspect.gates import FEATURES, LONGEST_BODY, picture, poems_alike, survey, trace_poems, write_alike
-    from poetgen.network.records import finite
     from poetgen.plots import ensure_drawable
     from poetgen.plots.gates import draw_gates
     from poetgen.poet import load
@@ -96,11 +95,11 @@ def gates(
     shown = picture(given, traced, surveyed, layer, units, unit or ())
     if as_json:
         for follower in strongest:
-            print(json.dumps({"part": "strongest"} | finite(asdict(follower)), ensure_ascii=False))
+            print(to_json({"part": "strongest"} | asdict(follower)))
         for row, (number, follows) in enumerate(zip(shown.units, shown.follows, strict=True)):
-            facts = finite(asdict(follows)) if follows else {"feature": None, "layer": layer, "unit": number}
+            facts = asdict(follows) if follows else {"feature": None, "layer": layer, "unit": number}
             values = {name: [round(value, 4) for value in panel[row].tolist()] for name, panel in shown.panels.items()}
-            print(json.dumps({"part": "drawn"} | facts | {"values": values}, ensure_ascii=False))
+            print(to_json({"part": "drawn"} | facts | {"values": values}))
         sys.stdout.flush()
     else:
         print(table(_gates_rows(strongest, shown)), end="", flush=True)

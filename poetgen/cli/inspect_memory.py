@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +12,7 @@ from poetgen.cli.inspect import inspect
 from poetgen.cli.root import PREPARED, CheckpointFolder, Device, note, poems_in
 from poetgen.cli.terminal import table
 from poetgen.errors import UsageError
+from poetgen.files import to_json
 
 if TYPE_CHECKING:
     from poetgen.data.dataset import Split
@@ -87,7 +87,7 @@ def memory(
     if as_json:
         points = {name: _points(part) for name, part in (("couplet", every), ("rhyme", rhyme))}
         facts = {"checkpoint": poet.checkpoint.id, "form": form, "poems": count, "strangers": strangers, "seed": seed}
-        print(json.dumps(facts | points, ensure_ascii=False), flush=True)
+        print(to_json(facts | points), flush=True)
     else:
         print(table(_memory_rows(every, rhyme)), end="", flush=True)
     lines, width = SHAPES[form]

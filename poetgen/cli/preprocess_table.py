@@ -12,6 +12,8 @@ from poetgen.cli.terminal import table
 def preprocess_table(report: Mapping[str, Any], out: Path) -> str:
     """What became of a corpus, from the report that preprocess returns."""
     dropped = {name: tally["poems"] for name, tally in report["dropped"].items()}
+    if too_long := dropped.pop("too long", 0):
+        dropped[f"too long ({_limits(report['most_chars'])})"] = too_long
     train, valid, leak, seconds = (report[name] for name in ("train", "valid", "leak_check", "seconds"))
     rows = [("read", f"{report['read']:,} poems in {report['documents']:,} files")]
     if passed_over := _counts(report["passed_over"]):
@@ -36,6 +38,13 @@ def preprocess_table(report: Mapping[str, Any], out: Path) -> str:
         ("written to", str(out)),
     ]
     return table(rows)
+
+
+def _limits(most: Mapping[str, int]) -> str:
+    """The most characters of a poem: one number, or that of Chinese and that of other languages."""
+    limits = list(dict.fromkeys(most.values()))
+    others = "".join(f", {limit:,} in other languages" for limit in limits[1:])
+    return f"more than {limits[0]:,} characters{others}"
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, Final, Self, TextIO
 
 from poetgen.cli.terminal import is_terminal
 from poetgen.humanize import duration
+from poetgen.text import escaped
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+
+#: Seconds of work that tell how long the rest will take.
+_TELLING: Final = 2.0
 
 
 class ProgressBar:
@@ -43,7 +48,9 @@ class ProgressBar:
         """Say that `done` of `total` is done; a new `what` starts a new estimate of the time that is left."""
         now = time.monotonic()
         if what != self._what:
-            self._what, self._began, self._first = what, now, done
+            self._what, self._first = what, done
+        if done <= self._first:  # what has to be loaded before the work begins says nothing of how long it takes
+            self._began = now
         if now < self._shown_from:
             return
         left = self._left(now, done, total)
@@ -58,7 +65,7 @@ class ProgressBar:
     def say(self, line: str) -> None:
         """A line of its own, above the bar where there is one."""
         if self._bar is not None:
-            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            self._bar.console.print(escaped(line), markup=False, highlight=False, soft_wrap=True)
         else:
             print(line, file=self._stream, flush=True)
 
@@ -70,7 +77,7 @@ class ProgressBar:
 
     def _left(self, now: float, done: float, total: float) -> str:
         elapsed = now - self._began
-        if done <= self._first or elapsed < 1 or done >= total:
+        if done <= self._first or elapsed < _TELLING or done >= total:
             return ""
         return duration(elapsed * (total - done) / (done - self._first))
 
@@ -79,7 +86,7 @@ class ProgressBar:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn
 
-            console = Console(file=self._stream)
+            console = Console(file=getattr(self._stream, "terminal_stream", self._stream))
             self._bar = Progress(
                 TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=max(5, min(40, console.width - 75))),
@@ -93,10 +100,10 @@ class ProgressBar:
             self._task = self._bar.add_task(what, left="", note="")
         self._bar.update(
             self._task,
-            description=what,
+            description=escaped(what),
             completed=done,
             total=total or None,
             left=f"{left} left" if left else "",
-            note=note,
+            note=escaped(note),
         )
         self._bar.start()

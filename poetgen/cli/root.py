@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 import typer
 
 from poetgen import __version__
+from poetgen.cli.terminal import shown_escaped
 from poetgen.errors import PoetgenError, UsageError
+from poetgen.humanize import shortened
 from poetgen.language import ENGLISH, Phrase, translated
 from poetgen.network import distributed
 
@@ -61,25 +63,25 @@ app = typer.Typer(
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """The console command ``poetgen``."""
-    _speak_chinese()
-    try:
+    with shown_escaped():
         try:
-            app(args=args, prog_name="poetgen")
-        except UsageError as error:
-            _fail(error.message.flags, 2)
-        except PoetgenError as error:
-            _fail(error, 1)
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            _fail(f"{where}{error.strerror or error}", 1)
-    except SystemExit as end:
-        distributed.end(end.code)
-        raise
-    sys.exit(0)
+            try:
+                app(args=args, prog_name="poetgen")
+            except UsageError as error:
+                _fail(error.message.flags, 2)
+            except PoetgenError as error:
+                _fail(error, 1)
+            except OSError as error:
+                where = f"{error.filename}: " if error.filename else ""
+                _fail(f"{where}{error.strerror or error}", 1)
+        except SystemExit as end:
+            distributed.end(end.code)
+            raise
+        sys.exit(0)
 
 
 def _fail(error: object, code: int) -> NoReturn:
-    print(f"poetgen: {' '.join(str(error).split())}", file=sys.stderr)
+    print(f"poetgen: {shortened(' '.join(str(error).split()))}", file=sys.stderr)
     try:
         sys.stdout.flush()
     except OSError:  # what is left to print cannot be printed, and would be tried again at exit
@@ -87,21 +89,8 @@ def _fail(error: object, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _speak_chinese() -> None:
-    """Write UTF-8 where the locale's encoding has no Chinese; one that has, such as GB18030, is kept."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:  # closed by whoever started us
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-            continue
-        try:
-            "春".encode(stream.encoding)
-        except (UnicodeEncodeError, LookupError):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-
-
 def note(text: str, language: str = ENGLISH) -> None:
-    print(translated(text, language), file=sys.stderr, flush=True)
+    print(shortened(translated(text, language)), file=sys.stderr, flush=True)
 
 
 @contextmanager

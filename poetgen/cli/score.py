@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,6 +13,7 @@ import typer
 
 from poetgen.cli.root import CheckpointFolder, Columns, Device, PoemFile, app, poems_in
 from poetgen.cli.terminal import BOLD, INDENT, PLAIN, RED, YELLOW, columns, is_terminal, table, wants_colour
+from poetgen.files import to_json
 from poetgen.humanize import brief
 from poetgen.text import clauses, couplets
 
@@ -40,7 +40,7 @@ def score(
         scored = score_poems(poet.checkpoint, poems, partial(progress.update, "scoring"))
         texts: Iterator[str]
         if as_json:
-            texts = (json.dumps(poem.record(poet.checkpoint.id), ensure_ascii=False) + "\n" for poem in scored)
+            texts = (to_json(poem.record(poet.checkpoint.id)) + "\n" for poem in scored)
         else:
             texts = marked(scored, is_terminal(sys.stdout))
         for text in texts:

@@ -1,16 +1,77 @@
-"""What all output on a terminal shares: the width of Chinese text, tables, and codes of colours."""
+"""What all output shares: what may not reach a terminal, the width of Chinese text, tables, and colours."""
 
 from __future__ import annotations
 
+import codecs
 import os
+import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
-from typing import Final, TextIO
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import Any, Final, TextIO, cast
+
+from poetgen.text import code_point, escaped
 
 #: Stands before lines of verse.
 INDENT: Final = "  "
-#: What begins a colour, and what ends all of them.
-BOLD, RED, YELLOW, DIM, PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[0m"
+#: What begins a colour, and what ends all of them: noncharacters, which Unicode keeps for a program's own use. A text
+#: may bring an escape sequence of a terminal along, which is then shown; only these become one, where output begins.
+BOLD, RED, YELLOW, DIM, PLAIN = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3", "\ufdd4"
+_COLOURS: Final = {BOLD: "\x1b[1m", RED: "\x1b[31m", YELLOW: "\x1b[33m", DIM: "\x1b[2m", PLAIN: "\x1b[0m"}
+#: What writes the characters that an encoding lacks.
+_LACKING: Final = "poetgen.escape"
+
+
+class _Shown:
+    """A stream of text that shows, escaped, what a terminal would obey: what files, names and options bring along.
+
+    The escapes are those of JSON, so that a line of JSON stays one. `terminal_stream` is the stream itself, for what
+    has to move the cursor.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.terminal_stream = stream
+        colour = wants_colour(is_terminal(stream))
+        self._marks = str.maketrans({mark: code if colour else code_point(mark) for mark, code in _COLOURS.items()})
+
+    def write(self, text: str) -> int:
+        self.terminal_stream.write(escaped(text).translate(self._marks))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.terminal_stream, name)
+
+
+def _escape_lacking(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return code_point(error.object[error.start : error.end]), error.end
+
+
+@contextmanager
+def shown_escaped() -> Iterator[None]:
+    """What is printed inside shows escaped what a terminal would obey, and what the encoding of the stream lacks.
+
+    Where that encoding has no Chinese at all, it is UTF-8 that is written; one that has, such as GBK, is kept.
+    """
+    codecs.register_error(_LACKING, _escape_lacking)
+    streams = []
+    for stream in (cast(Any, sys.stdout), cast(Any, sys.stderr)):
+        if stream is None:  # closed by whoever started us
+            stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        try:
+            "春".encode(stream.encoding)
+            encoding = stream.encoding
+        except (UnicodeEncodeError, LookupError):
+            encoding = "utf-8"
+        stream.reconfigure(encoding=encoding, errors=_LACKING)
+        streams.append(cast(TextIO, _Shown(stream)))
+    with redirect_stdout(streams[0]), redirect_stderr(streams[1]):
+        yield
 
 
 def wants_colour(terminal: bool) -> bool:

@@ -3,7 +3,7 @@
 Looks into: text, errors, progress, files, language, prosody.
 """
 
-from poetgen.corpus.clean import Cleaner, Script
+from poetgen.corpus.clean import Cleaner, Script, most_chars
 from poetgen.corpus.counts import Counts, DropCount, Example
 from poetgen.corpus.couplets import paired
 from poetgen.corpus.download import fetch
@@ -31,6 +31,7 @@ __all__ = [
     "documents",
     "dynasty",
     "fetch",
+    "most_chars",
     "paired",
     "read",
 ]

@@ -11,6 +11,7 @@ from typing import Final
 
 from poetgen.corpus.characters import LETTER, UNREADABLE
 from poetgen.corpus.counts import Dropped
+from poetgen.prosody.forms import SHAPES, recognise
 from poetgen.text import HAN_RANGES, LOST, PUNCTUATION, SENTENCE_ENDS
 
 # ---- notes and editorial marks
@@ -22,26 +23,44 @@ _NOTE: Final = re.compile("|".join(rf"\{a}[^()〔〕【】〖〗]*\{b}" for a, b
 _SUPPLIED: Final = re.compile(f"〔([{HAN_RANGES}])〕")
 
 
-def remove_notes(text: str) -> str:
+#: Signs of an editor in a bracket.
+_EDITORIAL: Final = re.compile(
+    "[《》「」『』〈]|[一某各他]本|[一又或亦]作|[注註按案][:：]|[原自][注註]|[以][上下](?:缺|[一二三四五六七八九十]+首)|[上下]缺|缺[字句]"
+)
+_CLAUSE_OR_MARK: Final = re.compile(r"[^，。！？；：,.!?;:\n]*[，。！？；：,.!?;:\n]*")
+_LINE_END: Final = re.compile(r"[，。！？；：,.!?;:\n]*$")
+#: Han characters behind a bracket that is never closed, from which on they are too many for a note.
+_LONG_NOTE: Final = 20
+
+
+def remove_notes(text: str, of_plays: bool = False) -> str:
     """Take out notes in round, tortoise-shell and black brackets, nested ones with the note they stand in.
 
-    A single character in 〔〕 was supplied by the editor and stays. A bracket that is never closed opens a note that
-    runs to the end. One that closes nothing leaves the note's beginning in doubt: the text is dropped.
+    A single character in 〔〕 was supplied by the editor and stays, and so do lines without which the poem would not be
+    whole. A bracket that is never closed opens a note as far as the editor speaks, in plays (`of_plays`) to the end.
+    Where that cannot be told, or where a bracket closes nothing, the text is dropped.
 
     >>> remove_notes("空(一作「虛」)度可憐宵。\\n(《藝林伐山》十七。\\n又《玉屑》(卷三)。\\n)。")
     '空度可憐宵。\\n。'
     >>> remove_notes("冰姿玉骨，自是清凉〔态〕。\\n(以下缺")
     '冰姿玉骨，自是清凉态。\\n'
+    >>> remove_notes("床前明月光，疑是地上霜。\\n(举头望明月，低头思故乡。")
+    '床前明月光，疑是地上霜。\\n举头望明月，低头思故乡。'
     """
     text = _SUPPLIED.sub(r"\1", text)
-    text = _NOTE.sub("", text)
     if not _BRACKET.search(text):
         return text
+    whole = _BRACKET.sub("", text)
+    outside = _NOTE.sub("", text)
+    if outside != text and recognise(_clauses(whole)) in SHAPES and not _EDITORIAL.search(text):
+        return whole if recognise(_clauses(outside)) not in SHAPES else outside
+    text = outside
     kept: list[str] = []
     depth, place = 0, 0
     for match in _BRACKET.finditer(text):
         if depth == 0:
             kept.append(text[place : match.start()])
+            opened = match.start()
         if match[0] in _OPENING:
             depth += 1
         elif depth:
@@ -51,7 +70,33 @@ def remove_notes(text: str) -> str:
         place = match.end()
     if depth == 0:
         kept.append(text[place:])
+    elif not of_plays:
+        kept.append(_behind_note("".join(kept), text[opened + 1 :]))
     return "".join(kept)
+
+
+def _behind_note(before: str, rest: str) -> str:
+    """The verse behind a bracket that is never closed: all, or what follows the note; raises Dropped."""
+    while (shorter := _NOTE.sub("", rest)) != rest:
+        rest = shorter
+    rest = _BRACKET.sub("", rest)
+    lengths = {*map(len, _clauses(before))}
+    # Where all lines are of one length, verse shows itself by it.
+    regular = len(lengths) == 1
+    pieces = _CLAUSE_OR_MARK.findall(rest)
+    noted = next((count for count in range(len(pieces), 0, -1) if _EDITORIAL.search(pieces[count - 1])), 0)
+    verse = "".join(pieces[noted:])
+    found = {*map(len, _clauses(verse))}
+    if found and noted <= 1 and (not regular or found <= lengths):
+        return (_LINE_END.findall(pieces[0])[0] if noted else "") + verse
+    if len(_NOT_HAN.sub("", verse)) >= _LONG_NOTE:
+        raise Dropped("a bracket that is never closed")
+    return ""
+
+
+def _clauses(text: str) -> list[str]:
+    """The clauses of a text as it was written, Han characters alone."""
+    return [clause for part in _CLAUSE_END.split(text) if (clause := _NOT_HAN.sub("", part))]
 
 
 _SPEECH: Final = re.compile(r"[(\[][^()\[\]]{0,12}[云白科介念]了?[)\]]")
@@ -125,6 +170,12 @@ _APPARATUS: Final = re.compile(
     r"|[」》][^，。\n]{0,6}作「|[原本卷校集錄当當應应]作「|〈|《[^《》\n]*》[^，。\n]{0,4}(?:引|云|所[載引錄])|[見见]《"
     r"|名不[詳详]|[。\n][詩诗][一二三四五六七八九十]+[首句]。?$"
 )
+# Prose of old quotes the classics, and lets masters speak: 「子曰：」, 「《诗》云：」. No editor does.
+_CLASSICS: Final = re.compile(
+    "《(?:[诗詩书書易礼禮乐樂传傳语語志记記]|[诗詩书書易礼禮]经|[诗詩书書易礼禮]經|[周国國]?[风風颂頌]|[大小]雅|尚书|尚書|周易|春秋|"
+    "[论論][语語]|孟子|老子|[孝道]经|[孝道]經|[左公][传傳]|中庸|大学|大學|[^《》\\n]{1,3}[诰誥誓命谟謨])》"
+)
+_SPEAKER: Final = re.compile(f"^[{HAN_RANGES}]{{0,3}}(?:子|公|王)[{HAN_RANGES}]{{0,2}}[曰问問][:：，“「]")
 _MAY_BE_SOURCE: Final = re.compile(r"[《「〈:：]|不[詳详]|ff?[.。]|[首句]。?$")
 
 
@@ -133,6 +184,8 @@ def cut_sources(text: str) -> str:
 
     >>> cut_sources("信脚到太古。\\n《誠齋集》卷一一四《詩話》ff。")
     '信脚到太古。'
+    >>> cut_sources("《诗》云：“如切如磋，如琢如磨。”")
+    '《诗》云：“如切如磋，如琢如磨。”'
     """
     if not _MAY_BE_SOURCE.search(text):
         return text
@@ -141,9 +194,23 @@ def cut_sources(text: str) -> str:
         if _SOURCE_LINE.search(line):
             text = "\n".join(lines[:number])
             break
-    if not text.strip() or _APPARATUS.search(text):
+    if not text.strip() or (_APPARATUS.search(_CLASSICS.sub("", text)) and not _SPEAKER.match(text)):
         raise Dropped("an editor's words, not verse")
     return text
+
+
+_FOOTNOTE: Final = re.compile(
+    r"\[[0-9一二三四五六七八九十]{1,3}\]|[\u2460-\u2473]|[(（〔【](?:注|註|按|编者|編者|作者|译者|譯者|选自|選自|原载|原載)[^()（）〔〕【】\n]*[)）〕】]"
+)
+
+
+def remove_footnotes(text: str) -> str:
+    """Take out of modern verse what an editor adds: numbers of notes, and brackets that say that they are a note.
+
+    >>> remove_footnotes("她走了[1]（她说不要走）（注：写于北京）")
+    '她走了（她说不要走）'
+    """
+    return _FOOTNOTE.sub("", text)
 
 
 # ---- holes
@@ -159,6 +226,17 @@ def check_holes(text: str) -> None:
     if UNREADABLE.search(text):
         raise Dropped("characters that cannot be read")
     if HOLE.search(text):
+        raise Dropped("lost characters")
+
+
+_LOST_TODAY: Final = re.compile(f"[{HAN_RANGES}][{LOST}▢〓⿰-⿻]|[{LOST}▢〓⿰-⿻][{HAN_RANGES}]")
+
+
+def check_lost(text: str) -> None:
+    """Drop modern verse with a mark for a lost character; other signs part its stanzas, or are meant."""
+    if UNREADABLE.search(text):
+        raise Dropped("characters that cannot be read")
+    if _LOST_TODAY.search(text):
         raise Dropped("lost characters")
 
 

@@ -12,15 +12,19 @@ is dropped: a model would learn the hole.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Final, Literal, NamedTuple
 
 from poetgen.corpus.apparatus import (
     check_holes,
     check_letters,
+    check_lost,
     check_placeholders,
     check_torn,
     cut_sources,
+    remove_footnotes,
     remove_latin,
     remove_notes,
     remove_roles,
@@ -31,15 +35,16 @@ from poetgen.corpus.characters import (
     cut_unreadable,
     expand_iterations,
     fold,
+    fold_letters,
     is_folded,
-    mostly_han,
     visible,
 )
 from poetgen.corpus.counts import Counts, Dropped
+from poetgen.corpus.language import language_of
 from poetgen.corpus.markup import remove_markup
-from poetgen.corpus.poem import Poem, Record
-from poetgen.corpus.punctuation import join_lines, unify_punctuation
-from poetgen.corpus.titles import clean_author, clean_title, clean_tune
+from poetgen.corpus.poem import Language, Poem, Record
+from poetgen.corpus.punctuation import even_spaces, join_lines, unify_punctuation, widen_punctuation
+from poetgen.corpus.titles import clean_author, clean_title, clean_tune, plain_author, plain_title
 from poetgen.text import HAN_RANGES, SENTENCE_ENDS
 
 Script = Literal["simplified", "traditional", "keep"]
@@ -54,8 +59,16 @@ _SUSPECT: Final = re.compile(
 )
 _WORD: Final = re.compile(r"[^\W\d_]")
 
+#: The most characters of a poem, by its language: 增广贤文 and the longest ballads are whole, and no novel is a poem.
+MOST_CHARS: Final[Mapping[Language, int]] = {"classical": 5_000, "modern": 5_000, "other": 20_000}
+
 #: Poems whose script is converted in one call.
 _TOGETHER: Final = 256
+
+
+def most_chars(given: int = 0) -> dict[Language, int]:
+    """The most characters of a poem in each language, where `given` says how many; 0 takes those of MOST_CHARS."""
+    return {language: given or most for language, most in MOST_CHARS.items()}
 
 
 class _Texts(NamedTuple):
@@ -71,13 +84,14 @@ class Cleaner:
     """Cleans records, and counts what it does.
 
     One cleaner serves one process; the counts of several add up with `+=`. It is made anew in each worker from the
-    same arguments, for OpenCC's converters do not travel between processes.
+    same arguments, for OpenCC's converters do not travel between processes. A poem has at most `max_chars` characters;
+    0 takes those of MOST_CHARS.
     """
 
-    def __init__(self, script: Script = "simplified", min_chars: int = 10, max_chars: int = 1000) -> None:
+    def __init__(self, script: Script = "simplified", min_chars: int = 10, max_chars: int = 0) -> None:
         self.script = script
         self.min_chars = min_chars
-        self.max_chars = max_chars
+        self.most_chars = most_chars(max_chars)
         self.counts = Counts()
         self._convert: Callable[[str], str] | None = None
         if script != "keep":
@@ -90,38 +104,46 @@ class Cleaner:
         return next((poem for _, poem in self.clean_all([record])), None)
 
     def clean_all(self, records: Iterable[Record]) -> Iterator[tuple[Record, Poem]]:
-        """The records that are kept, each with its poem, in their order."""
+        """The records that are kept, each with its language and its poem, in their order."""
         kept: list[tuple[Record, _Texts]] = []
         for record in records:
-            texts = self._texts(record)
-            if texts is not None:
-                kept.append((record, texts))
+            cleaned = self._cleaned(record)
+            if cleaned is not None:
+                kept.append(cleaned)
             if len(kept) == _TOGETHER:
                 yield from self._converted(kept)
                 kept = []
         yield from self._converted(kept)
 
-    def _texts(self, record: Record) -> _Texts | None:
-        """Body, title, author and tune by all rules but that of script."""
+    def _cleaned(self, record: Record) -> tuple[Record, _Texts] | None:
+        """A record with its language told, and its texts by all rules but that of script."""
         self.counts.read += 1
         raw = "\n".join(record.paragraphs)
         try:
-            body = self._verse(raw, record) if record.verse else self._passage(raw, record)
+            body, language = self._verse(raw, record) if record.verse else self._passage(raw, record)
         except Dropped as reason:
             self.counts.drop(str(reason), record.origin, raw)
             return None
-        title = self._counted("titles", clean_title, record.title, record.origin)
-        author = self._counted("authors", clean_author, record.author, record.origin)
+        chinese = language != "other"
+        title = self._counted("titles", clean_title if chinese else plain_title, record.title, record.origin)
+        author = self._counted("authors", clean_author if chinese else plain_author, record.author, record.origin)
         self.counts.kept += 1
-        return _Texts(body, title, author, clean_tune(record.tune))
+        if language != record.language:
+            record = replace(record, language=language)
+        return record, _Texts(body, title, author, clean_tune(record.tune))
 
     def _converted(self, kept: list[tuple[Record, _Texts]]) -> Iterator[tuple[Record, Poem]]:
-        """Bring many poems to the script in one call: a call costs more than the characters of a poem."""
-        converted = [texts for _, texts in kept]
-        if self._convert is not None and kept:
-            text = self._convert("\0".join("\0".join(texts) for texts in converted)).split("\0")
-            converted = [_Texts(*row) for row in zip(*(text[place::4] for place in range(4)), strict=True)]
-        for (record, before), (body, title, author, tune) in zip(kept, converted, strict=True):
+        """Bring many poems to the script in one call: a call costs more than the characters of a poem.
+
+        Characters of other languages are those of their own script: 鐘 is no 钟 in Japanese.
+        """
+        texts = [text for _, text in kept]
+        chinese = [place for place, (record, _) in enumerate(kept) if record.language != "other"]
+        if self._convert is not None and chinese:
+            text = self._convert("\0".join("\0".join(texts[place]) for place in chinese)).split("\0")
+            for number, place in enumerate(chinese):
+                texts[place] = _Texts(*text[4 * number : 4 * number + 4])
+        for (record, before), (body, title, author, tune) in zip(kept, texts, strict=True):
             if body != before.body:
                 self.counts.change("script", record.origin, before.body, body)
             yield record, Poem(body, title=title, author=author, dynasty=record.dynasty, tune=tune)
@@ -132,51 +154,85 @@ class Cleaner:
             self.counts.change(rule, origin, text, after)
         return after
 
-    def _verse(self, text: str, record: Record) -> str:
-        if record.dynasty != "元" and _CLEAN_LINES.fullmatch(text) and not _SUSPECT.search(text) and is_folded(text):
+    def _verse(self, text: str, record: Record) -> tuple[str, Language]:
+        language: Language = "classical"
+        if _is_clean(text, record):
             body = text.replace("\n", "")
         else:
-            body = self._by_rules(text, record)
-        size = len(_WORD.findall(body)) if len(body) < 2 * self.min_chars or len(body) > self.max_chars else None
+            body, language = self._by_rules(text, record)
+        most = self.most_chars[language]
+        size = len(_WORD.findall(body)) if len(body) < 2 * self.min_chars or len(body) > most else None
         if not body or size == 0:
             raise Dropped("empty")
         if size is not None and size < self.min_chars:
             raise Dropped("too short")
-        if len(body) > self.max_chars:
+        if len(body) > most:
             raise Dropped("too long")
-        return body
+        return body, language
 
-    def _by_rules(self, text: str, record: Record) -> str:
+    def _by_rules(self, text: str, record: Record) -> tuple[str, Language]:
         origin = record.origin
         if not text.strip():
             raise Dropped("empty")
         text = self._counted("tags and entities", remove_markup, text, origin)
+        language = language_of(text, record.dynasty, record.language)
+        if language == "other":
+            return self._other(text, origin), language
+        if language == "modern":
+            return self._modern(text, origin), language
+        return self._classical(text, record), language
+
+    def _classical(self, text: str, record: Record) -> str:
+        """Classical verse: Han characters and the seven marks, in one line."""
+        origin, of_plays = record.origin, record.dynasty == "元"
         text = self._counted("compatibility forms", fold, text, origin)
-        if record.dynasty == "元":
+        if of_plays:
             check_torn(record.title, origin)
             text = self._counted("roles in plays", remove_roles, text, origin)
-        if mostly_han(text):
-            text = self._counted("notes in brackets", remove_notes, text, origin)
-            text = self._counted("editorial brackets", resolve_editorial, text, origin)
-            text = self._counted("iteration marks", expand_iterations, text, origin)
-            text = self._counted("lines that name the source", cut_sources, text, origin)
-            check_holes(text)
-            check_placeholders(text)
-            text = self._counted("stray digits and Latin", remove_latin, text, origin)
-            check_letters(text)
-            text = self._counted("punctuation", unify_punctuation, text, origin)
-            body = join_lines(text)
-            if body != (run_on := text.replace("\n", "")):
-                self.counts.change("ends of lines", origin, run_on, body)
-            return body
-        # Verse of another language keeps its letters, marks and lines.
+        text = self._counted("notes in brackets", partial(remove_notes, of_plays=of_plays), text, origin)
+        text = self._counted("editorial brackets", resolve_editorial, text, origin)
+        text = self._counted("iteration marks", expand_iterations, text, origin)
+        text = self._counted("lines that name the source", cut_sources, text, origin)
+        check_holes(text)
+        check_placeholders(text)
+        text = self._counted("stray digits and Latin", remove_latin, text, origin)
+        check_letters(text)
+        text = self._counted("punctuation", unify_punctuation, text, origin)
+        body = join_lines(text)
+        if body != (run_on := text.replace("\n", "")):
+            self.counts.change("ends of lines", origin, run_on, body)
+        return body
+
+    def _modern(self, text: str, origin: str) -> str:
+        """Modern Chinese verse: its lines, stanzas, marks, digits and brackets stay, notes go."""
+        text = self._counted("compatibility forms", fold_letters, text, origin)
+        check_lost(text)
+        text = self._counted("notes in brackets", remove_footnotes, text, origin)
+        text = self._counted("punctuation", widen_punctuation, text, origin)
+        return self._counted("spaces", even_spaces, text, origin)
+
+    def _other(self, text: str, origin: str) -> str:
+        """Verse of another language: its letters, marks, lines and stanzas stay."""
+        text = self._counted("compatibility forms", fold_letters, text, origin)
         if UNREADABLE.search(text):
             raise Dropped("characters that cannot be read")
-        return "\n".join(stripped for line in text.split("\n") if (stripped := " ".join(line.split())))
+        return self._counted("spaces", even_spaces, text, origin)
 
-    def _passage(self, text: str, record: Record) -> str:
+    def _passage(self, text: str, record: Record) -> tuple[str, Language]:
         text = self._counted("compatibility forms", visible, text, record.origin)
         readable = self._counted("sentences with lost characters", cut_unreadable, text, record.origin)
         if not readable.strip():
             raise Dropped("characters that cannot be read" if text.strip() else "empty")
-        return readable
+        return readable, record.language
+
+
+def _is_clean(text: str, record: Record) -> bool:
+    """Whether a text is classical verse without anything to clean, as nearly all of the archive is."""
+    return (
+        not record.language
+        and record.dynasty != "元"
+        and _CLEAN_LINES.fullmatch(text) is not None
+        and not _SUSPECT.search(text)
+        and is_folded(text)
+        and language_of(text, record.dynasty) == "classical"
+    )

@@ -18,6 +18,7 @@ RULES: Final = (
     "stray digits and Latin",
     "punctuation",
     "ends of lines",
+    "spaces",
     "titles",
     "authors",
     "script",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from email.message import Message
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 from poetgen.errors import SaveError, SourceError
-from poetgen.files import parse_json, write_atomic
+from poetgen.files import parse_json, to_json, write_atomic
 from poetgen.progress import ProgressCallback, silent
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def fetch(url: str, folder: Path, progress: ProgressCallback = silent, *, max_by
         ) from error
     except OSError as error:
         raise SaveError(f"{folder}: the download cannot be saved there ({error.strerror or error}).") from error
-    write_atomic(folder / _LEDGER, json.dumps({**ledger, target.name: {"url": url, "size": size}}, indent=1))
+    write_atomic(folder / _LEDGER, to_json({**ledger, target.name: {"url": url, "size": size}}, indent=1))
     return target
 
 
@@ -117,7 +116,7 @@ class _Part:
         """Remember what kind of file is being received. A weak ETag does not promise the same bytes."""
         etag = headers.get("etag", "")
         validator = etag if etag and not etag.startswith("W/") else headers.get("last-modified", "")
-        write_atomic(self._notes, json.dumps({"url": self.url, "validator": validator}))
+        write_atomic(self._notes, to_json({"url": self.url, "validator": validator}))
 
     def forget(self) -> None:
         self.path.unlink(missing_ok=True)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+#: What a poem is written in; "" where that has not been told.
+Language = Literal["", "classical", "modern", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +15,7 @@ class Record:
 
     `origin` says where it stood (file, and line or record number), for reports and errors. `tune` is the
     词牌 where the source names one. `verse` is False for a passage of plain text, whose line breaks are kept.
+    `language` is that of its document as the reader leaves it, and its own once it is cleaned.
     """
 
     origin: str
@@ -20,6 +25,7 @@ class Record:
     dynasty: str = ""
     tune: str = ""
     verse: bool = True
+    language: Language = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,10 +73,11 @@ def cleaned(records: Iterable[Record], script: Script = "keep", passages: bool =
     cleaner = Cleaner(script, min_chars=1, max_chars=10**9)
     poems = []
     for record, poem in cleaner.clean_all(records):
-        if not passages and not (record.verse and any(map(tones, poem.body))):
+        chinese = record.language != "other" and any(map(tones, poem.body))
+        if not passages and not (record.verse and chinese):
             cleaner.counts.kept -= 1
-            prose = any(map(tones, poem.body))
+            prose = chinese
             cleaner.counts.drop("plain text, no verse" if prose else "without Chinese verse", record.origin, poem.body)
             continue
-        poems.append(replace(poem, form=form_of(poem.body, poem.tune) if record.verse else ""))
+        poems.append(replace(poem, form=form_of(poem.body, poem.tune) if record.verse and chinese else ""))
     return poems, cleaner.counts

@@ -51,6 +51,29 @@ def _break_at_spaces(line: str) -> str:
     return _SPACE.sub("", _SPACES.sub("\n", line))
 
 
+_WIDE: Final = str.maketrans(",.?!;:()", "，。？！；：（）")
+_NARROW_MARK: Final = re.compile(f"(?<=[{HAN_RANGES}”』」）])[,.?!;:](?![\\w.])|[()]")
+
+
+def widen_punctuation(text: str) -> str:
+    """Bring the marks of modern Chinese verse to their full width; all of them stay.
+
+    >>> widen_punctuation("在3.5号楼(她说不要走),雨落下.")
+    '在3.5号楼（她说不要走），雨落下。'
+    """
+    return _NARROW_MARK.sub(lambda mark: mark[0].translate(_WIDE), text)
+
+
+def even_spaces(text: str) -> str:
+    r"""A text of lines without spaces around them, one space between words, one blank line between stanzas.
+
+    >>> even_spaces("The gull  goes out,\n\n \n  the gull comes home. \n")
+    'The gull goes out,\n\nthe gull comes home.'
+    """
+    lines = [" ".join(line.split()) for line in text.split("\n")]
+    return re.sub("\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
+
+
 def join_lines(text: str) -> str:
     """Make one body of lines: every line ends in a mark, no two marks meet, none comes first.
 

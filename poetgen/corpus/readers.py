@@ -20,6 +20,7 @@ from poetgen.corpus.contents import text_of
 from poetgen.corpus.couplets import CoupletDocument, couplet_records, unspaced
 from poetgen.corpus.fields import ColumnChoice, RecordBuilder
 from poetgen.corpus.json_reader import is_json, json_line_records, json_records
+from poetgen.corpus.language import in_their_language
 from poetgen.corpus.markup import without_left_overs
 from poetgen.corpus.poem import Record
 from poetgen.corpus.sources import Document
@@ -48,6 +49,16 @@ def read(
 
     Raises SourceError, naming the document and the line, for a broken one.
     """
+    yield from in_their_language(_records(document, format, passed_over, columns, say))
+
+
+def _records(
+    document: Document,
+    format: str,
+    passed_over: Counter[str] | None,
+    columns: ColumnChoice | None,
+    say: Callable[[str], None],
+) -> Iterator[Record]:
     if format not in FORMATS:
         raise ValueError(f"format is one of {', '.join(FORMATS)}, not {format!r}")
     counts: Counter[str] = Counter() if passed_over is None else passed_over

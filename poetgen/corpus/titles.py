@@ -6,11 +6,13 @@ import re
 from typing import Final
 
 from poetgen.corpus.apparatus import HOLE
-from poetgen.corpus.characters import LETTER, UNREADABLE, expand_iterations, fold, is_folded, mostly_han
+from poetgen.corpus.characters import LETTER, UNREADABLE, expand_iterations, fold, fold_letters, is_folded, mostly_han
 from poetgen.corpus.markup import remove_markup
 from poetgen.text import CLAUSE_ENDS, HAN_RANGES
 
 _MAX_TITLE: Final = 40
+#: Characters of a title in letters, of which it takes more.
+_MAX_OF_LETTERS: Final = 100
 _LONGEST_RAW_TITLE: Final = 400
 
 _TITLE_NOTE: Final = re.compile(r"\([^()]*\)|〔[^〔〕]*〕|【[^【】]*】|〖[^〖〗]*〗|\{[^{}]*\}|<[^<>]*>")
@@ -83,6 +85,30 @@ def clean_author(author: str) -> str:
         words = [_DIGITS.sub("", words[0])]
     author = " ".join(words)[:_MAX_TITLE].rstrip()
     return "" if author.lower() in _NAMELESS or author.startswith(("无名氏", "無名氏")) else author
+
+
+def plain_title(title: str) -> str:
+    """A title of another language: its letters and marks stay, at most 100 of them.
+
+    >>> plain_title("Love’s  Labour (a song)"), plain_title("春の夜"), plain_title("Untitled")
+    ('Love’s Labour (a song)', '春の夜', '')
+    """
+    title = UNREADABLE.sub("", _plain(title))
+    return "" if title.lower() in _UNTITLED else title[:_MAX_OF_LETTERS].rstrip()
+
+
+def plain_author(author: str) -> str:
+    """A name in another language, or "" for a nameless author.
+
+    >>> plain_author("松尾  芭蕉"), plain_author("佐々木"), plain_author("Anonymous")
+    ('松尾 芭蕉', '佐々木', '')
+    """
+    author = _plain(author)
+    return "" if UNREADABLE.search(author) or author.lower() in _NAMELESS else author[:_MAX_TITLE].rstrip()
+
+
+def _plain(text: str) -> str:
+    return " ".join(remove_markup(fold_letters(text[:_LONGEST_RAW_TITLE])).split())
 
 
 def clean_tune(tune: str) -> str:

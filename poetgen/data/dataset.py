@@ -17,7 +17,9 @@ Shapes: N poems, C characters of bodies, V vocabulary.
 from __future__ import annotations
 
 import hashlib
-import json
+import os
+import re
+import tokenize
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
@@ -32,14 +34,17 @@ from poetgen.data.line_index import LineIndex
 from poetgen.data.sequence import RHYME, Layout, control
 from poetgen.data.vocab import Vocab
 from poetgen.errors import CheckpointError, DatasetError, SaveError
-from poetgen.files import atomic, parse_json, write_atomic
+from poetgen.files import atomic, read_json, to_json, write_atomic
+from poetgen.humanize import shortened
 from poetgen.prosody.rhyme_sign import sign_of_poem
 from poetgen.prosody.tune_learning import learn_tunes
-from poetgen.prosody.tunes import tunes_json
+from poetgen.prosody.tunes import load_tunes, tunes_json
 from poetgen.text import LOST
 
 DATASET_FORMAT = 2
 SPLITS = ("train", "valid")
+#: What was read, what was done to it and what was dropped.
+REPORT_FILE = "report.json"
 #: What the poems taught besides: the templates of tunes, and the index of lines.
 TUNES_FILE, LINES_FILE = "forms.json", "lines.safetensors"
 
@@ -64,6 +69,10 @@ POEM = np.dtype(
 FIELDS = ("tune", "author", "keywords", "title", "body")
 #: Poems whose bodies are gathered at a time, which bounds the memory.
 _CHUNK = 20_000
+#: Tokens that are looked at in one go.
+_TOKENS = 1 << 20
+#: Bytes of a dataset.json, a hundred times what it has.
+_MOST_META = 1 << 16
 
 
 class Split:
@@ -211,18 +220,26 @@ class Dataset:
         if len(vocab) != meta["vocab_size"]:
             raise DatasetError(f"{folder / 'vocab.json'}: of another dataset; run poetgen preprocess again")
         layout = Layout(vocab)
-        splits = [Split(*_read_split(folder, name, meta), layout) for name in SPLITS]
-        return cls(vocab, splits[0], splits[1], str(meta["fingerprint"]), folder)
+        splits = [Split(*_read_split(folder, name, meta["splits"][name], vocab), layout) for name in SPLITS]
+        try:  # what a run copies beside its weights
+            load_tunes(folder / TUNES_FILE)
+            LineIndex.load(folder / LINES_FILE)
+        except CheckpointError as error:
+            raise DatasetError(str(error)) from None
+        return cls(vocab, splits[0], splits[1], meta["fingerprint"], folder)
 
 
 def _read_meta(folder: Path) -> dict[str, Any]:
     path = folder / "dataset.json"
     try:
-        meta = parse_json(path.read_text(encoding="utf-8"))
-        version, counts = meta["format"], meta["splits"]
+        meta = read_json(path, _MOST_META)
+        version = meta["format"]
         if version == DATASET_FORMAT:
-            _ = [(counts[name]["poems"], counts[name]["tokens"]) for name in SPLITS], meta["vocab_size"]
-            _ = meta["fingerprint"]
+            counts = [meta["splits"][name][kind] for name in SPLITS for kind in ("poems", "tokens")]
+            if any(type(count) is not int or not 0 <= count < 2**48 for count in [*counts, meta["vocab_size"]]):
+                raise ValueError("splits and vocab_size must be counts")
+            if not isinstance(meta["fingerprint"], str) or not re.fullmatch(r"[0-9a-f]{1,64}", meta["fingerprint"]):
+                raise ValueError("fingerprint must be that of a dataset")
     except FileNotFoundError:
         raise DatasetError(f"{folder}: no prepared dataset here; run poetgen preprocess --out {folder}") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -234,26 +251,57 @@ def _read_meta(folder: Path) -> dict[str, Any]:
     return dict(meta)
 
 
-def _read_split(folder: Path, name: str, meta: dict[str, Any]) -> tuple[Ids, NDArray[np.void]]:
-    arrays = []
-    for kind in ("tokens", "poems"):
-        path = folder / f"{name}.{kind}.npy"
-        try:
-            array = np.lib.format.open_memmap(path, mode="r")  # never unpickles
-        except FileNotFoundError:
-            raise DatasetError(f"{path}: missing; run poetgen preprocess again") from None
-        except (OSError, ValueError) as error:
-            raise DatasetError(f"{path}: cut short or not an array ({error}); run poetgen preprocess again") from error
-        if array.shape != (meta["splits"][name][kind],):
-            raise DatasetError(f"{path}: cut short or of another dataset; run poetgen preprocess again")
-        arrays.append(array)
-    tokens, poems = arrays
+def _read_split(folder: Path, name: str, counts: Mapping[str, int], vocab: Vocab) -> tuple[Ids, NDArray[np.void]]:
+    """The arrays of a split, mapped; raises DatasetError unless all they say of each other and of `vocab` holds."""
+    paths = {kind: folder / f"{name}.{kind}.npy" for kind in ("tokens", "poems")}
+    tokens, poems = (_map_array(path, counts[kind]) for kind, path in paths.items())
     if poems.dtype != POEM or tokens.dtype.kind != "u":
         raise DatasetError(f"{folder}: {name} arrays are of another version; run poetgen preprocess again")
-    end = int(poems[-1]["start"]) + sum(int(poems[-1][field]) for field in FIELDS) if len(poems) else 0
+    end = 0
+    for first in range(0, len(poems), _CHUNK):
+        part = poems[first : first + _CHUNK]
+        sizes = sum((part[field].astype(np.int64) for field in FIELDS), np.zeros(len(part), np.int64))
+        ends = end + np.cumsum(sizes)
+        if not np.array_equal(part["start"], ends - sizes) or ends[-1] > len(tokens) or not part["body"].all():
+            raise DatasetError(
+                f"{paths['poems']}: its poems are not those of {paths['tokens'].name}; run poetgen preprocess again"
+            )
+        if max(int(part["form"].max()), int(part["dynasty"].max())) >= len(vocab):
+            raise DatasetError(f"{paths['poems']}: a form or a dynasty beyond the vocabulary; preprocess again")
+        end = int(ends[-1])
     if end != len(tokens):
-        raise DatasetError(f"{folder / name}.poems.npy: of another dataset; run poetgen preprocess again")
+        raise DatasetError(f"{paths['poems']}: of another dataset; run poetgen preprocess again")
+    if any(int(tokens[first : first + _TOKENS].max()) >= len(vocab) for first in range(0, len(tokens), _TOKENS)):
+        raise DatasetError(f"{paths['tokens']}: an id beyond the vocabulary of {len(vocab):,}; preprocess again")
     return tokens, poems
+
+
+def _map_array(path: Path, count: int) -> Any:
+    """A .npy of one dimension and `count` entries, mapped; raises DatasetError.
+
+    What its header says is held against the size of the file before anything is mapped; numpy's own way parses any
+    header, and multiplies what it says.
+    """
+    try:
+        if not path.is_file() and path.exists():
+            raise ValueError("not a file")
+        with path.open("rb") as file:
+            version = np.lib.format.read_magic(file)
+            if version != (1, 0):
+                raise ValueError(f"format {version}")
+            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            start = file.tell()
+            size = os.fstat(file.fileno()).st_size
+    except FileNotFoundError:
+        raise DatasetError(f"{path}: missing; run poetgen preprocess again") from None
+    except (OSError, ValueError, TypeError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError) as error:
+        reason = shortened(str(error).partition("\n")[0], 200)
+        raise DatasetError(f"{path}: cut short or not an array ({reason}); run poetgen preprocess again") from error
+    if shape != (count,) or dtype.hasobject or size != start + count * dtype.itemsize:
+        raise DatasetError(f"{path}: cut short or of another dataset; run poetgen preprocess again")
+    if not count:
+        return np.zeros(0, dtype)
+    return np.memmap(path, dtype, "r", start, shape)
 
 
 def write_dataset(folder: Path, vocab: Vocab, splits: dict[str, tuple[Ids, NDArray[np.void]]]) -> str:
@@ -279,7 +327,7 @@ def write_dataset(folder: Path, vocab: Vocab, splits: dict[str, tuple[Ids, NDArr
     fingerprint = digest.hexdigest()[:16]
     counts = {name: {"poems": len(splits[name][1]), "tokens": len(splits[name][0])} for name in SPLITS}
     meta = {"format": DATASET_FORMAT, "fingerprint": fingerprint, "vocab_size": len(vocab), "splits": counts}
-    write_atomic(folder / "dataset.json", json.dumps(meta, indent=2) + "\n")
+    write_atomic(folder / "dataset.json", to_json(meta, indent=2) + "\n")
     return fingerprint
 
 

@@ -49,7 +49,7 @@ class LineIndex:
         """The index of all lines in some texts: lines, bodies of poems, or many bodies parted by line feeds."""
         found = [_hashes(part) for part in _parts(texts)]
         hashes = np.unique(np.concatenate(found)) if found else np.zeros(0, np.uint64)
-        bits = np.zeros(8 * max(8, -(-len(hashes) * BITS // 8)), dtype=np.bool_)
+        bits = np.zeros(8 * _bytes(len(hashes)), dtype=np.bool_)
         for place in _places(hashes, len(bits)):
             bits[place] = True
         return cls(np.packbits(bits, bitorder="little"), len(hashes))
@@ -84,20 +84,29 @@ class LineIndex:
         try:
             if path.stat().st_size > _MAX_BYTES:
                 raise ValueError(f"more than {_MAX_BYTES >> 20} MB")
+            if not path.is_file():
+                raise ValueError("not a file")
             with safe_open(path, framework="np") as file:
                 found = (file.metadata() or {}).get("format", "unknown")
                 if found != LINE_INDEX_FORMAT:
                     raise CheckpointError(f"{path}: format {found}; this poetgen reads format {LINE_INDEX_FORMAT}")
                 bits, lines = file.get_tensor("bits"), file.get_tensor("lines")
-            if bits.dtype != np.uint8 or bits.ndim != 1 or not len(bits) or lines.shape != (1,) or lines[0] < 0:
+            if bits.dtype != np.uint8 or bits.ndim != 1 or lines.dtype != np.int64 or lines.shape != (1,):
                 raise ValueError("no list of bits")
+            if lines[0] < 0 or len(bits) != _bytes(int(lines[0])):
+                raise ValueError(f"{len(bits):,} bytes for {int(lines[0]):,} lines")
             return cls(bits, int(lines[0]))
         except FileNotFoundError:
             return None
-        except (OSError, SafetensorError, ValueError, TypeError) as error:
+        except (OSError, SafetensorError, ValueError, TypeError, RuntimeError) as error:
             raise CheckpointError(
                 f"{path}: not an index of lines ({error}); copy the folder again, or delete the file to do without"
             ) from error
+
+
+def _bytes(lines: int) -> int:
+    """The size of an index."""
+    return max(8, -(-lines * BITS // 8))
 
 
 def _parts(texts: Iterable[str]) -> Iterator[list[str]]:

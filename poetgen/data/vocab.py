@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -12,14 +12,19 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from poetgen.config import MAX_TOKENS
 from poetgen.errors import CheckpointError
-from poetgen.files import parse_json
+from poetgen.files import read_json, to_json
+from poetgen.humanize import shortened
 from poetgen.text import is_han
 
 PAD, UNK = 0, 1
 PAD_TOKEN, UNK_TOKEN = "[PAD]", "[UNK]"
 
 VOCAB_FORMAT = 1
+
+#: One character, or a control token; half of a surrogate pair is no character.
+_TOKEN: Final = re.compile(r"[^\ud800-\udfff]|\[[^\[\]\ud800-\udfff]{1,40}\]", re.DOTALL)
 
 #: CJK Unified Ideographs, the block U+4E00–U+9FFF.
 _BLOCK: Final = 20992
@@ -94,20 +99,23 @@ class Vocab:
 
     def to_json(self) -> str:
         """One line per token, so that two vocabularies can be compared with any diff tool."""
-        return json.dumps({"format": VOCAB_FORMAT, "tokens": self.tokens}, ensure_ascii=False, indent=0) + "\n"
+        return to_json({"format": VOCAB_FORMAT, "tokens": self.tokens}, indent=0) + "\n"
 
     @classmethod
     def load(cls, path: Path) -> Vocab:
         """Read `vocab.json`; raises CheckpointError where it is missing, broken or of another version."""
         try:
-            data = parse_json(path.read_text(encoding="utf-8"))
+            data = read_json(path)
             if data["format"] != VOCAB_FORMAT:
                 raise CheckpointError(
                     f"{path}: vocabulary format {data['format']}; this poetgen reads format {VOCAB_FORMAT}"
                 )
             tokens = data["tokens"]
-            if not (isinstance(tokens, list) and all(isinstance(token, str) and token for token in tokens)):
-                raise ValueError("tokens must be a list of strings")
+            if not isinstance(tokens, list) or not 2 <= len(tokens) <= MAX_TOKENS:
+                raise ValueError(f"tokens must be a list of at most {MAX_TOKENS:,}")
+            for token in tokens:
+                if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+                    raise ValueError(f"a token is one character or [A WORD], not {shortened(str(token), 20)!r}")
             return cls(tokens)
         except FileNotFoundError:
             raise CheckpointError(f"{path}: missing; copy the whole folder, or make it again") from None

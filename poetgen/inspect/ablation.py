@@ -12,7 +12,6 @@ same over one endless stream, "random" starts each window from a zero state.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -26,11 +25,11 @@ from poetgen.config import TrainConfig
 from poetgen.data.batches import validation_batches
 from poetgen.data.dataset import Dataset, Split
 from poetgen.errors import DatasetError, DivergedError, UsageError
-from poetgen.files import ensure_writable, parse_json, write_atomic
+from poetgen.files import ensure_writable, parse_json, to_json, write_atomic
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.device import pick_device, pick_precision
 from poetgen.network.perplexity import Scorer
-from poetgen.network.records import StepRecord, finite
+from poetgen.network.records import StepRecord
 from poetgen.network.trainer import EVAL_TOKENS, Trainer
 from poetgen.progress import StageCallback, silent_stages
 
@@ -127,7 +126,7 @@ def run_grid(dataset: Dataset, grid: Grid, log: Path, progress: StageCallback = 
                 progress(f"{where}: {figures}", before + share, len(configs))
 
             run = _train(dataset, replace(config, precision=precisions[0]), step)
-            records.append({"options": _options(dataset, config), "run": finite(asdict(run))})
+            records.append({"options": _options(dataset, config), "run": asdict(run)})
             _write(log, records)
         progress("", number + 1, len(configs))
         yield run
@@ -156,7 +155,7 @@ def _train(dataset: Dataset, config: TrainConfig, progress: Callable[[float, str
 
 def _options(dataset: Dataset, config: TrainConfig) -> dict[str, Any]:
     """What a run is known again by, as JSON has it."""
-    return dict(json.loads(json.dumps({"dataset": dataset.fingerprint, **asdict(config)})))
+    return dict(parse_json(to_json({"dataset": dataset.fingerprint, **asdict(config)})))
 
 
 def _known(records: Sequence[dict[str, Any]], dataset: Dataset, config: TrainConfig) -> Run | None:
@@ -183,4 +182,4 @@ def _read(log: Path) -> list[dict[str, Any]]:
 
 
 def _write(log: Path, records: Sequence[dict[str, Any]]) -> None:
-    write_atomic(log, "".join(json.dumps(record) + "\n" for record in records))
+    write_atomic(log, "".join(to_json(record) + "\n" for record in records))

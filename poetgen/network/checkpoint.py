@@ -15,7 +15,7 @@ other, so a kill at any instant leaves a checkpoint that samples and one that re
 from __future__ import annotations
 
 import hashlib
-import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -32,12 +32,16 @@ from poetgen.data.dataset import LINES_FILE, TUNES_FILE
 from poetgen.data.line_index import LineIndex
 from poetgen.data.vocab import Vocab
 from poetgen.errors import CheckpointError, PoetgenError, SaveError
-from poetgen.files import parse_json, write_atomic
+from poetgen.files import from_json, parse_json, read_json, to_json, write_atomic
 from poetgen.network.model import PoetModel
 from poetgen.prosody.template import Template
 from poetgen.prosody.tunes import load_tunes
 
 CHECKPOINT_FORMAT = 1
+#: What weights may be stored as; all are taken as fp32.
+_WEIGHT_TYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+#: Bytes of a config.json, a hundred times what it has.
+_MOST_CONFIG = 1 << 20
 WEIGHTS, CONFIG, VOCAB, STATE, CARD = "model.safetensors", "config.json", "vocab.json", "train.state", "README.md"
 
 #: Stands at the head of the cards that training writes, and may write again.
@@ -178,6 +182,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors and the metadata of a file that write_tensors wrote; raises CheckpointError."""
     try:
+        if path.exists() and not path.is_file():
+            raise ValueError("not a file")
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != f"poetgen {CHECKPOINT_FORMAT}":
@@ -185,18 +191,24 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
                     f"{path}: format {metadata.get('format', 'unknown')}; "
                     f"this poetgen reads format poetgen {CHECKPOINT_FORMAT}"
                 )
-            return {name: file.get_tensor(name) for name in file.keys()}, metadata
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
     except FileNotFoundError:
         raise CheckpointError(f"{path}: missing; copy the whole folder, or train again") from None
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, ValueError, TypeError, RuntimeError) as error:
         raise CheckpointError(f"{path}: cut short or not a weights file ({error}); copy it again") from error
+    for name, tensor in tensors.items():
+        if tensor.dtype not in _WEIGHT_TYPES or not bool(tensor.float().isfinite().all()):
+            raise CheckpointError(f"{path}: {name} holds what is no number, or none of a weight; copy it again")
+    if not re.fullmatch(r"[0-9a-f]{0,64}", metadata.get("id", "")):
+        raise CheckpointError(f"{path}: its id is none of poetgen; copy it again")
+    return tensors, metadata
 
 
 def write_config(path: Path, model: ModelConfig, **rest: object) -> dict[str, Any]:
     """Write config.json and return what is in it; raises SaveError."""
-    config = {"format": CHECKPOINT_FORMAT, "model": asdict(model), **rest}
-    write_atomic(path / CONFIG, json.dumps(config, ensure_ascii=False, indent=2) + "\n")
-    return config
+    text = to_json({"format": CHECKPOINT_FORMAT, "model": asdict(model), **rest}, indent=2)
+    write_atomic(path / CONFIG, text + "\n")
+    return dict(parse_json(text))
 
 
 def write_card(path: Path, config: Mapping[str, Any]) -> None:
@@ -268,7 +280,7 @@ def _own_tensors(model: PoetModel) -> list[tuple[str, Tensor]]:
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
-        config = parse_json(path.read_text(encoding="utf-8"))
+        config = read_json(path, _MOST_CONFIG)
         version = config["format"]
     except FileNotFoundError:
         raise CheckpointError(f"{path}: missing; copy the whole folder, or train again") from None
@@ -281,6 +293,7 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 def _model_config(data: Any, path: Path) -> ModelConfig:
     try:
-        return ModelConfig(**{field.name: data[field.name] for field in fields(ModelConfig)})
-    except (PoetgenError, KeyError, TypeError) as error:
+        # A shape without all of its numbers is of no version that there was.
+        return from_json(ModelConfig, {field.name: data[field.name] for field in fields(ModelConfig)})
+    except (PoetgenError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path}: does not describe a model ({error}); copy the whole folder again") from error

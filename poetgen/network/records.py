@@ -11,16 +11,15 @@ Numbers that are not finite are null there, and infinite when they are read back
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 from poetgen.errors import SaveError
-from poetgen.files import parse_json, write_atomic
+from poetgen.files import from_json, parse_json, to_json, write_atomic
 
 #: The file of a run's records.
 LOG = "log.jsonl"
@@ -151,20 +150,8 @@ class StepSums:
 _KINDS: Mapping[str, type[TrainingRecord]] = {
     cls.kind: cls for cls in (StepRecord, EvalRecord, RateRecord, VectorsRecord, EndRecord)
 }
-#: By the type of a field, what JSON may have for it, and what stands for one that is missing.
-_TYPES: Mapping[object, tuple[tuple[type, ...], object]] = {
-    "int": ((int,), 0),
-    "float": ((int, float), math.nan),
-    "str": ((str,), ""),
-    "bool": ((bool,), False),
-}
-
-
-def finite(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values as strict JSON can hold them: None for what is not finite (ppl_char of a text without Han characters)."""
-    return {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in values.items()
-    }
+#: By the type of a field, what stands for one that is missing.
+_MISSING: Mapping[str, object] = {"int": 0, "float": math.nan, "str": "", "bool": False}
 
 
 def parse_record(line: str | bytes) -> TrainingRecord:
@@ -175,26 +162,14 @@ def parse_record(line: str | bytes) -> TrainingRecord:
     values = parse_json(line)
     if not isinstance(values, dict) or str(values.get("kind")) not in _KINDS or "step" not in values:
         raise ValueError("not a record")
-    record = _KINDS[values["kind"]]
-    return record(**{field.name: _value(values, field.name, field.type) for field in fields(record)})
-
-
-def _value(values: Mapping[str, Any], name: str, kind: object) -> Any:
-    """The value of a field of the type `kind`; raises ValueError where it is of another."""
-    types, missing = _TYPES[kind]
-    value = values.get(name, missing)
-    if value is None and kind == "float":
-        return math.inf
-    if not isinstance(value, types) or isinstance(value, bool) != (kind == "bool"):
-        raise ValueError(f"{name} is no {kind}")
-    return value
+    return from_json(_KINDS[values["kind"]], values, _MISSING)
 
 
 def append_record(path: Path, record: TrainingRecord) -> None:
     """Add a record to a log; raises SaveError."""
     try:
         with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(finite(record.facts())) + "\n")
+            file.write(to_json(record.facts()) + "\n")
     except OSError as error:
         raise SaveError(f"{path}: cannot be written ({error.strerror}); free some room, then --resume") from error
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from poetgen.files import from_json
 
 #: A validation loss this far above the best one is a jump: the rate is too high.
 JUMP = 0.05
@@ -40,9 +43,14 @@ class LearningRateSchedule:
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> LearningRateSchedule:
-        """The schedule that `facts` told of; raises KeyError or TypeError where they are of something else."""
-        values = dict(facts)
-        return cls(level=values.pop("rung"), **values | {"rates": tuple(values["rates"])})
+        """The schedule that `facts` told of; raises ValueError where they are of something else."""
+        schedule = from_json(cls, {"level" if name == "rung" else name: value for name, value in facts.items()})
+        least = min(schedule.rates, default=0.0), schedule.warmup, schedule.patience - 1, schedule.level, schedule.idle
+        if least[0] <= 0 or not math.isfinite(sum(schedule.rates)) or min(least) < 0 or math.isnan(schedule.best):
+            raise ValueError("learning rates that are none")
+        if schedule.level >= len(schedule.rates):
+            raise ValueError("rung: beyond the learning rates")
+        return schedule
 
     def facts(self) -> dict[str, Any]:
         """The numbers as train.state has them, where the level is the "rung"."""

@@ -8,9 +8,8 @@ metadata "run"             where the run stands, as JSON: "progress", "ladder", 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,10 @@ from torch import Tensor
 
 from poetgen.config import TrainConfig
 from poetgen.errors import CheckpointError, UsageError
-from poetgen.files import parse_json
+from poetgen.files import from_json, parse_json, to_json
 from poetgen.network import checkpoint
 from poetgen.network.budget import RunPosition
+from poetgen.network.feed import Epoch
 from poetgen.network.model import PoetModel, State
 from poetgen.network.schedule import LearningRateSchedule
 
@@ -38,6 +38,10 @@ FIXED_OPTIONS = (
     "seed",
     "init_embeddings",
 )
+
+
+#: What no count and no time of a run reaches, and what a float still counts one by one.
+_MOST = 2**53
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def write_train_state(out: Path, state: TrainState, config: TrainConfig, fingerp
         "dataset": fingerprint,
         "train": asdict(config),
     }
-    checkpoint.write_tensors(out / checkpoint.STATE, state.tensors, {"run": json.dumps(facts)})
+    checkpoint.write_tensors(out / checkpoint.STATE, state.tensors, {"run": to_json(facts)})
 
 
 def read_train_state(out: Path, model: PoetModel, config: TrainConfig, fingerprint: str) -> TrainState:
@@ -95,11 +99,13 @@ def read_train_state(out: Path, model: PoetModel, config: TrainConfig, fingerpri
     tensors, metadata = checkpoint.read_tensors(path)
     try:
         facts = parse_json(metadata["run"])
-        position = RunPosition(**facts["progress"])
+        position = from_json(RunPosition, facts["progress"])
+        if not all(0 <= value < _MOST for value in astuple(position)):
+            raise ValueError("progress: a number that cannot be")
         schedule = LearningRateSchedule.from_facts(facts["ladder"])
-        trained_on = facts["dataset"]
-        options = asdict(TrainConfig()) | facts["train"]  # an option that has come since has its default
-    except (KeyError, TypeError, ValueError) as error:
+        trained_on = str(facts["dataset"])
+        options = asdict(_saved_config(facts))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise _foreign(path, error) from error
     if trained_on != fingerprint:
         raise CheckpointError(
@@ -113,7 +119,45 @@ def read_train_state(out: Path, model: PoetModel, config: TrainConfig, fingerpri
             raise UsageError(f"{flag}: the run in {out} has {saved}, not {given}, and keeps it; leave it out")
     weights = {name[6:]: tensor for name, tensor in tensors.items() if name.startswith("model.")}
     checkpoint.check_fit(model, weights, path)
+    _check_numbers(tensors, model, path)
     return TrainState(tensors, position, schedule)
+
+
+def _check_numbers(tensors: Mapping[str, Tensor], model: PoetModel, path: Path) -> None:
+    """Raise CheckpointError unless the optimizer's numbers and the carried state are of the sizes that the model has.
+
+    The optimizer's kernels and those of recurrent layers trust what they are given.
+    """
+    config = model.config
+    expected: dict[str, torch.Size] = {}
+    for index, parameter in enumerate(model.parameters()):
+        if any(name.startswith(f"optimizer.{index}.") for name in tensors):
+            expected |= {f"optimizer.{index}.{key}": parameter.shape for key in ("exp_avg", "exp_avg_sq")}
+            expected[f"optimizer.{index}.step"] = torch.Size()
+    rows = next((tensor.shape[1] for name, tensor in tensors.items() if name == "state.0" and tensor.ndim == 3), 0)
+    if any(name.startswith("state.") for name in tensors):
+        parts = 2 if config.cell == "lstm" else 1
+        expected |= {f"state.{part}": torch.Size((config.layers, rows, config.hidden)) for part in range(parts)}
+    found = {name: tensor.shape for name, tensor in tensors.items() if not name.startswith("model.")}
+    wrong = sorted(found.keys() ^ expected.keys()) or [name for name in found if found[name] != expected[name]]
+    wrong += [name for name in found if name.endswith((".step", ".exp_avg_sq")) and bool((tensors[name] < 0).any())]
+    wrong += [name for name, tensor in tensors.items() if tensor.dtype != torch.float32]
+    if wrong:
+        raise CheckpointError(
+            f"{path}: {', '.join(wrong[:3])} is not of a run with this network; copy the file again, or train again "
+            "without --resume"
+        )
+
+
+def check_place(position: RunPosition, epoch: Epoch, states: Sequence[State | None], out: Path) -> None:
+    """Raise CheckpointError unless a position in the run in `out` is one of an epoch, and its states go with it."""
+    shards, _ = next(epoch.rest(position.group, position.window), ((), None))
+    rows = (state[0].shape[1] if state else 0 for state in states)
+    if position.group > epoch.groups or any(shard.carry > held for shard, held in zip(shards, rows, strict=False)):
+        raise CheckpointError(
+            f"{out / checkpoint.STATE}: its place in the data is none of this dataset; copy the file again, or train "
+            "again without --resume"
+        )
 
 
 def saved_options(out: Path) -> dict[str, Any]:
@@ -123,12 +167,18 @@ def saved_options(out: Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: missing, so there is no run to go on with; train without --resume")
     _, metadata = checkpoint.read_tensors(path)
     try:
-        saved = dict(parse_json(metadata["run"])["train"])
-        # An option that has come since has its default.
-        options = {name: saved[name] for name in asdict(TrainConfig()) if name in saved}
-        return options | {"lr_steps": tuple(saved["lr_steps"])}
+        return asdict(_saved_config(parse_json(metadata["run"])))
     except (KeyError, TypeError, ValueError) as error:
         raise _foreign(path, error) from error
+
+
+def _saved_config(facts: Any) -> TrainConfig:
+    """The options of a run, those that have come since with their defaults; raises ValueError and the like."""
+    try:
+        saved = facts["train"]
+        return from_json(TrainConfig, {name: saved[name] for name in asdict(TrainConfig()) if name in saved})
+    except UsageError as error:
+        raise ValueError(str(error)) from error
 
 
 def _foreign(path: Path, error: Exception) -> CheckpointError:

@@ -44,11 +44,10 @@ from poetgen.network.records import (
     VectorsRecord,
     append_record,
     cut_log,
-    finite,
 )
 from poetgen.network.schedule import LearningRateSchedule
 from poetgen.network.starting import start_from_checkpoint, start_from_vectors
-from poetgen.network.train_state import TrainState, read_train_state, state_tensors, write_train_state
+from poetgen.network.train_state import TrainState, check_place, read_train_state, state_tensors, write_train_state
 from poetgen.progress import ProgressCallback, silent
 
 #: Validation tokens scored at each evaluation: enough for a stable second digit, cheap enough to do often.
@@ -281,7 +280,7 @@ class Trainer:
         if self.world.rank:
             return
         kept = ("step", "epoch", "seconds", "tokens", "ppl_char", "ppl_all", "valid_tokens")
-        figures = finite({name: getattr(record, name) for name in kept}) | {
+        figures = {name: getattr(record, name) for name in kept} | {
             "train_poems": len(self.dataset.train),
             "valid_poems": len(self.dataset.valid),
         }
@@ -308,7 +307,9 @@ class Trainer:
         # Rates, warm-up and patience may have been changed on the command line; where the run stands may not.
         self.schedule.level = min(state.schedule.level, len(self.schedule.rates) - 1)
         self.schedule.best, self.schedule.idle = state.schedule.best, state.schedule.idle
-        self._groups = self.feed.epoch(self.position.epoch).groups
+        epoch = self.feed.epoch(self.position.epoch)
+        self._groups = epoch.groups
+        check_place(self.position, epoch, self.gradients.states, self.out)
 
 
 def _divergence(trainer: Trainer) -> DivergedError:

@@ -2,7 +2,7 @@
 
 What is held against a poem is the Template of its form (template.py):
 
-    a tune of 词            explainer.py
+    a tune of 词            explain_tune.py, which finds out first which shape of the tune the poem has
     古体                    explain_old_style.py
     近体诗, 排律 too         explain_regulated.py, with the rules by which people name faults
 
@@ -18,6 +18,7 @@ from dataclasses import replace
 from poetgen.language import Phrase
 from poetgen.prosody.explain_old_style import OldStyleExplainer
 from poetgen.prosody.explain_regulated import RegulatedExplainer
+from poetgen.prosody.explain_tune import TuneExplainer
 from poetgen.prosody.explainer import Explainer, unruled
 from poetgen.prosody.explanation import OF_FORM, OF_METER, OF_RHYME, REMARK, Explanation, Note
 from poetgen.prosody.forms import SHAPES
@@ -26,6 +27,7 @@ from poetgen.prosody.readings import Reader
 from poetgen.prosody.rhymes import LEVEL, OBLIQUE, PINGSHUI
 from poetgen.prosody.schools import School
 from poetgen.prosody.template import LONG, Template, old_style, regulated
+from poetgen.prosody.tune_book import TuneShape
 
 
 def explain(
@@ -34,11 +36,13 @@ def explain(
     template: Template | None = None,
     reader: Reader | None = None,
     school: School | None = None,
+    shapes: Sequence[TuneShape] = (),
 ) -> Explanation:
     """Explain a poem, given as lines without punctuation, by the rules of `form`.
 
-    `template` says what a tune asks; regulated verse (also 五排 and 七排) and 古体 have theirs, and what is left (词 of
-    an unknown tune, 杂言, 散文) is shown without rules. `reader` says which readings of a character count, and by which
+    `shapes` are those of a tune, and the lines are cut as those of the shape that fits best. Regulated verse (also 五排
+    and 七排) and 古体 have a template, if none is given, and what is left (词 of an unknown tune, 杂言, 散文) is shown
+    without rules. `reader` says which readings of a character count, and by which
     rhyme book (by default any, and the book of the form); an unknown character fits any tone but no rhyme. `school`
     says what is forbidden or forgiven beside.
 
@@ -48,7 +52,7 @@ def explain(
     >>> [(note.name, note.line, note.places) for note in explain(["白日依山尽", "黄河入海流"], "五绝").faults]
     [('句数', 0, ())]
     """
-    template = template or _own_template(lines, form)
+    template = shapes[0].template if shapes else template or _own_template(lines, form)
     reader = reader or Reader(template.book if template else PINGSHUI)
     school = school or School()
     if template is None:
@@ -60,7 +64,7 @@ def explain(
             text = Phrase("the feet are oblique, and the tones are regulated: a rare kind, and no 古体")
             kind = Note(REMARK, "仄韵律绝", text) if len(lines) == 4 else Note(REMARK, "仄韵律诗", text)
             return replace(oblique, notes=(*oblique.notes, kind))
-    return _explained(lines, form, template, reader, school)
+    return _explained(lines, form, template, reader, school, shapes)
 
 
 def explain_as_styled(
@@ -109,17 +113,26 @@ def _rhyme_oblique(lines: Sequence[str], reader: Reader) -> bool:
     return bool(lines[1:] and frozenset.intersection(*feet[OBLIQUE])) and not frozenset.intersection(*feet[LEVEL])
 
 
-def _explained(lines: Sequence[str], form: str, template: Template, reader: Reader, school: School) -> Explanation:
+def _explained(
+    lines: Sequence[str],
+    form: str,
+    template: Template,
+    reader: Reader,
+    school: School,
+    shapes: Sequence[TuneShape] = (),
+) -> Explanation:
     explainer: Explainer
-    if form in SHAPES or form in LONG:
-        explainer = RegulatedExplainer(lines, template, reader, school)
+    if shapes:
+        explainer = TuneExplainer(lines, shapes, reader)
+    elif form == "古体":
+        explainer = OldStyleExplainer(lines, template, reader)
     else:
-        explainer = (OldStyleExplainer if form == "古体" else Explainer)(lines, template, reader)
+        explainer = RegulatedExplainer(lines, template, reader, school)
     explainer.explain()
     notes = school.judged(explainer.notes)
     return Explanation(
         form,
-        template.form if type(explainer) is Explainer else "",
+        template.form if shapes else "",
         explainer.pattern,
         reader.book,
         tuple(sorted(explainer.category.items())),
@@ -128,6 +141,7 @@ def _explained(lines: Sequence[str], form: str, template: Template, reader: Read
         True,
         form != "古体",
         check(lines, form) if form in SHAPES else None,
+        explainer.shape if isinstance(explainer, TuneExplainer) else 0,
     )
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from poetgen.errors import CheckpointError
-from poetgen.files import parse_json
+from poetgen.files import read_json, to_json
 from poetgen.prosody.rhymes import ANY, CILIN, LEVEL, OBLIQUE, PINGSHUI
 from poetgen.prosody.template import Template, TemplateLine
 
@@ -40,12 +39,16 @@ def tunes_json(tunes: Mapping[str, LearnedTune]) -> str:
             "share": tune.share,
             "book": tune.template.book,
             "stanzas": tune.template.stanzas,
-            "variants": [[asdict(line) for line in variant] for variant in tune.template.variants],
+            "variants": [[_line_json(line) for line in variant] for variant in tune.template.variants],
         }
         for name, tune in tunes.items()
     ]
-    text = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    text = ",\n".join(to_json(row) for row in rows)
     return f'{{"format": {TUNES_FORMAT}, "tunes": [\n{text}\n]}}\n'
+
+
+def _line_json(line: TemplateLine) -> dict[str, Any]:
+    return {"tones": line.tones, "rhyme": line.rhyme, "mark": line.mark, "pause": line.pause}
 
 
 def load_tunes(path: Path) -> dict[str, LearnedTune]:
@@ -54,11 +57,7 @@ def load_tunes(path: Path) -> dict[str, LearnedTune]:
     Raises CheckpointError where it is broken, of another version, or larger than any tune book.
     """
     try:
-        with path.open("rb") as file:
-            raw = file.read(_MAX_FILE + 1)
-        if len(raw) > _MAX_FILE:
-            raise ValueError(f"more than {_MAX_FILE >> 20} MB")
-        data = parse_json(raw)
+        data = read_json(path, _MAX_FILE)
         version = data["format"]
         if version != TUNES_FORMAT:
             raise CheckpointError(f"{path}: tunes of format {version}; this poetgen reads format {TUNES_FORMAT}")

@@ -15,7 +15,6 @@ Memory does not grow with the input but for some 70 bytes for each request that 
 
 from __future__ import annotations
 
-import json
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -23,6 +22,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 from poetgen.errors import SourceError, UsageError
+from poetgen.files import to_json
 from poetgen.network.distributed import World
 from poetgen.writing.output import Extent, Place, PoemRecord, merged
 from poetgen.writing.sample import Job, Sample
@@ -233,4 +233,4 @@ def _asked(job: Job, checkpoint: str) -> dict[str, Any]:
 
 
 def _json_or_none(value: object) -> str:
-    return "none" if value is None else json.dumps(value, ensure_ascii=False)
+    return "none" if value is None else to_json(value)

@@ -190,7 +190,7 @@ class Output:
     def add(self, text: str) -> None:
         """Add a poem; raises SaveError, and leaves no part of it, where that cannot be."""
         assert self._file is not None
-        data = text.encode()
+        data = text.encode("utf-8", "backslashreplace")
         left = memoryview(data)
         try:
             while left:

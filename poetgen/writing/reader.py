@@ -58,7 +58,7 @@ class Reader:
             name: parameter.detach().to(torch.float16).contiguous()
             for name, parameter in self.classifier.named_parameters()
         }
-        tensors["is_rare"] = self.classifier.get_buffer("is_rare").to(torch.uint8)
+        tensors["is_rare"] = self.classifier.get_buffer("is_rare").to(torch.float16)
         tensors["weights"] = torch.from_numpy(self.weights)
         metadata = {"checkpoint": checkpoint.id, "figures": " ".join(FIGURES)}
         write_tensors(checkpoint.path / READER_FILE, tensors, metadata)
@@ -80,8 +80,6 @@ class Reader:
         expected |= {"is_rare": torch.Size([len(vocab)]), "weights": torch.Size([len(FIGURES)])}
         if {name: tensor.shape for name, tensor in tensors.items()} != expected:
             raise CheckpointError(f"{path}: does not fit the model beside it; copy the whole folder again")
-        if not all(tensor.float().isfinite().all() for tensor in tensors.values()):
-            raise CheckpointError(f"{path}: holds what is no number; copy the whole folder again")
         weights = tensors.pop("weights").double().numpy()
         classifier.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, strict=False)
         return cls(vocab, classifier.eval(), weights)

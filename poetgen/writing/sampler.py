@@ -45,7 +45,7 @@ from poetgen.writing.rank import Draft, Ranker
 from poetgen.writing.reader import Reader
 from poetgen.writing.request import Plan, Request, plan
 from poetgen.writing.sample import Job, Sample, random_stream
-from poetgen.writing.slots import SLOTS, Rows, Slot
+from poetgen.writing.slots import SLOTS, Rows, Slot, Written
 
 #: Rows that step together where there are poems enough: as many as the caches bear.
 WIDE: Final = 256
@@ -85,6 +85,7 @@ class Sampler:
         self.device = next(model.parameters()).device
         self.rules = rules
         self.repetition_penalty = REPETITION_PENALTY if rules else 0.0
+        self.written = Written()
         self._width = 0
         self._memory: Tensor | None = None
         self._by_line = vocab.chinese and rules  # only verse is told, and taken back, line by line
@@ -152,7 +153,10 @@ class Sampler:
         queue = chain(first, queue)
         slots: list[Slot | None] = list(islice(queue, count))
         slots += [None] * (count - len(slots))
-        rows = Rows(slots, self._zeros(count), len(self.vocab), self.repetition_penalty, self.masks.han.tolist())
+        self.written = Written()
+        rows = self.written.rows = Rows(
+            slots, self._zeros(count), len(self.vocab), self.repetition_penalty, self.masks.han.tolist()
+        )
         while rows.taken:
             if self._by_line:
                 rows.save_lines()
@@ -173,6 +177,8 @@ class Sampler:
                     rows.take_back(row)
                     continue
                 ended = slot.constraint.done
+                if ended:
+                    self.written.add(slot)
                 if ended or slot.constraint.fresh or not self._by_line:
                     yield slot, ended
                 if ended:

@@ -35,7 +35,7 @@ from poetgen.corpus.contents import refuse_other_than_text
 from poetgen.corpus.encoding import encoding_of
 from poetgen.corpus.fields import role_of
 from poetgen.errors import SourceError, UsageError
-from poetgen.files import STDIN, parse_json
+from poetgen.files import STDIN, parse_json, to_json
 from poetgen.writing.request import KINDS, is_of_kind, split_keywords
 
 if TYPE_CHECKING:
@@ -259,7 +259,7 @@ def _checked_fields(record: Any) -> dict[str, Any]:
             fields[name] = fields.pop(key)
     for key, kind in _FIELDS.items():
         if key in fields and not is_of_kind(fields[key], KINDS.get(key, kind)):
-            value = "" if key == "keywords" else f", not {json.dumps(fields[key], ensure_ascii=False)}"
+            value = "" if key == "keywords" else f", not {to_json(fields[key])}"
             raise UsageError(f"{key} must be {kind}{value}")
     if isinstance(words := fields.get("keywords"), str):
         fields["keywords"] = split_keywords(words)

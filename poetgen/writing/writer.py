@@ -97,6 +97,11 @@ class Writer:
         for sample in self._sampler.samples(jobs):
             yield replace(sample, checkpoint=self.checkpoint.id)
 
+    @property
+    def written(self) -> float:
+        """How many poems have been written of those that `samples` was last asked for, with parts of poems."""
+        return self._sampler.written.poems
+
     def characters(self, job: Job) -> Iterator[str]:
         """The characters of one poem, each as it is written."""
         return (char for _, text, _ in self._sampler.steps([job]) for char in text)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poetgen.cli.terminal import columns
+from poetgen.cli.terminal import BOLD, columns
 from poetgen.cli.verse import heading, verse
 from poetgen.text import couplets
 
@@ -38,9 +38,9 @@ def test_a_terminal_indents_verse_and_centres_the_title(monkeypatch: pytest.Monk
 
 def test_colour_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
-    assert "\x1b[1m" in heading("春", terminal=True)
+    assert BOLD in heading("春", terminal=True)
     monkeypatch.setenv("NO_COLOR", "1")
-    assert "\x1b" not in heading("春", terminal=True)
+    assert BOLD not in heading("春", terminal=True)
 
 
 def test_piped_headings_are_plain() -> None:

@@ -372,8 +372,10 @@ def test_empty_short_and_long() -> None:
     assert reason("。") == "empty"
     assert reason("一二三四五，六七八九。") == "too short"
     assert body("一二三四五，六七八九十。")
-    assert reason("春" * 1001) == "too long"
-    assert body("春" * 999)
+    assert reason("春" * 5001) == "too long"
+    assert body("春" * 4999)
+    assert reason("gull " * 4001) == "too long"
+    assert body("gull " * 3999)
     assert Cleaner("keep", min_chars=2, max_chars=4).clean(Record("here", ("春山",))) == Poem("春山。")
 
 
@@ -384,7 +386,7 @@ def test_verse_of_other_languages_keeps_its_letters_and_lines() -> None:
         "Thou, from whose [unseen] presence (1820) — “dead”",
     )
     assert body(*lines) == (
-        "O wild West Wind, thou breath of Autumn's being,\nThou, from whose [unseen] presence (1820) — “dead”"
+        "O wild West Wind, thou breath of Autumn's being,\n\nThou, from whose [unseen] presence (1820) — “dead”"
     )
     assert body("古池や蛙飛びこむ水の音", "閑さや岩にしみ入る蝉の声").startswith("古池や蛙飛びこむ水の音\n")
 

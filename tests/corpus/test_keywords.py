@@ -1,10 +1,15 @@
 """The telling words of a poem."""
 
+import marshal
 import math
 import random
+import tempfile
+from pathlib import Path
 
 import numpy as np
+import pytest
 
+from poetgen.corpus import keywords as keywords_module
 from poetgen.corpus.keywords import KEYWORDS_PER_POEM, STOP_WORDS, Lexicon, cut
 
 
@@ -85,3 +90,15 @@ def test_words_are_ranked_by_the_formula_that_is_documented() -> None:
 
     expected = [tuple(sorted(dict.fromkeys(poem), key=lambda word: -weight(word, poem))[:4]) for poem in poems]
     assert keywords(*("，".join(poem) for poem in poems)) == expected
+
+
+def test_a_dictionary_in_the_temporary_folder_is_neither_read_nor_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    planted = tmp_path / "jieba.cache"
+    planted.write_bytes(marshal.dumps(({"明": 0, "明月故": 9, "月": 9}, 18)))
+    before = planted.read_bytes()
+    keywords_module._tokenizer.cache_clear()
+    assert words("明月，故乡") == ["明月", "故乡"]
+    assert list(tmp_path.iterdir()) == [planted] and planted.read_bytes() == before

@@ -92,7 +92,7 @@ def test_a_spoilt_array_is_named(spoil: Callable[[Path], None], name: str, prepa
 def test_poems_that_do_not_belong_to_the_tokens(prepared: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(prepared, tmp_path / "data"))
     a_longer_last_poem(folder / "train.poems.npy")
-    with pytest.raises(DatasetError, match="train.poems.npy: of another dataset"):
+    with pytest.raises(DatasetError, match="train.poems.npy: its poems are not those of train.tokens.npy"):
         Dataset.load(folder)
 
 

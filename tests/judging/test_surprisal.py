@@ -10,6 +10,7 @@ import torch
 
 from poetgen import cli
 from poetgen.cli.score import marked
+from poetgen.cli.terminal import BOLD, PLAIN, RED, YELLOW
 from poetgen.corpus import Poem
 from poetgen.data.dataset import split_of
 from poetgen.data.sequence import Header, Layout
@@ -126,7 +127,7 @@ def test_digits_below_a_character_say_how_rare_it_was_held() -> None:
     assert lines[3] == "ppl_char 7.4 (2.00 nats), ppl_all 3.1 (1.12 nats)"
     assert lines[4].split() == "line 2 龘 (not in the vocabulary) 1 in 1e+12 likeliest: [END] 50.0%".split()
     assert lines[5].split() == "line 2 夜 1 in 100,000 likeliest: 月 12.5%".split()
-    assert "10³" in lines[-1] and "\x1b" not in shown()
+    assert "10³" in lines[-1] and not set(BOLD + RED + YELLOW + PLAIN) & set(shown())
 
 
 def test_a_text_without_chinese_has_no_figure_of_it() -> None:
@@ -138,7 +139,7 @@ def test_a_text_without_chinese_has_no_figure_of_it() -> None:
 def test_colours_in_place_of_digits_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     text = shown(terminal=True)
-    assert "\x1b[33m春\x1b[0m山，\x1b[1m\x1b[31m龘\x1b[0m" in text
+    assert f"{YELLOW}春{PLAIN}山，{BOLD}{RED}龘{PLAIN}" in text
     assert "３" not in text and "1 in 10,000" in text
     monkeypatch.setenv("NO_COLOR", "1")
     assert shown(terminal=True) == shown()

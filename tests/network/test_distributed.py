@@ -334,7 +334,8 @@ def test_an_environment_that_makes_no_sense_is_named(
             cli.main(command)
         (line,) = capsys.readouterr().err.splitlines()
         assert ended.value.code == 2
-        assert line.startswith(f"poetgen: {name}={value}: not a whole number ") and "torchrun" in line
+        assert line.startswith(f"poetgen: {name}={value[:100]}") and ": not a whole number " in line
+        assert "torchrun" in line and len(line) < 1200
     assert not torch.distributed.is_initialized()
 
 

@@ -854,3 +854,13 @@ def test_a_title_with_no_end_is_refused() -> None:
         fit("春" * 10_000, SIMPLIFIED)
     with pytest.raises(UsageError, match="author of 101"):
         fit("春" * 101, SIMPLIFIED, "author")
+
+
+def test_poems_under_way_count_for_what_is_written_of_them(lstm: PoetModel) -> None:
+    """All of a batch come to their ends together: at the first end most of the work is done."""
+    sampler = Sampler(lstm, VOCAB)
+    jobs = [(Request("春", form="五绝"), SampleConfig(seed=seed)) for seed in range(20)]
+    worth = []
+    for _ in sampler.samples(jobs):
+        worth.append(sampler.written.poems)
+    assert worth[0] > 10 and worth == sorted(worth) and worth[-1] == pytest.approx(20, abs=1)

@@ -1,0 +1,46 @@
+"""What stands below each character of a poem that is explained: how it is read today, its tone, its rhymes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from poetgen.prosody.explanation import LineExplanation
+from poetgen.prosody.pinyin import pinyin_of
+from poetgen.prosody.readings import BOTH, Reader
+from poetgen.prosody.rhymes import ANY, LEVEL, OBLIQUE
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """One character: its pinyin, its tone (平, 仄, 通 or ？), and its rhymes by the book of the form."""
+
+    char: str
+    pinyin: str
+    tone: str
+    rhymes: tuple[str, ...]
+
+    @property
+    def short_rhymes(self) -> str:
+        """The rhymes without their numbers: 东 for 一东."""
+        return "".join(name.removeprefix("第") if name.startswith("第") else name[-1] for name in self.rhymes)
+
+
+def annotated(line: LineExplanation, book: str) -> list[Annotation]:
+    """The characters of a line; where one has both tones and the form asks for one, that reading alone.
+
+    >>> from poetgen.prosody.explain import explain
+    >>> lines = ["白日依山尽", "黄河入海流", "欲穷千里目", "更上一层楼"]
+    >>> [one.pinyin for one in annotated(explain(lines, "五绝").lines[0], "平水韵")]
+    ['bái', 'rì', 'yī', 'shān', 'jìn']
+    """
+    decided = [
+        asked if tone == BOTH and asked in (LEVEL, OBLIQUE) else ANY
+        for tone, asked in zip(line.tones, line.asked.ljust(len(line.text)), strict=True)
+    ]
+    usual, all_readings = Reader(book, usual=True), Reader(book)
+    return [
+        Annotation(char, pinyin, tone, tuple(sorted(usual.feet(char, asked) or all_readings.feet(char, asked))))
+        for char, pinyin, tone, asked in zip(
+            line.text, pinyin_of(line.text, "".join(decided)), line.tones, decided, strict=True
+        )
+    ]
