@@ -23,11 +23,9 @@ from poetgen.corpus import Poem
 from poetgen.data.dataset import Split, split_of
 from poetgen.data.vocab import Vocab
 from poetgen.errors import CheckpointError
-from poetgen.network.checkpoint import Checkpoint, read_tensors, write_tensors
+from poetgen.network.checkpoint import READER, Checkpoint, read_tensors, write_tensors
 from poetgen.network.classifier import PoemClassifier, classify, even_marks
 
-#: The file of a reader in a checkpoint folder.
-READER_FILE: Final = "reader.safetensors"
 #: What a reader goes by: figures of rank.py, and last the classifier's opinion.
 FIGURES: Final = ("likelihood", "title", "line", "foot", "parallel", "repeats", "reader")
 
@@ -61,7 +59,7 @@ class Reader:
         tensors["is_rare"] = self.classifier.get_buffer("is_rare").to(torch.float16)
         tensors["weights"] = torch.from_numpy(self.weights)
         metadata = {"checkpoint": checkpoint.id, "figures": " ".join(FIGURES)}
-        write_tensors(checkpoint.path / READER_FILE, tensors, metadata)
+        write_tensors(checkpoint.path / READER, tensors, metadata)
 
     @classmethod
     def load(cls, checkpoint: Checkpoint) -> Reader | None:
@@ -69,7 +67,7 @@ class Reader:
 
         Raises CheckpointError where the file is broken, or of another checkpoint.
         """
-        path, vocab = checkpoint.path / READER_FILE, checkpoint.vocab
+        path, vocab = checkpoint.path / READER, checkpoint.vocab
         if not path.exists():
             return None
         tensors, metadata = read_tensors(path)
