@@ -67,7 +67,7 @@ class Poems:
         self.text.append("" if record.verse else document)
 
     def telling(self, index: int) -> str:
-        """The text that a poem's keywords come from; none of plain text and other languages, which have no form."""
+        """The text of a poem that its keywords come from; none of plain text or other languages, which have no form."""
         return "" if not self.form[index] else f"{self.title[index] or self.tune[index]}\n{self.body[index]}"
 
 
@@ -202,7 +202,7 @@ def _work(task: list[Document], config: PreprocessConfig, add: Callable[[int], N
         records = read(document, config.format, passed_over=part.passed_over, columns=columns, say=part.notes.append)
         kept = cleaner.clean_all(records)
         while group := list(islice(kept, _GROUP)):
-            _take(group, document.name, part, cut=not config.limit)
+            _take(group, document.name, part, config)
             size = min(left, sum(_AROUND + len(f"{poem.title}{poem.author}{poem.body}".encode()) for _, poem in group))
             left -= size
             add(size)
@@ -211,7 +211,7 @@ def _work(task: list[Document], config: PreprocessConfig, add: Callable[[int], N
     return part
 
 
-def _take(group: Sequence[tuple[Record, Poem]], document: str, part: Part, cut: bool) -> None:
+def _take(group: Sequence[tuple[Record, Poem]], document: str, part: Part, config: PreprocessConfig) -> None:
     """Add poems of one document to a part; their words are cut later where it is not known yet which will stay."""
     first = len(part.poems)
     for record, poem in group:
@@ -219,7 +219,8 @@ def _take(group: Sequence[tuple[Record, Poem]], document: str, part: Part, cut: 
     bodies = [poem.body if record.verse else _evenly_spaced(poem.body) for record, poem in group]
     part.clauses.append(duplicates.hash_clauses(bodies).shift(first))
     cutting = time.perf_counter()
-    part.words.append(keywords.cut([part.poems.telling(first + n) if cut else "" for n in range(len(group))]))
+    telling = ["" if config.limit else part.poems.telling(first + n) for n in range(len(group))]
+    part.words.append(keywords.cut(telling, config.script))
     part.jieba_seconds += time.perf_counter() - cutting
 
 

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from poetgen.data.vocab import Vocab
 from poetgen.text import CLAUSE_ENDS, clauses, is_han
-from poetgen.writing.reader import Reader
+from poetgen.writing.reader import DraftReader
 
 #: The weights of the score, chosen by reading (docs/quality.md).
 TITLE_WEIGHT: Final = 3.0
@@ -53,7 +53,7 @@ class Draft:
 class Ranker:
     """Scores drafts. `weights` (V, E) are those of the output layer, whose rows lie near where tokens are alike."""
 
-    def __init__(self, vocab: Vocab, weights: NDArray[np.float32], reader: Reader | None = None) -> None:
+    def __init__(self, vocab: Vocab, weights: NDArray[np.float32], reader: DraftReader | None = None) -> None:
         self.vocab, self.reader = vocab, reader
         self._weights = weights
         self._unit: NDArray[np.float32] | None = None

@@ -31,7 +31,7 @@ FIGURES: Final = ("likelihood", "title", "line", "foot", "parallel", "repeats", 
 
 
 @dataclass(frozen=True)
-class Reader:
+class DraftReader:
     """A classifier, which tells poems by people, and the weight of each of FIGURES in its odds, (F,)."""
 
     vocab: Vocab
@@ -62,7 +62,7 @@ class Reader:
         write_tensors(checkpoint.path / READER, tensors, metadata)
 
     @classmethod
-    def load(cls, checkpoint: Checkpoint) -> Reader | None:
+    def load(cls, checkpoint: Checkpoint) -> DraftReader | None:
         """The reader of a checkpoint, None where it has none.
 
         Raises CheckpointError where the file is broken, or of another checkpoint.

@@ -32,13 +32,13 @@ from poetgen.prosody.forms import SHAPES
 from poetgen.text import LOST
 from poetgen.writing.fitting import LONGEST_TITLE
 from poetgen.writing.rank import Draft, Ranker
-from poetgen.writing.reader import FIGURES, Reader, reading
+from poetgen.writing.reader import FIGURES, DraftReader, reading
 from poetgen.writing.request import Request
 from poetgen.writing.sample import Job
 from poetgen.writing.sampler import Sampler
 
 #: What a reader is taught: these forms, and songs to known tunes.
-KINDS: Final = (*SHAPES, "词")
+TAUGHT_KINDS: Final = (*SHAPES, "词")
 #: Poems of each side and kind.
 POEMS: Final = 20_000
 #: The fewest poems of each side that teach anything.
@@ -52,7 +52,7 @@ _RIDGE, _STEPS = 1e-3, 30
 class Taught(NamedTuple):
     """A reader, of how many poems a side, and how well it tells them where it was not taught: AUC, 0.5 is a guess."""
 
-    reader: Reader
+    reader: DraftReader
     poems: int
     auc: float
 
@@ -67,16 +67,16 @@ def teach(
 ) -> Taught:
     """Teach a reader for a checkpoint; its drafts are written as `config` says.
 
-    Raises UsageError where the dataset has too few poems of KINDS with titles.
+    Raises UsageError where the dataset has too few poems of TAUGHT_KINDS with titles.
     """
     config = replace(config or SampleConfig(), candidates=1, seed=seed)
     human = _by_people(checkpoint, dataset, poems, seed)
     if len(human) < LEAST:
-        raise UsageError(f"--reader: {len(human)} poems of {', '.join(KINDS)} to learn from; it takes {LEAST}")
+        raise UsageError(f"--reader: {len(human)} poems of {', '.join(TAUGHT_KINDS)} to learn from; it takes {LEAST}")
     machine = _drafts(checkpoint, human, config, progress)
     unseen = np.arange(len(human)) % _HELD_OUT == 0
     classifier = _classifier(checkpoint, _chosen(human, ~unseen), _chosen(machine, ~unseen), seed, progress)
-    reader = Reader(checkpoint.vocab, classifier, np.eye(len(FIGURES))[-1])  # for now the classifier alone
+    reader = DraftReader(checkpoint.vocab, classifier, np.eye(len(FIGURES))[-1])  # for now the classifier alone
     people, network = (_figures(reader, checkpoint, _chosen(side, unseen)) for side in (human, machine))
     # One half says the weights and the other how good they are; then both say the weights.
     weights = regression(people[::2], network[::2])
@@ -85,10 +85,10 @@ def teach(
 
 
 def _by_people(checkpoint: Checkpoint, dataset: Dataset, count: int, seed: int) -> list[Poem]:
-    """At most `count` poems of each of KINDS from the training split, of which the vocabulary has all characters."""
+    """At most `count` poems of each of TAUGHT_KINDS from the training split, without unknown characters."""
     split, random = dataset.train, np.random.default_rng(seed)
     poems: list[Poem] = []
-    for kind in KINDS:
+    for kind in TAUGHT_KINDS:
         of_kind = np.flatnonzero(split.poems["form"] == split.layout.vocab.id(control(kind)))
         drawn = split.poems[random.permutation(of_kind)]
         some = poems_of(Split(split.tokens, drawn[: 2 * count], split.layout))
@@ -122,7 +122,7 @@ def _classifier(
     return classifier
 
 
-def _figures(reader: Reader, checkpoint: Checkpoint, poems: Sequence[Poem]) -> NDArray[np.float64]:
+def _figures(reader: DraftReader, checkpoint: Checkpoint, poems: Sequence[Poem]) -> NDArray[np.float64]:
     """(N, F) the figures of poems, as they have them when they are drafts."""
     vocab, model = checkpoint.vocab, checkpoint.model
     ranker, split = Ranker(vocab, model.output.weight.detach().numpy()), split_of(poems, vocab)

@@ -14,7 +14,7 @@ from poetgen.network.checkpoint import READER, Checkpoint, export, read_tensors,
 from poetgen.network.classifier import PoemClassifier
 from poetgen.writing import teaching
 from poetgen.writing.rank import Ranker
-from poetgen.writing.reader import FIGURES, Reader
+from poetgen.writing.reader import FIGURES, DraftReader
 from poetgen.writing.request import Request
 from poetgen.writing.sample import Job
 from poetgen.writing.sampler import Sampler
@@ -27,11 +27,11 @@ def folder(tiny: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny, tmp_path / "poet"))
 
 
-def untaught(checkpoint: Checkpoint, **weights: float) -> Reader:
+def untaught(checkpoint: Checkpoint, **weights: float) -> DraftReader:
     """A reader that goes by the weights given, and whose classifier has learned nothing."""
     torch.manual_seed(3)
     classifier = PoemClassifier(torch.zeros(len(checkpoint.vocab)), checkpoint.model.output.weight).eval()
-    return Reader(checkpoint.vocab, classifier, np.array([weights.get(name, 0.0) for name in FIGURES]))
+    return DraftReader(checkpoint.vocab, classifier, np.array([weights.get(name, 0.0) for name in FIGURES]))
 
 
 def test_the_weights_decide_which_draft_is_kept(folder: Path) -> None:
@@ -51,9 +51,9 @@ def test_the_weights_decide_which_draft_is_kept(folder: Path) -> None:
 def test_a_reader_is_kept_beside_its_weights_and_chooses_alike(folder: Path) -> None:
     checkpoint = Checkpoint.load(folder)
     reader = untaught(checkpoint, reader=1.0, likelihood=-0.5)
-    assert Reader.load(checkpoint) is None
+    assert DraftReader.load(checkpoint) is None
     reader.save(checkpoint)
-    again = Reader.load(Checkpoint.load(folder))
+    again = DraftReader.load(Checkpoint.load(folder))
     assert again is not None and again.weights.tolist() == reader.weights.tolist()
     poems = ["春夏秋冬风，花雪月山水。", "人心情意思，归来去行坐。"]
     assert again.opinions(poems) == pytest.approx(reader.opinions(poems), abs=1e-3), "but for half precision"
@@ -74,15 +74,15 @@ def test_a_reader_goes_with_its_weights_alone(folder: Path, tmp_path: Path) -> N
     checkpoint = Checkpoint.load(folder)
     untaught(checkpoint, reader=1.0).save(checkpoint)
     export(folder, tmp_path / "half")
-    assert Reader.load(Checkpoint.load(tmp_path / "half")) is not None
+    assert DraftReader.load(Checkpoint.load(tmp_path / "half")) is not None
     shutil.copy(tmp_path / "half" / READER, folder / READER)
     with pytest.raises(CheckpointError, match="of another checkpoint or version"):
-        Reader.load(checkpoint)
+        DraftReader.load(checkpoint)
     tensors, metadata = read_tensors(folder / READER)
     del tensors["weights"]
     write_tensors(folder / READER, tensors, metadata | {"checkpoint": checkpoint.id})
     with pytest.raises(CheckpointError, match="does not fit the model"):
-        Reader.load(checkpoint)
+        DraftReader.load(checkpoint)
 
 
 def test_regression_finds_the_weights_that_made_the_labels() -> None:
