@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -45,6 +45,8 @@ CHECKPOINT_FORMAT = 1
 _WEIGHT_TYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 #: Bytes of a config.json, a hundred times what it has.
 _MOST_CONFIG = 1 << 20
+#: The file of a reader (writing/reader.py), which belongs to one set of weights.
+READER: Final = "reader.safetensors"
 WEIGHTS, CONFIG, VOCAB, STATE, CARD = "model.safetensors", "config.json", "vocab.json", "train.state", "README.md"
 #: The picture of a run, which plots/training.py draws.
 PICTURES = ("run.png", "run.svg")
@@ -264,11 +266,15 @@ def export(source: Path, target: Path) -> str:
     Raises CheckpointError or SaveError.
     """
     loaded = Checkpoint.load(source)
-    with switching(target, (TUNES_FILE, LINES_FILE)) as beside:
+    with switching(target, (TUNES_FILE, LINES_FILE, READER)) as beside:
         for name in (CONFIG, VOCAB, CARD, TUNES_FILE, LINES_FILE):
             if (source / name).exists():
                 write_atomic(beside / name, (source / name).read_bytes())
-        return save_weights(beside / WEIGHTS, loaded.model, loaded.vocab, torch.float16, source=loaded.id)
+        id = save_weights(beside / WEIGHTS, loaded.model, loaded.vocab, torch.float16, source=loaded.id)
+        if (source / READER).exists():
+            tensors, metadata = read_tensors(source / READER)
+            write_tensors(beside / READER, tensors, metadata | {"checkpoint": id})
+    return id
 
 
 def _own_tensors(model: PoetModel) -> list[tuple[str, Tensor]]:

@@ -60,7 +60,9 @@ class RunFolder:
         The first time there have to be.
         """
         if self._writes:
-            with switching(self.path, () if self.begun else self._gone()) as beside:
+            # A reader was taught by other weights.
+            gone = ((checkpoint.READER,) if figures is not None else ()) + (() if self.begun else self._gone())
+            with switching(self.path, gone) as beside:
                 if not self.begun:
                     self._write_beginning(beside)
                 if figures is not None:
