@@ -25,8 +25,8 @@ TABLE = Path(__file__).parents[1] / "poetgen" / "prosody" / "modern.tsv"
 HEADER = """\
 # How characters are read today: final and tone (0: light), characters. A character of several readings stands in
 # several rows; -i is the final of zhi, chi, shi, ri, zi, ci and si.
-# Made by scripts/modern_rhymes.py, do not edit. Source: the 通用规范汉字字典 (2013), by the package pypinyin-dict (MIT);
-# rarer characters by the package pypinyin (MIT); traditional shapes after OpenCC.
+# Made by scripts/modern_rhymes.py, do not edit. Source: the 通用规范汉字字典 (2013), by the package pypinyin-dict
+# (MIT); rarer characters by the package pypinyin (MIT); traditional shapes after OpenCC.
 """
 
 

@@ -1,4 +1,4 @@
-"""The rhyme books of today's speech, 中华新韵 (2005, 14 groups) and 中华通韵 (2019, 16 groups), as contests accept them.
+"""The rhyme books of today's speech: 中华新韵 (2005), 14 groups, and 中华通韵 (2019), 16 groups.
 
 Both go by the pinyin of the standard language: tones one and two are level (平), three and four oblique (仄), and the
 entering tone is gone. A group holds all tones of its finals, so that a level and an oblique foot of one group rhyme. A
