@@ -67,7 +67,7 @@ class Poems:
         self.text.append("" if record.verse else document)
 
     def telling(self, index: int) -> str:
-        """The text of a poem that its keywords come from; none of plain text and other languages, which have no form."""
+        """The text that the keywords of a poem come from: none of plain text and other languages, which have no form."""
         return "" if not self.form[index] else f"{self.title[index] or self.tune[index]}\n{self.body[index]}"
 
 
