@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import random
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -67,7 +66,7 @@ class Poems:
         self.text.append("" if record.verse else document)
 
     def telling(self, index: int) -> str:
-        """The text that the keywords of a poem come from: none of plain text and other languages, which have no form."""
+        """The text that the keywords of a poem come from; none where it has no form: plain text, other languages."""
         return "" if not self.form[index] else f"{self.title[index] or self.tune[index]}\n{self.body[index]}"
 
 
@@ -79,7 +78,6 @@ class Part:
     clauses: list[duplicates.Clauses] = field(default_factory=list)
     words: list[keywords.Words] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
-    passed_over: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)  # what documents were taken for, where that is not plain
     seconds: float = 0.0
     jieba_seconds: float = 0.0
@@ -199,7 +197,9 @@ def _work(task: list[Document], config: PreprocessConfig, add: Callable[[int], N
     part = Part(counts=cleaner.counts)
     for document in task:
         left = document.size
-        records = read(document, config.format, passed_over=part.passed_over, columns=columns, say=part.notes.append)
+        records = read(
+            document, config.format, passed_over=part.counts.passed_over, columns=columns, say=part.notes.append
+        )
         kept = cleaner.clean_all(records)
         while group := list(islice(kept, _GROUP)):
             _take(group, document.name, part, cut=not config.limit)
