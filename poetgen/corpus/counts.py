@@ -23,6 +23,7 @@ RULES: Final = (
     "spaces",
     "titles",
     "authors",
+    "variant shapes",
     "script",
 )
 

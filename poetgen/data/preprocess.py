@@ -20,6 +20,7 @@ import numpy as np
 
 from poetgen.config import PreprocessConfig
 from poetgen.corpus import ColumnChoice, Counts, documents, duplicates, keywords, most_chars, paired
+from poetgen.corpus.script import Script
 from poetgen.corpus.sources import is_address
 from poetgen.data.choosing import Choice, choose
 from poetgen.data.dataset import REPORT_FILE, SPLITS, finish, write_dataset
@@ -64,7 +65,7 @@ def preprocess(
     choice = choose(poems, corpus.clauses, corpus.counts, config)
     corpus.clauses.clear()
     if config.limit:
-        _cut_words(corpus, choice)
+        _cut_words(corpus, choice, config.script)
     progress("encoding", 0, len(choice.indices))
     counts = count_characters(poems, choice.indices)
     characters = sum(len(poems.body[i]) for i in choice.indices.tolist())
@@ -174,14 +175,12 @@ def _read(sources: Sequence[str | Path], config: PreprocessConfig, progress: Sta
     return corpus
 
 
-def _cut_words(corpus: _Corpus, choice: Choice) -> None:
+def _cut_words(corpus: _Corpus, choice: Choice, script: Script) -> None:
     """Cut the words of the poems that stay: of those that are not drawn it would be most of the work, for nothing."""
     began = time.perf_counter()
     poems = corpus.poems
-    corpus.lexicon = keywords.Lexicon()
-    corpus.lexicon.add(
-        keywords.cut([poems.telling(number) if kept else "" for number, kept in enumerate(choice.kept.tolist())])
-    )
+    telling = [poems.telling(number) if kept else "" for number, kept in enumerate(choice.kept.tolist())]
+    corpus.lexicon.add(keywords.cut(telling, script))
     corpus.jieba_seconds += time.perf_counter() - began
 
 

@@ -66,7 +66,7 @@ class Poems:
         self.text.append("" if record.verse else document)
 
     def telling(self, index: int) -> str:
-        """The text that the keywords of a poem come from; none where it has no form: plain text, other languages."""
+        """The text of a poem that its keywords come from; none of plain text or other languages, which have no form."""
         return "" if not self.form[index] else f"{self.title[index] or self.tune[index]}\n{self.body[index]}"
 
 
@@ -202,7 +202,7 @@ def _work(task: list[Document], config: PreprocessConfig, add: Callable[[int], N
         )
         kept = cleaner.clean_all(records)
         while group := list(islice(kept, _GROUP)):
-            _take(group, document.name, part, cut=not config.limit)
+            _take(group, document.name, part, config)
             size = min(left, sum(_AROUND + len(f"{poem.title}{poem.author}{poem.body}".encode()) for _, poem in group))
             left -= size
             add(size)
@@ -211,15 +211,18 @@ def _work(task: list[Document], config: PreprocessConfig, add: Callable[[int], N
     return part
 
 
-def _take(group: Sequence[tuple[Record, Poem]], document: str, part: Part, cut: bool) -> None:
+def _take(group: Sequence[tuple[Record, Poem]], document: str, part: Part, config: PreprocessConfig) -> None:
     """Add poems of one document to a part; their words are cut later where it is not known yet which will stay."""
     first = len(part.poems)
     for record, poem in group:
         part.poems.add(record, poem, document)
     bodies = [poem.body if record.verse else _evenly_spaced(poem.body) for record, poem in group]
     part.clauses.append(duplicates.hash_clauses(bodies).shift(first))
+    if config.limit:
+        return
     cutting = time.perf_counter()
-    part.words.append(keywords.cut([part.poems.telling(first + n) if cut else "" for n in range(len(group))]))
+    telling = list(map(part.poems.telling, range(first, len(part.poems))))
+    part.words.append(keywords.cut(telling, config.script))
     part.jieba_seconds += time.perf_counter() - cutting
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poetgen.config import MAX_TOKENS
+from poetgen.corpus.script import Script
 from poetgen.errors import CheckpointError
 from poetgen.files import read_json, to_json
 from poetgen.humanize import shortened
@@ -91,6 +92,18 @@ class Vocab:
     def chinese(self) -> bool:
         """Whether this is a vocabulary of Chinese: most of it Han characters."""
         return 2 * self.han > len(self.tokens)
+
+    @property
+    def script(self) -> Script:
+        """The script in which the vocabulary was made; "keep" where it holds both, or no Chinese.
+
+        >>> Vocab.build({"国": 1, "风": 1}).script
+        'simplified'
+        """
+        simplified, traditional = (any(char in self for char in chars) for chars in ("国时风万东来", "國時風萬東來"))
+        if simplified == traditional:
+            return "keep"
+        return "simplified" if simplified else "traditional"
 
     @property
     def fingerprint(self) -> str:
