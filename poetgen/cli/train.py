@@ -81,6 +81,10 @@ def train(
     init_embeddings: Annotated[
         bool, typer.Option("--init-embeddings", help="Start the embedding from skip-gram vectors of the corpus.")
     ] = TrainConfig.init_embeddings,
+    reader: Annotated[
+        bool,
+        typer.Option("--reader", help="Teach the finished checkpoint in --out to choose among its drafts: minutes."),
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out, with its options unless given anew.")
     ] = False,
@@ -94,6 +98,10 @@ def train(
 
     Ctrl-C, or SIGTERM, saves and stops; --resume goes on from there. A second Ctrl-C quits at once.
     """
+    if reader:
+        from poetgen.cli.train_reader import teach_reader
+
+        return teach_reader(_folder(out, data), data, device, seed)
     # glibc then backs large blocks with huge pages: on a CPU a training step takes a quarter less time. Read when torch
     # is loaded, and harmless elsewhere.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
@@ -125,7 +133,7 @@ def _settled(context: typer.Context) -> tuple[TrainConfig, Path]:
     data, resume, overwrite = given["data"], given["resume"], given["overwrite"]
     if resume and overwrite:
         raise UsageError("--resume and --overwrite: give one of them")
-    out = given["out"] or CHECKPOINTS / ("poet" if data.name in ("prepared", "") else data.name)
+    out = _folder(given["out"], data)
     if not resume and not overwrite and any((out / name).exists() for name in _OF_A_RUN):
         goes_on = "--resume goes on with it, " if (out / "train.state").exists() else ""
         raise UsageError(f"{out} holds a run already: {goes_on}--out DIR trains elsewhere, --overwrite starts anew")
@@ -139,6 +147,11 @@ def _settled(context: typer.Context) -> tuple[TrainConfig, Path]:
 
         config = TrainConfig(**saved_options(out) | anew)
     return config, out
+
+
+def _folder(out: Path | None, data: Path) -> Path:
+    """Where a checkpoint goes: where it was asked for, else by the name of its dataset."""
+    return out or CHECKPOINTS / ("poet" if data.name in ("prepared", "") else data.name)
 
 
 def _lead(trainer: Trainer, data: Path, tensorboard: bool) -> str:

@@ -19,7 +19,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -43,6 +43,8 @@ CHECKPOINT_FORMAT = 1
 _WEIGHT_TYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 #: Bytes of a config.json, a hundred times what it has.
 _MOST_CONFIG = 1 << 20
+#: The file of a reader (writing/reader.py), which belongs to one set of weights.
+READER: Final = "reader.safetensors"
 WEIGHTS, CONFIG, VOCAB, STATE, CARD = "model.safetensors", "config.json", "vocab.json", "train.state", "README.md"
 
 #: Stands at the head of the cards that training writes, and may write again.
@@ -172,6 +174,7 @@ def save_best(out: Path, model: PoetModel, dataset: Dataset, train: TrainConfig,
 
     `dataset` is what the model was trained on. Raises SaveError.
     """
+    (out / READER).unlink(missing_ok=True)  # it was taught by other weights
     # First what needs the most room: where there is none, all of the last best model stays.
     save_weights(out / WEIGHTS, model, dataset.vocab, step=figures["step"])
     told = {"train": asdict(train), "dataset": dataset.fingerprint, "corpus": asdict(dataset.profile)}
@@ -275,7 +278,11 @@ def export(source: Path, target: Path) -> str:
         if (source / name).exists():
             write_atomic(target / name, (source / name).read_bytes())
     copy_learned(source, target)
-    return save_weights(target / WEIGHTS, loaded.model, loaded.vocab, torch.float16, source=loaded.id)
+    id = save_weights(target / WEIGHTS, loaded.model, loaded.vocab, torch.float16, source=loaded.id)
+    if (source / READER).exists():
+        tensors, metadata = read_tensors(source / READER)
+        write_tensors(target / READER, tensors, metadata | {"checkpoint": id})
+    return id
 
 
 def _own_tensors(model: PoetModel) -> list[tuple[str, Tensor]]:
