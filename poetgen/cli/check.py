@@ -50,6 +50,10 @@ def check(
             metavar="NAME,...", help="What is forgiven: 孤平, 三平尾, 失粘, 失对, 重韵, 对仗, 合掌, 同字, or all."
         ),
     ] = "",
+    book: Annotated[
+        Literal["auto", "平水韵", "词林正韵", "中华新韵", "中华通韵"],
+        typer.Option(help="The rhyme book; auto: 词林正韵 for 词, 平水韵 for other verse."),
+    ] = "auto",
     readings: Annotated[
         Literal["usual", "any"], typer.Option(help="Which readings of a character count: those in use, or any.")
     ] = "usual",
@@ -69,7 +73,7 @@ def check(
         from poetgen.prosody.readings import Reader
         from poetgen.prosody.schools import School
 
-        reader = Reader(usual=readings == "usual")
+        reader = Reader("" if book == "auto" else book, usual=readings == "usual")
         _check(file, form, as_json, _Tunes(checkpoint), columns, School.parse(strict, allow), reader, show, language)
 
 
