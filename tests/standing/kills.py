@@ -53,16 +53,18 @@ PATIENCE = 120.0
 # Processes -------------------------------------------------------------------------------------------------------
 
 
-def poetgen(place: Path, words: Sequence[str], kill_at: int = -1, kill_after: float = 0.0) -> tuple[int, int, str]:
+def poetgen(
+    place: Path, words: Sequence[str], kill_at: int = -1, kill_after: float = 0.0, said: str = ".said"
+) -> tuple[int, int, str]:
     """A command in a fork, in `place`: its exit code, its operations on files if it ended, and what it said.
 
-    It is killed before its operation `kill_at`, or after so many seconds.
+    It is killed before its operation `kill_at`, or after so many seconds. What it says goes to the file `said`.
     """
-    said = place / ".said"
+    told = place / said
     counted, tell = os.pipe()
     pid = os.fork()
     if not pid:
-        with said.open("wb") as file:
+        with told.open("wb") as file:
             os.dup2(file.fileno(), 1), os.dup2(file.fileno(), 2)
         os.chdir(place)
         operations = _count_operations(place.name, kill_at)
@@ -81,7 +83,7 @@ def poetgen(place: Path, words: Sequence[str], kill_at: int = -1, kill_after: fl
     timer.cancel()
     number = int(os.read(counted, 20) or b"0")
     os.close(counted)
-    return code, number, said.read_text(errors="replace")
+    return code, number, told.read_text(errors="replace")
 
 
 def _count_operations(place: str, kill_at: int) -> Callable[[], int]:
