@@ -8,8 +8,8 @@ wherever one is asked for, and what the table lacks comes out in English.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Mapping, Sequence
+from functools import cache, reduce
 from typing import Any, Final
 
 from poetgen.files import read_table
@@ -36,6 +36,23 @@ class Phrase(str):
         phrase = super().__new__(cls, _filled(sentence, values, ENGLISH))
         phrase.sentence, phrase.values = sentence, values
         return phrase
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:  # errors go from process to process
+        return (self.sentence,), dict(self.values)
+
+    @classmethod
+    def known(cls, text: str) -> Phrase:
+        """A sentence without gaps that stands as a plain string elsewhere, in a table of the code."""
+        return cls(text)
+
+    @classmethod
+    def listed(cls, parts: Sequence[Phrase]) -> Phrase:
+        """Some phrases, parted by commas.
+
+        >>> Phrase.listed([Phrase("form"), Phrase("rhyme")]).translated("zh")
+        '格式，押韵'
+        """
+        return reduce(lambda one, other: cls("{one}, {other}", one=one, other=other), parts)
 
     def translated(self, language: str) -> str:
         """The phrase in one of LANGUAGES."""

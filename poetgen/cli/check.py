@@ -14,7 +14,7 @@ from poetgen.cli.root import CHECKPOINTS, Columns, PoemFile, app, note, poems_of
 from poetgen.cli.terminal import is_terminal
 from poetgen.errors import CheckpointError, UsageError
 from poetgen.files import to_json
-from poetgen.language import Phrase, language_of_locale
+from poetgen.language import Phrase, language_of_locale, translated
 
 if TYPE_CHECKING:
     from poetgen.prosody.schools import School
@@ -104,7 +104,12 @@ def _check(
                 )
                 print("\n" * (number > 1) + text, end="")
             if not terminal:  # there the poems themselves show how far it is
-                progress.update("checking", number, len(poems), f"{number:,} of {len(poems):,} poems")
+                progress.update(
+                    translated(Phrase("checking"), language),
+                    number,
+                    len(poems),
+                    translated(Phrase("{number:,} of {count:,} poems", number=number, count=len(poems)), language),
+                )
     if tunes.missing:
         count, names = sum(tunes.missing.values()), len(tunes.missing)
         unknown = Phrase(

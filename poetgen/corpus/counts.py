@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from poetgen.language import Phrase
+
 #: The names under which the report counts the rules that change text, in their order of working.
 RULES: Final = (
     "tags and entities",
@@ -91,9 +93,14 @@ class Counts:
         """Count a poem that is not kept."""
         self.dropped.setdefault(reason, DropCount()).add(origin, text)
 
-    def reasons(self) -> list[str]:
-        """Why poems were not kept, each with its count, for people."""
-        return [f"{count.poems:,} {reason}" for reason, count in self.dropped.items()]
+    def reasons(self) -> Phrase:
+        """Why poems were not kept, each with its count, for people; some must have been dropped."""
+        return Phrase.listed(
+            [
+                Phrase("{count:,} {reason}", count=count.poems, reason=Phrase.known(reason))
+                for reason, count in self.dropped.items()
+            ]
+        )
 
     def as_dict(self) -> dict[str, object]:
         """The counts as JSON values, the rules in their order of working, the reasons by falling count."""

@@ -54,7 +54,7 @@ def read_poems(
     counts.read += passed_over.total()
     counts.dropped |= {kind: DropCount(poems=count) for kind, count in passed_over.items()}
     if not poems:
-        left_out = Phrase(" (left out: {reasons})", reasons=reasons) if (reasons := counts.reasons()) else ""
+        left_out = Phrase(" (left out: {reasons})", reasons=counts.reasons()) if counts.dropped else ""
         raise SourceError(
             Phrase(
                 "{name}: no poem in it could be read{left_out}; give text, JSON, JSON Lines, CSV or a .zip of them",
