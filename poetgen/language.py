@@ -22,7 +22,7 @@ LANGUAGES: Final = (ENGLISH, CHINESE)
 class Phrase(str):
     """A sentence with gaps and their values; as a str it is English.
 
-    A value may be a phrase itself, or a list: of phrases, parted by semicolons, or of other things, by commas.
+    A value may be a phrase itself, or a list, which is parted by commas.
 
     >>> phrase = Phrase("the rhyme turns to {rhyme} here", rhyme="一东")
     >>> phrase, phrase.translated("zh")
@@ -83,8 +83,8 @@ def _filled(sentence: str, values: Mapping[str, Any], language: str) -> str:
 def _value(value: Any, language: str) -> Any:
     if isinstance(value, (list, tuple)):
         phrases = any(isinstance(part, Phrase) for part in value)
-        comma, semicolon = (", ", "; ") if language == ENGLISH else ("、", "；")
-        return (semicolon if phrases else comma).join(str(_value(part, language)) for part in value)
+        mark = ", " if language == ENGLISH else "，" if phrases else "、"
+        return mark.join(str(_value(part, language)) for part in value)
     return translated(value, language) if isinstance(value, str) else value
 
 

@@ -76,8 +76,8 @@ def test_a_phrase_is_english_until_it_is_translated_and_so_are_its_values() -> N
     marked = Phrase(
         "comes more than once: {each}", each=[Phrase("{char} (lines {lines})", char="春", lines=[1, 2])] * 2
     )
-    assert marked == "comes more than once: 春 (lines 1, 2); 春 (lines 1, 2)"
-    assert marked.translated("zh") == "重复的字：“春”（第1、2句）；“春”（第1、2句）"
+    assert marked == "comes more than once: 春 (lines 1, 2), 春 (lines 1, 2)"
+    assert marked.translated("zh") == "重复的字：“春”（第1、2句），“春”（第1、2句）"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from poetgen.files import to_json
 from poetgen.language import Phrase, language_of_locale, translated
 
 if TYPE_CHECKING:
+    from poetgen.prosody.readings import Reader
     from poetgen.prosody.schools import School
 
 
@@ -48,6 +49,13 @@ def check(
             metavar="NAME,...", help="What is forgiven: 孤平, 三平尾, 失粘, 失对, 重韵, 对仗, 合掌, 同字, or all."
         ),
     ] = "",
+    book: Annotated[
+        Literal["auto", "平水韵", "词林正韵", "中华新韵", "中华通韵"],
+        typer.Option(help="The rhyme book; auto: 词林正韵 for 词, 平水韵 for other verse."),
+    ] = "auto",
+    readings: Annotated[
+        Literal["usual", "any"], typer.Option(help="Which readings of a character count: those in use, or any.")
+    ] = "usual",
     show: Annotated[
         Literal["tones", "readings", "table"],
         typer.Option(
@@ -61,13 +69,23 @@ def check(
     """Explain the rhyme and the tones of poems, and where they break the rules of their form."""
     language = language_of_locale() if lang == "auto" else lang
     with speaking(language):
+        from poetgen.prosody.readings import Reader
         from poetgen.prosody.schools import School
 
-        _check(file, form, as_json, _Tunes(checkpoint), columns, School.parse(strict, allow), show, language)
+        reader = Reader("" if book == "auto" else book, usual=readings == "usual")
+        _check(file, form, as_json, _Tunes(checkpoint), columns, School.parse(strict, allow), reader, show, language)
 
 
 def _check(
-    file: Path, form: str, as_json: bool, tunes: _Tunes, columns: str, school: School, show: str, language: str
+    file: Path,
+    form: str,
+    as_json: bool,
+    tunes: _Tunes,
+    columns: str,
+    school: School,
+    reader: Reader,
+    show: str,
+    language: str,
 ) -> None:
     from poetgen.cli.explanation_text import explanation_text, summary_table
     from poetgen.cli.handout import handout
@@ -90,7 +108,7 @@ def _check(
     terminal = is_terminal(sys.stdout)
     with ProgressBar() as progress:
         for number, poem in enumerate(poems, start=1):
-            explanation = explain_poem(poem, form, tunes, school)
+            explanation = explain_poem(poem, form, tunes, school, reader)
             summary.add(explanation)
             if as_json:
                 record = explanation_record(poem, explanation, language, readings=show == "readings")

@@ -175,13 +175,15 @@ def poems_of_file(
 
 
 def left_out(path: Path, counts: Counts, language: str = ENGLISH) -> None:
-    """Say how many poems of a file cleaning left out, and why."""
-    if counts.dropped:
+    """Say what of a file is left out, and why, in the words of preprocess."""
+    if dropped := counts.reasons():
         left = Phrase(
             "{file}: left out {count:,} of {read:,} poems: {reasons}",
             file=path,
             count=counts.read - counts.kept,
             read=counts.read,
-            reasons=counts.reasons(),
+            reasons=dropped,
         )
         note(left, language)
+    if passed_over := counts.kinds_passed_over():
+        note(Phrase("{file}: passed over {kinds}", file=path, kinds=passed_over), language)

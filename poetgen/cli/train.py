@@ -81,6 +81,10 @@ def train(
     init_embeddings: Annotated[
         bool, typer.Option("--init-embeddings", help="Start the embedding from skip-gram vectors of the corpus.")
     ] = TrainConfig.init_embeddings,
+    reader: Annotated[
+        bool,
+        typer.Option("--reader", help="Teach the finished checkpoint in --out to choose among its drafts: minutes."),
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out, with its options unless given anew.")
     ] = False,
@@ -94,6 +98,10 @@ def train(
 
     Ctrl-C, or SIGTERM, saves and stops; --resume goes on from there. A second Ctrl-C quits at once.
     """
+    if reader:
+        from poetgen.cli.train_reader import teach_reader
+
+        return teach_reader(_folder(out, data), data, device, seed)
     # glibc then backs large blocks with huge pages: on a CPU a training step takes a quarter less time. Read when torch
     # is loaded, and harmless elsewhere.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
@@ -125,7 +133,7 @@ def _settled(context: typer.Context) -> tuple[TrainConfig, Path]:
     data, resume, overwrite = given["data"], given["resume"], given["overwrite"]
     if resume and overwrite:
         raise UsageError("--resume and --overwrite: give one of them")
-    out = given["out"] or CHECKPOINTS / ("poet" if data.name in ("prepared", "") else data.name)
+    out = _folder(given["out"], data)
     if not resume and not overwrite and any((out / name).exists() for name in _OF_A_RUN):
         goes_on = "--resume goes on with it, " if (out / "train.state").exists() else ""
         raise UsageError(f"{out} holds a run already: {goes_on}--out DIR trains elsewhere, --overwrite starts anew")
@@ -139,6 +147,11 @@ def _settled(context: typer.Context) -> tuple[TrainConfig, Path]:
 
         config = TrainConfig(**saved_options(out) | anew)
     return config, out
+
+
+def _folder(out: Path | None, data: Path) -> Path:
+    """Where a checkpoint goes: where it was asked for, else by the name of its dataset."""
+    return out or CHECKPOINTS / ("poet" if data.name in ("prepared", "") else data.name)
 
 
 def _lead(trainer: Trainer, data: Path, tensorboard: bool) -> str:
@@ -158,7 +171,7 @@ def _lead(trainer: Trainer, data: Path, tensorboard: bool) -> str:
         again = f"poetgen train --resume --data {data} --out {out}{' --tensorboard' if tensorboard else ''}"
         note(f"stopped at step {trainer.position.step:,}, and saved; to go on: {again}")
     else:
-        title = "春夜喜雨" if trainer.dataset.vocab.chinese else "TITLE --form free"
+        title = "春夜喜雨" if trainer.dataset.profile.regulated else "TITLE"
         note(f"{out} holds the best model; try it: poetgen sample {title} --checkpoint {out}")
     return reason
 
@@ -177,6 +190,8 @@ _RUN_FILES = (
     "run.png",
     "run.svg",
 )
+#: Characters of the few lines that are shown in a language without regulated verse.
+_SPECIMEN = 160
 #: Seconds between two pictures of a run; drawing one takes one or two.
 _PLOT_EVERY = 120.0
 
@@ -216,11 +231,13 @@ def _specimen(trainer: Trainer) -> list[str]:
     from poetgen.writing.sampler import Sampler
 
     vocab, training = trainer.dataset.vocab, trainer.model.training
-    title = "春夜" if "春" in vocab and "夜" in vocab else ""
-    request = Request(title, form="七绝" if title else "free")
-    sampler = Sampler(trainer.model, vocab)
+    profile = trainer.dataset.profile
+    title = "春夜" if profile.regulated and "春" in vocab and "夜" in vocab else ""
+    request = Request(title, form="七绝" if title else "free" if profile.regulated else "auto")
+    config = SampleConfig(seed=1) if profile.regulated else SampleConfig(min(_SPECIMEN, profile.usual_length), seed=1)
+    sampler = Sampler(trainer.model, vocab, profile=profile)
     try:
-        return next(sampler.samples([Job(request, SampleConfig(seed=1))])).lines[:4]
+        return next(sampler.samples([Job(request, config)])).lines[:4]
     finally:
         trainer.model.train(training)
 

@@ -129,7 +129,11 @@ class _Loop:
             place = {"line": line} if line else {}
             return to_json(place | sample.record()) + "\n"
         above = heading(sample.request.title, sample.request.author, sample.form, self.terminal)
-        return "\n" * (self.written > 0) + above + "".join(verse(sample.text, self.terminal, sample.breaks))
+        return (
+            "\n" * (self.written > 0)
+            + above
+            + "".join(verse(sample.text, self.terminal, sample.breaks, has_lines="\n" in sample.text))
+        )
 
     def _show(self, written: int, worth: float, seconds: float) -> None:
         """Show how many poems are written, and how long the others take, by what is under way too: `worth` poems."""

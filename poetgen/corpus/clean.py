@@ -40,7 +40,7 @@ from poetgen.corpus.characters import (
     visible,
 )
 from poetgen.corpus.counts import Counts, Dropped
-from poetgen.corpus.language import language_of
+from poetgen.corpus.language import OF_TODAY, language_of
 from poetgen.corpus.markup import remove_markup
 from poetgen.corpus.poem import Language, Poem, Record
 from poetgen.corpus.punctuation import even_spaces, join_lines, unify_punctuation, widen_punctuation
@@ -152,7 +152,7 @@ class Cleaner:
         title = self._counted("titles", clean_title if chinese else plain_title, record.title, record.origin)
         author = self._counted("authors", clean_author if chinese else plain_author, record.author, record.origin)
         self.counts.kept += 1
-        if language != record.language:
+        if language != (record.language or "classical"):
             record = replace(record, language=language)
         return record, _Texts(body, title, author, clean_tune(record.tune))
 
@@ -262,5 +262,5 @@ def _is_clean(text: str, record: Record) -> bool:
         and _CLEAN_LINES.fullmatch(text) is not None
         and not _SUSPECT.search(text)
         and is_folded(text)
-        and language_of(text, record.dynasty) == "classical"
+        and (record.dynasty not in OF_TODAY or language_of(text) == "classical")
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from poetgen.corpus.encoding import decode
@@ -61,13 +62,15 @@ def refuse_other_than_text(data: bytes, name: str) -> None:
             )
 
 
-def text_of(data: bytes, name: str) -> str:
+def text_of(data: bytes, name: str, say: Callable[[str], None] = lambda text: None) -> str:
     """The text of a document: of a page of the web, a Word or OpenDocument file or an e-book without its tags.
+
+    The encoding is told to `say` as `decode` does.
 
     Raises SourceError for what holds no text that can be read, with the way out.
     """
     if data.startswith(ZIP_HEADS):
         return office_text(data, name)
     refuse_other_than_text(data, name)
-    text = decode(data, name)
+    text = decode(data, name, say)
     return page_text(text) if is_page(text) else text

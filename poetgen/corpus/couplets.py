@@ -6,7 +6,7 @@ in.txt     晚 风 摇 树 树 还 挺          out.txt    晨 露 润 花 花 �
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import PurePath
@@ -68,7 +68,9 @@ def paired(documents: Sequence[Document]) -> list[Document]:
     ]
 
 
-def couplet_records(document: CoupletDocument, upper_text: str, builder: RecordBuilder) -> Iterator[Record]:
+def couplet_records(
+    document: CoupletDocument, upper_text: str, builder: RecordBuilder, say: Callable[[str], None] = lambda text: None
+) -> Iterator[Record]:
     """A couplet for each line of the upper file and the line of the lower one that has its number.
 
     Where the two are not of one length the first file is taken for titles, of the poems in the second. Raises
@@ -78,7 +80,7 @@ def couplet_records(document: CoupletDocument, upper_text: str, builder: RecordB
     assert lower is not None
     uppers, lowers = (
         ["".join(line.split()) for line in text.rstrip("\n").split("\n")]
-        for text in (upper_text, decode(lower.read(), lower.name))
+        for text in (upper_text, decode(lower.read(), lower.name, say))
     )
     at = next(
         (at for at, (first, second) in enumerate(zip_longest(uppers, lowers), 1) if bool(first) != bool(second)), 0

@@ -31,11 +31,13 @@ from numpy.typing import NDArray
 
 from poetgen.corpus.poem import Poem
 from poetgen.data.line_index import LineIndex
-from poetgen.data.sequence import Layout, control
+from poetgen.data.profile import CorpusProfile
+from poetgen.data.sequence import RHYME, Layout, control
 from poetgen.data.vocab import Vocab
 from poetgen.errors import CheckpointError, DatasetError, SaveError
 from poetgen.files import atomic, read_json, to_json, write_atomic
 from poetgen.humanize import shortened
+from poetgen.prosody.rhyme_sign import sign_of_poem
 from poetgen.prosody.tune_learning import learn_tunes
 from poetgen.prosody.tunes import load_tunes, tunes_json
 from poetgen.text import LOST
@@ -171,9 +173,10 @@ def split_of(poems: Sequence[Poem], vocab: Vocab) -> Split:
             "body": vocab.encode(poem.body),
         }
         records[row]["start"] = len(ids)
-        for name, value in (("form", poem.form), ("dynasty", poem.dynasty)):
+        rhyme = sign_of_poem(poem.body, poem.form) if RHYME in vocab and poem.form else ""
+        for name, value in (("form", control(poem.form)), ("dynasty", control(poem.dynasty)), ("rhyme", rhyme)):
             # What a vocabulary has no token for is not mentioned.
-            records[row][name] = vocab.id(control(value)) if value and control(value) in vocab else 0
+            records[row][name] = vocab.id(value) if value in vocab else 0
         for name in FIELDS:
             records[row][name] = len(parts[name])
             ids.extend(parts[name])
@@ -206,6 +209,21 @@ class Dataset:
         self.valid = valid
         self.fingerprint = fingerprint
         self.folder = folder
+
+    @cached_property
+    def profile(self) -> CorpusProfile:
+        """What the poems to train on are like."""
+        poems, vocab = self.train.poems, self.vocab
+        ids, counts = np.unique(poems["form"], return_counts=True)
+        shares = (counts / max(1, len(poems))).round(4).tolist()
+        forms = {vocab.tokens[id].strip("[]") if id else "": share for id, share in zip(ids, shares, strict=True)}
+        sizes = self.train.body_sizes
+        line_ends = 0.0
+        if vocab.has_lines and sizes.sum():
+            line_ends = float((self.train.body_tokens() == vocab.id("\n")).mean())
+        length = float(np.quantile(sizes, 0.95)) * (1 - line_ends) if len(sizes) else 1
+        titled = float((poems["title"] > 0).mean()) if len(sizes) else 0
+        return CorpusProfile(forms, round(titled, 4), max(1, round(length)))
 
     @classmethod
     def load(cls, folder: Path) -> Dataset:

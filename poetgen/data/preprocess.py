@@ -31,10 +31,13 @@ from poetgen.data.vocab import UNK, Vocab
 from poetgen.errors import SourceError, UsageError
 from poetgen.files import parse_json, to_json, write_atomic
 from poetgen.progress import StageCallback, silent_stages
-from poetgen.text import PUNCTUATION
+from poetgen.prosody.tune_book import is_a_character_off
+from poetgen.text import PUNCTUATION, clauses
 
 #: A corpus of so many characters, and so many different ones, can do without those that it has seldom.
 _LARGE, _DIVERSE = 1_000_000, 1_000
+#: Characters of a poem that the report shows as an example.
+_EXAMPLE = 120
 #: Files of which the report says what they were taken for.
 _NOTES = 1_000
 
@@ -141,7 +144,6 @@ class _Corpus:
     lexicon: keywords.Lexicon = field(default_factory=keywords.Lexicon)
     counts: Counts = field(default_factory=Counts)
     documents: int = 0
-    passed_over: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
     jieba_seconds: float = 0.0
@@ -153,7 +155,7 @@ def _read(sources: Sequence[str | Path], config: PreprocessConfig, progress: Sta
 
     ColumnChoice.parse(config.columns)  # says now what is wrong with it
     downloading = partial(progress, "downloading")
-    files = paired(documents(sources, downloads=downloads, passed_over=corpus.passed_over, progress=downloading))
+    files = paired(documents(sources, downloads=downloads, passed_over=corpus.counts.passed_over, progress=downloading))
     corpus.documents = len(files)
     for part in read_parts(files, config, progress):
         corpus.clauses += [clauses.shift(len(corpus.poems)) for clauses in part.clauses]
@@ -161,13 +163,13 @@ def _read(sources: Sequence[str | Path], config: PreprocessConfig, progress: Sta
             corpus.lexicon.add(words)
         corpus.poems.extend(part.poems)
         corpus.counts += part.counts
-        corpus.passed_over += part.passed_over
         corpus.notes += part.notes
         corpus.seconds += part.seconds
         corpus.jieba_seconds += part.jieba_seconds
     if not len(corpus.poems):
+        reasons = ", ".join(corpus.counts.reasons() + corpus.counts.kinds_passed_over())
         raise SourceError(
-            f"{', '.join(map(str, sources))}: no poem in it could be kept ({_reasons(corpus.counts)}); "
+            f"{', '.join(map(str, sources))}: no poem in it could be kept ({reasons or 'nothing was found'}); "
             "see poetgen preprocess --help for the formats"
         )
     return corpus
@@ -177,15 +179,9 @@ def _cut_words(corpus: _Corpus, choice: Choice, script: Script) -> None:
     """Cut the words of the poems that stay: of those that are not drawn it would be most of the work, for nothing."""
     began = time.perf_counter()
     poems = corpus.poems
-    corpus.lexicon = keywords.Lexicon()
     telling = [poems.telling(number) if kept else "" for number, kept in enumerate(choice.kept.tolist())]
     corpus.lexicon.add(keywords.cut(telling, script))
     corpus.jieba_seconds += time.perf_counter() - began
-
-
-def _reasons(counts: Counts) -> str:
-    reasons = [f"{tally.poems} {name}" for name, tally in counts.dropped.items()]
-    return ", ".join(reasons) or "nothing was found"
 
 
 # Encoding --------------------------------------------------------------------------------------------------------
@@ -209,11 +205,19 @@ def _vocabulary(counts: dict[str, int], min_count: int) -> Vocab:
 def _report_of_reading(corpus: _Corpus, choice: Choice) -> dict[str, Any]:
     """What was read, what was dropped and why, and what the poems that stay are."""
     poems, indices = corpus.poems, choice.indices.tolist()
+    off = [
+        i for i in indices if poems.tune[i] and is_a_character_off(poems.tune[i], sum(map(len, clauses(poems.body[i]))))
+    ]
     return {
         "documents": corpus.documents,
-        "passed_over": dict(sorted(corpus.passed_over.items())),
         "taken_for": corpus.notes[:_NOTES],
         **corpus.counts.as_dict(),
         "forms": dict(Counter(poems.form[i] or "text" for i in indices).most_common()),
+        "a_character_off_tune": {
+            "poems": len(off),
+            "examples": [
+                {"origin": poems.origin[i], "tune": poems.tune[i], "text": poems.body[i][:_EXAMPLE]} for i in off[:3]
+            ],
+        },
         "dynasties": dict(Counter(poems.dynasty[i] or "unknown" for i in indices).most_common()),
     }

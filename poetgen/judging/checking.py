@@ -34,31 +34,36 @@ _LONG_BY_LENGTH: Final = {length: form for form, length in LONG.items()}
 
 
 def explain_poem(
-    poem: Poem, form: str = "auto", tunes: TuneLookup = tune_shapes, school: School | None = None
+    poem: Poem,
+    form: str = "auto",
+    tunes: TuneLookup = tune_shapes,
+    school: School | None = None,
+    reader: Reader | None = None,
 ) -> Explanation:
     """A poem against the rules of a form: one of FORMS_TO_CHECK, or a tune that `tunes` knows; auto takes what fits.
 
+    `reader` says which readings count, and the rhyme book where it is not that of the form.
     Among poems of one line length 排律 is told from 古体 by its tones: at most one line in ten may break them.
     """
     lines = clauses(poem.body)
     if form in ("五古", "七古"):
-        return explain(lines, "古体", old_style(5 if form == "五古" else 7, len(lines)), school=school)
+        return explain(lines, "古体", old_style(5 if form == "五古" else 7, len(lines)), reader=reader, school=school)
     if form in FORMS_TO_CHECK and form != "auto":
-        return explain(lines, form, school=school)
+        return explain(lines, form, reader=reader, school=school)
     if form != "auto":
-        return explain(lines, "词", shapes=tunes(form), school=school)
+        return explain(lines, "词", shapes=tunes(form), reader=reader, school=school)
     shape = poem.form or form_of(poem.body, poem.tune)
     if shapes := _tune(poem, lines, shape, tunes):
-        return explain(lines, "词", shapes=shapes, school=school)
+        return explain(lines, "词", shapes=shapes, reader=reader, school=school)
     if shape == "古体" and len(lines[0]) in _LONG_BY_LENGTH and len(lines) % 2 == 0 and len(lines) > 4:
-        explanation = explain(lines, _LONG_BY_LENGTH[len(lines[0])], school=school)
+        explanation = explain(lines, _LONG_BY_LENGTH[len(lines[0])], reader=reader, school=school)
         if explanation.rhyme_holds and 10 * sum(note.name in OF_METER for note in explanation.faults) <= len(lines):
             return explanation
-    if is_couplet(lines, Reader()):
-        return explain(lines, COUPLET, school=school)
+    if is_couplet(lines, reader or Reader()):
+        return explain(lines, COUPLET, reader=reader, school=school)
     if shape in SHAPES:
-        return explain_as_styled(lines, shape, school=school)
-    return explain(lines, shape, school=school)
+        return explain_as_styled(lines, shape, reader=reader, school=school)
+    return explain(lines, shape, reader=reader, school=school)
 
 
 def _tune(poem: Poem, lines: Sequence[str], shape: str, tunes: TuneLookup) -> Sequence[TuneShape]:

@@ -50,9 +50,14 @@ class Masks:
 
     @cached_property
     def text(self) -> Mask:
-        """Everything that may stand in a poem, (V,): no control tokens, and in Chinese nothing but verse."""
-        chinese = self.vocab.chinese
-        return np.array([len(t) == 1 and (not chinese or is_verse(t)) for t in self.vocab.tokens]) & ~self._variants
+        """Everything that may stand in a poem, (V,): no control tokens, and in classical verse nothing but that.
+
+        Digits, brackets and Latin letters are of modern verse and prose, which have lines of their own; a vocabulary of
+        classical verse has them from titles alone.
+        """
+        classical = self.vocab.chinese and not self.vocab.has_lines
+        text = np.array([len(t) == 1 and (not classical or is_verse(t)) for t in self.vocab.tokens])
+        return text & ~self._variants
 
     @cached_property
     def han(self) -> Mask:
@@ -131,4 +136,4 @@ class Masks:
 
 def is_verse(char: str) -> bool:
     """Whether a character may stand in Chinese verse; names and titles may hold others."""
-    return len(char) == 1 and (is_han(char) or char in PUNCTUATION or char == "\n")
+    return len(char) == 1 and (is_han(char) or char in PUNCTUATION)

@@ -371,7 +371,7 @@ def test_all_that_is_said_comes_in_chinese_where_that_is_asked_for(
             code, out, err = run([str(path), *args, "--show", show, "--form", "五绝"], capsys)
             assert code == 0 and "有误" in out and (show != "tones" or not re.search("[A-Za-z]{2}", out))
             told = [line for line in err.splitlines() if "%" not in line]  # what is said of the way comes by time
-            assert told == [f"{path}：共3首，略去1首：1首有缺字"]
+            assert told == [f"{path}：共3首，略去1首：有缺字（1）"]
     code, _, err = run([str(tmp_path / "nowhere"), "--lang", "zh"], capsys)
     assert code == 1 and err.endswith("没有这个文件或文件夹。\n")
     code, _, err = run([str(path), "--lang", "zh", "--strict", "平仄"], capsys)
