@@ -14,6 +14,7 @@ from poetgen.cli.root import CHECKPOINTS, Columns, PoemFile, app, note, poems_of
 from poetgen.cli.terminal import is_terminal
 from poetgen.errors import CheckpointError, UsageError
 from poetgen.files import to_json
+from poetgen.folders import read_as_one
 from poetgen.language import Phrase, language_of_locale, translated
 
 if TYPE_CHECKING:
@@ -166,7 +167,8 @@ class _Tunes:
                 raise CheckpointError(
                     Phrase("{folder}: no such checkpoint folder; give --checkpoint another", folder=self.folder)
                 )
-            self._known = {name: tune.template for name, tune in load_tunes(self.folder / TUNES_FILE).items()}
+            learned = read_as_one(self.folder, [TUNES_FILE], lambda where: load_tunes(where(TUNES_FILE)))
+            self._known = {name: tune.template for name, tune in learned.items()}
         shapes = tune_shapes(name, self._known)
         if not shapes:
             self.missing[name] += 1

@@ -13,6 +13,7 @@ from poetgen.cli.root import CheckpointFolder, app, note, told_once
 from poetgen.config import CANDIDATES, SampleConfig
 from poetgen.errors import CheckpointError, SourceError, UsageError
 from poetgen.files import STDIN
+from poetgen.folders import read_as_one
 from poetgen.network import distributed
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def _list_forms(checkpoint: Path | None, as_json: bool) -> None:
     folder = find(checkpoint)
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such checkpoint folder; give --checkpoint another")
-    learned = load_tunes(folder / TUNES_FILE)
+    learned = read_as_one(folder, [TUNES_FILE], lambda where: load_tunes(where(TUNES_FILE)))
     print(tunes_json(learned) if as_json else forms_table(learned), end="", flush=True)
 
 
