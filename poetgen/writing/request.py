@@ -15,10 +15,11 @@ from poetgen.data.sequence import Header
 from poetgen.errors import Message, Option, UsageError
 from poetgen.prosody.cilin import group_names, groups_of
 from poetgen.prosody.feet import feet
-from poetgen.prosody.forms import FORMS, SHAPES, form_of_shape
+from poetgen.prosody.forms import FORMS, SHAPES, form_of_shape, short_form
 from poetgen.prosody.rhymes import ANY, CILIN, LEVEL, OBLIQUE, TONE_NAMES, categories, characters, is_level
 from poetgen.prosody.template import LONG, Template, old_style, regulated
-from poetgen.prosody.tune_names import listed, tune_names
+from poetgen.prosody.tune_book import tune_shapes
+from poetgen.prosody.tune_names import near_names, simplified_name, tune_names
 
 #: Old-style verse of one line length, as long as the model or `lines` makes it.
 OLD: Final = {"五古": 5, "七古": 7}
@@ -33,7 +34,7 @@ MOST_LINES: Final = 100
 class Options(TypedDict, total=False):
     """What may be asked of a poem besides its title; what is left out, or None, has its default.
 
-    `form`: a form or a tune by name, "auto" (the default: by length), or "free".
+    `form`: a form or a tune by name, "auto" (the default: by length), or "free"; 水调歌头:2 is the tune's second shape.
     `dynasty`, `author`: as in this dynasty, in this poet's manner.
     `keywords`: words to write about, a list of them or text with commas or spaces between them.
     `length`: characters with punctuation, where the form has no length of its own; 64.
@@ -127,7 +128,8 @@ def split_keywords(text: str) -> list[str]:
 class Request:
     """What to write.
 
-    `form` is one of FORM_NAMES, or a tune (词牌). `rhyme` is "auto" (the model chooses), "off", or a rhyme of the book
+    `form` is one of FORM_NAMES, or a tune (词牌), with the number of its shape where that is not the commonest
+    (水调歌头:2). `rhyme` is "auto" (the model chooses), "off", or a rhyme of the book
     that the form rhymes by (东, 一东, 第一部); `tones` is "strict" or "off". `acrostic` gives the first character of
     each line, from the first on. `lines` counts the lines of forms that have no number of their own (0: the form's
     usual).
@@ -163,6 +165,19 @@ class Plan:
     def form(self) -> str:
         """The name of the form as users give it."""
         return self.template.form if self.template else self.header.tune or self.header.form
+
+
+def asked_form(text: str) -> str:
+    """A form as a request names it: by its short name, a tune in simplified characters.
+
+    >>> asked_form("七言律詩"), asked_form("滿江紅：2"), asked_form("十四行诗")
+    ('七律', '满江红:2', '十四行诗')
+    """
+    short = short_form(text.strip())
+    if short in FORM_NAMES:
+        return short
+    name, colon, number = short.replace("：", ":").partition(":")
+    return simplified_name(name.strip()) + colon + number.strip()
 
 
 def plan(request: Request, length: int, tunes: Mapping[str, Template] | None = None) -> Plan:
@@ -234,16 +249,33 @@ def _template_of(form: str, request: Request, tunes: Mapping[str, Template]) -> 
         return regulated(form, lines or max(12, needed if needed <= MOST_LINES else 0))
     if form in OLD:
         return old_style(OLD[form], lines)
-    if (name := listed(form)) in tunes:
-        return replace(tunes[name], form=form)
-    if {form, listed(form)} & tune_names() or form in ("", "free", *FORMS):
+    if form in ("", "free", *FORMS):
         return None
-    choices = f"{', '.join(FORM_NAMES)} or a tune, as poetgen sample --list-forms shows"
-    raise UsageError(Option("form", form), f": no such form; choose {choices}")
+    return _tune_of(form, tunes)
+
+
+def _tune_of(form: str, tunes: Mapping[str, Template]) -> Template:
+    """The template of the shape of a tune; raises UsageError where there is none."""
+    name, colon, number = form.partition(":")
+    shapes = tune_shapes(name, tunes)
+    option = Option("form", form)
+    if not shapes and name in tune_names():
+        raise UsageError(option, f": {name} names no one pattern, in no book of tunes; choose another tune, or 词")
+    if not shapes:
+        near = near_names(name, FORM_NAMES)
+        meant = f"; did you mean {' or '.join(near)}?" if near else ""
+        choices = f"choose {', '.join(FORM_NAMES)} or a tune, as poetgen sample --list-forms shows"
+        raise UsageError(option, f": no such form{meant or '; ' + choices}")
+    if not colon:
+        return shapes[0].template
+    if not (number.isdecimal() and 1 <= int(number) <= len(shapes)):
+        has = f"{len(shapes)} shapes, from {name}:1 to {name}:{len(shapes)}" if len(shapes) > 1 else "one shape"
+        raise UsageError(option, f": {name} has {has}; see poetgen sample --list-forms ", Option("form", name))
+    return shapes[int(number) - 1].template
 
 
 def _header_of(form: str, template: Template | None, request: Request) -> Header:
-    tune = form if {form, listed(form)} & tune_names() or (template is not None and template.book == CILIN) else ""
+    tune = template.form if template is not None and template.book == CILIN else ""
     if tune:
         name = "词"
     elif template is not None:
@@ -258,7 +290,7 @@ def _untamed(request: Request, header: Header, length: int, may_end: bool) -> Pl
     rhyme = "" if request.rhyme in ("auto", "off") else request.rhyme
     for option in (Option("acrostic", request.acrostic), Option("rhyme", rhyme)):
         if option.value:
-            what = f"{header.tune or header.form} has no template here" if header.form else "no form is asked for"
+            what = f"{header.form} has no rules" if header.form else "no form is asked for"
             another = " or another of poetgen sample --list-forms"
             raise UsageError(option, f": {what}; give ", Option("form", "七绝"), another)
     return Plan(header, length, may_end)
