@@ -15,11 +15,11 @@ from poetgen.data.sequence import Header
 from poetgen.errors import Message, Option, UsageError
 from poetgen.prosody.cilin import group_names, groups_of
 from poetgen.prosody.feet import feet
-from poetgen.prosody.forms import FORMS, SHAPES, form_of_shape, short_form
+from poetgen.prosody.forms import FORMS, SHAPES, form_of_shape
 from poetgen.prosody.rhymes import ANY, CILIN, LEVEL, OBLIQUE, TONE_NAMES, categories, characters, is_level
 from poetgen.prosody.template import LONG, Template, old_style, regulated
 from poetgen.prosody.tune_book import tune_shapes
-from poetgen.prosody.tune_names import near_names, simplified_name, tune_names
+from poetgen.prosody.tune_names import near_names, tune_names
 
 #: Old-style verse of one line length, as long as the model or `lines` makes it.
 OLD: Final = {"五古": 5, "七古": 7}
@@ -167,19 +167,6 @@ class Plan:
         return self.template.form if self.template else self.header.tune or self.header.form
 
 
-def asked_form(text: str) -> str:
-    """A form as a request names it: by its short name, a tune in simplified characters.
-
-    >>> asked_form("七言律詩"), asked_form("滿江紅：2"), asked_form("十四行诗")
-    ('七律', '满江红:2', '十四行诗')
-    """
-    short = short_form(text.strip())
-    if short in FORM_NAMES:
-        return short
-    name, colon, number = short.replace("：", ":").partition(":")
-    return simplified_name(name.strip()) + colon + number.strip()
-
-
 def plan(request: Request, length: int, tunes: Mapping[str, Template] | None = None) -> Plan:
     """Resolve a request's form; raises UsageError where there is no such form, or where options do not go together.
 
@@ -251,27 +238,46 @@ def _template_of(form: str, request: Request, tunes: Mapping[str, Template]) -> 
         return old_style(OLD[form], lines)
     if form in ("", "free", *FORMS):
         return None
-    return _tune_of(form, tunes)
+    return _tune_of(form, tunes, request.rhyme)
 
 
-def _tune_of(form: str, tunes: Mapping[str, Template]) -> Template:
-    """The template of the shape of a tune; raises UsageError where there is none."""
+def _tune_of(form: str, tunes: Mapping[str, Template], rhyme: str) -> Template:
+    """The template of the shape of a tune that was asked for, else of the commonest that can rhyme so.
+
+    Raises UsageError where there is no such tune or shape.
+    """
     name, colon, number = form.partition(":")
     shapes = tune_shapes(name, tunes)
     option = Option("form", form)
     if not shapes and name in tune_names():
         raise UsageError(option, f": {name} names no one pattern, in no book of tunes; choose another tune, or 词")
     if not shapes:
-        near = near_names(name, FORM_NAMES)
-        meant = f"; did you mean {' or '.join(near)}?" if near else ""
-        choices = f"choose {', '.join(FORM_NAMES)} or a tune, as poetgen sample --list-forms shows"
-        raise UsageError(option, f": no such form{meant or '; ' + choices}")
+        raise no_such_form(name)
     if not colon:
-        return shapes[0].template
+        templates = [shape.template for shape in shapes]
+        return next((template for template in templates if _takes_rhyme(rhyme, template)), templates[0])
     if not (number.isdecimal() and 1 <= int(number) <= len(shapes)):
         has = f"{len(shapes)} shapes, from {name}:1 to {name}:{len(shapes)}" if len(shapes) > 1 else "one shape"
-        raise UsageError(option, f": {name} has {has}; see poetgen sample --list-forms ", Option("form", name))
+        raise UsageError(option, f": {name} has {has}; see poetgen sample --list-forms {name}")
     return shapes[int(number) - 1].template
+
+
+def no_such_form(name: str) -> UsageError:
+    """The error for a name that is no form's, with those that look like it."""
+    near = near_names(name, FORM_NAMES)
+    if near:
+        way_out = f"did you mean {' or '.join(near)}?"
+    else:
+        way_out = f"choose {', '.join(FORM_NAMES)} or a tune, as poetgen sample --list-forms shows"
+    return UsageError(Option("form", name), f": no such form; {way_out}")
+
+
+def _takes_rhyme(rhyme: str, template: Template) -> bool:
+    try:
+        _rhyme(rhyme, template)
+    except UsageError:
+        return False
+    return True
 
 
 def _header_of(form: str, template: Template | None, request: Request) -> Header:

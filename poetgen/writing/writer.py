@@ -12,8 +12,9 @@ from poetgen.corpus import dynasty
 from poetgen.corpus.dynasties import DYNASTIES
 from poetgen.errors import Option, UsageError
 from poetgen.network.checkpoint import Checkpoint
+from poetgen.prosody.tune_names import asked_form
 from poetgen.writing.fitting import fit, in_script
-from poetgen.writing.request import FORM_NAMES, Options, Plan, Request, asked_form, check_options, plan
+from poetgen.writing.request import FORM_NAMES, Options, Plan, Request, check_options, plan
 from poetgen.writing.sample import Job, Sample
 from poetgen.writing.sampler import Sampler
 

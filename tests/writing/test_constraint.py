@@ -66,7 +66,9 @@ TUNES: Mapping[str, Template] = {
             " ".join(["中仄中平中仄， 中平中仄平平0。 中平中仄仄平平0， 中仄中平中仄0。"] * 2),
             stanzas=(4, 4),
         ),
-        tune("试如梦令", "中仄中平中仄0， 中仄中平平仄0。 中仄仄平平， 中仄中平平仄0。 平仄0， 平仄0。 中仄中平平仄0。"),
+        tune(
+            "试如梦令", "中仄中平中仄0， 中仄中平平仄0。 中仄仄平平， 中仄中平平仄0。 平仄0， 平仄0。 中仄中平平仄0。"
+        ),
         tune(
             "试行香子",
             "中仄平平0， 中仄平平0。 仄平平、仄仄平平0。 中平中仄， 中仄平平0。 仄、仄平平/仄、平平仄， 仄平平0。",
@@ -630,10 +632,10 @@ def refusal(request: Request, masks: Masks = MASKS) -> str:
 def test_what_cannot_be_had_is_refused() -> None:
     said = refusal(Request(form="试菩萨蛮", acrostic="春𪚥a"))
     assert said == "--acrostic 春𪚥a: 𪚥 a is no character that the model knows"
-    # The fifth line of 如梦令 opens level.
+    # The fifth line of 试如梦令 opens level.
     said = refusal(Request(form="试如梦令", acrostic="春夏秋冬月"))
     assert said == (
-        "--acrostic 春夏秋冬月: no line 5 of 如梦令 opens with a character of the tone of 月; "
+        "--acrostic 春夏秋冬月: no line 5 of 试如梦令 opens with a character of the tone of 月; "
         "give another, or --tones off"
     )
     _, machine = start(Request(form="试如梦令", acrostic="春夏秋冬月", tones="off"))
