@@ -17,6 +17,7 @@ from poetgen.files import to_json
 from poetgen.language import Phrase, language_of_locale
 
 if TYPE_CHECKING:
+    from poetgen.prosody.readings import Reader
     from poetgen.prosody.schools import School
 
 
@@ -25,7 +26,9 @@ def check(
     file: PoemFile,
     form: Annotated[
         str,
-        typer.Option(help="auto (by the lines), 五绝, 七绝, 五律, 七律, 五排, 七排, 古体, or a tune such as 水调歌头."),
+        typer.Option(
+            help="auto (by the lines), 五绝, 七绝, 五律, 七律, 五排, 七排, 古体, 对联, or a tune such as 水调歌头."
+        ),
     ] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines, one object a poem.")] = False,
     checkpoint: Annotated[
@@ -36,13 +39,19 @@ def check(
     strict: Annotated[
         str,
         typer.Option(
-            metavar="NAME,...", help="What counts as a fault for once: 拗救, 孤平, 三仄尾, 邻韵, 撞韵, 重字, or all."
+            metavar="NAME,...",
+            help="What is a fault here: 拗救, 孤平, 三仄尾, 邻韵, 撞韵, 重字, 对仗, or all.",
         ),
     ] = "",
     allow: Annotated[
         str,
-        typer.Option(metavar="NAME,...", help="What is forgiven: 孤平, 三平尾, 失粘, 失对, 重韵, or all."),
+        typer.Option(
+            metavar="NAME,...", help="What is forgiven: 孤平, 三平尾, 失粘, 失对, 重韵, 对仗, 合掌, 同字, or all."
+        ),
     ] = "",
+    readings: Annotated[
+        Literal["usual", "any"], typer.Option(help="Which readings of a character count: those in use, or any.")
+    ] = "usual",
     show: Annotated[
         Literal["tones", "readings", "table"],
         typer.Option(
@@ -56,13 +65,23 @@ def check(
     """Explain the rhyme and the tones of poems, and where they break the rules of their form."""
     language = language_of_locale() if lang == "auto" else lang
     with speaking(language):
+        from poetgen.prosody.readings import Reader
         from poetgen.prosody.schools import School
 
-        _check(file, form, as_json, _Tunes(checkpoint), columns, School.parse(strict, allow), show, language)
+        reader = Reader(usual=readings == "usual")
+        _check(file, form, as_json, _Tunes(checkpoint), columns, School.parse(strict, allow), reader, show, language)
 
 
 def _check(
-    file: Path, form: str, as_json: bool, tunes: _Tunes, columns: str, school: School, show: str, language: str
+    file: Path,
+    form: str,
+    as_json: bool,
+    tunes: _Tunes,
+    columns: str,
+    school: School,
+    reader: Reader,
+    show: str,
+    language: str,
 ) -> None:
     from poetgen.cli.explanation_text import explanation_text, summary_table
     from poetgen.cli.handout import handout
@@ -89,7 +108,7 @@ def _check(
     terminal = is_terminal(sys.stdout)
     with ProgressBar() as progress:
         for number, poem in enumerate(poems, start=1):
-            explanation = explain_poem(poem, form, tunes, school)
+            explanation = explain_poem(poem, form, tunes, school, reader)
             summary.add(explanation)
             if as_json:
                 record = explanation_record(poem, explanation, language, readings=show == "readings")

@@ -74,7 +74,8 @@ def poem_of(text: str, **fields: str) -> Poem:
 def test_long_regulated_verse_is_told_from_old_style_by_its_tones() -> None:
     long = QIU_MING + " 欲穷千里目 更上一层楼 白日依山尽 黄河入海鸥"
     found = explain_poem(poem_of(long))
-    assert (found.form, found.faults, found.pattern) == ("五排", (), "平起首句不入韵")
+    assert (found.form, found.pattern) == ("五排", "平起首句不入韵")
+    assert names(found, FAULT) == [("对仗", 8)]  # the last couplet of a shorter poem stands in the middle here
     old = explain_poem(poem_of(" ".join([JING_YE_SI] * 3)))
     assert old.form == "古体" and old.meter_holds is None and old.rhyme_holds
 
