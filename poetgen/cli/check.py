@@ -86,23 +86,11 @@ def _check(
     from poetgen.cli.explanation_text import explanation_text, summary_table
     from poetgen.cli.handout import handout
     from poetgen.cli.progress_bar import ProgressBar
-    from poetgen.judging.checking import FORMS_TO_CHECK, Summary, explain_poem, explanation_record
-    from poetgen.prosody.tune_names import asked_form, near_names
+    from poetgen.judging.checking import Summary, explain_poem, explanation_record
 
     if as_json and show == "table":
         raise UsageError(Phrase("--show table: is for people; with --json give --show readings, or none"))
-    form = asked_form(form)
-    if form not in FORMS_TO_CHECK and not tunes(form):
-        if near := near_names(form, FORMS_TO_CHECK):
-            raise UsageError(Phrase("--form {form}: no such form; did you mean {near}?", form=form, near=near))
-        raise UsageError(
-            Phrase(
-                "--form {form}: choose one of {choices}, or a tune of the book or of {folder}",
-                form=form,
-                choices=FORMS_TO_CHECK,
-                folder=tunes.folder,
-            )
-        )
+    form = _known_form(form, tunes)
     poems = poems_of_file(file, columns, language=language)
     summary = Summary()
     terminal = is_terminal(sys.stdout)
@@ -136,6 +124,26 @@ def _check(
     if len(poems) > 1 and not as_json and show != "table":
         print("\n" + summary_table(summary, language), end="")
     sys.stdout.flush()
+
+
+def _known_form(form: str, tunes: _Tunes) -> str:
+    """A form by its short name; raises UsageError where there is none."""
+    from poetgen.judging.checking import FORMS_TO_CHECK
+    from poetgen.prosody.tune_names import asked_form, near_names
+
+    form = asked_form(form)
+    if form not in FORMS_TO_CHECK and not tunes(form):
+        if near := near_names(form, FORMS_TO_CHECK):
+            raise UsageError(Phrase("--form {form}: no such form; did you mean {near}?", form=form, near=near))
+        raise UsageError(
+            Phrase(
+                "--form {form}: choose one of {choices}, or a tune of the book or of {folder}",
+                form=form,
+                choices=FORMS_TO_CHECK,
+                folder=tunes.folder,
+            )
+        )
+    return form
 
 
 class _Tunes:
