@@ -1,6 +1,6 @@
 """The rules of classical Chinese verse: tones and rhymes (平水韵, 词林正韵), forms, tunes, and how poems break them.
 
-    rhymes, cilin, feet                 the two rhyme books; what a character rhymes with at the end of a line
+    rhymes, cilin, modern, feet         the four rhyme books; what a character rhymes with at the end of a line
     readings                            how the characters of a line are read
     forms, meter, template              which forms there are; regulated tones; what a form asks of every line
     tune_book, tune_names               shapes of 词牌 and their names

@@ -18,6 +18,7 @@ from poetgen.prosody.explanation import FAULT, LICENCE, REMARK
 from poetgen.prosody.near_rhymes import near_rhyme
 from poetgen.prosody.oblique_tones import DEPARTING, oblique_tones
 from poetgen.prosody.readings import Reader
+from poetgen.prosody.rhymes import MODERN_BOOKS
 from poetgen.prosody.template import Template, TemplateLine
 from poetgen.prosody.tune_book import TuneShape
 from poetgen.prosody.tune_fitting import Fit, best_fit
@@ -119,6 +120,8 @@ class TuneExplainer(Explainer):
             at += len(text)
 
     def _explain_departing(self, number: int, text: str, fit: LineFit) -> None:
+        if self.reader.book in MODERN_BOOKS:
+            return
         for place in fit.line.departing:
             parts = oblique_tones(text[place])
             if parts and DEPARTING not in parts:

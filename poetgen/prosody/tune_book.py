@@ -87,6 +87,23 @@ def own_poems(name: str, shapes: Iterable[TuneShape]) -> int:
     return sum(shape.poems for shape in shapes if shape.tune == name)
 
 
+def is_a_character_off(name: str, characters: int) -> bool:
+    """Whether a poem of so many characters is one short or one long of its tune: none of its shapes has as many.
+
+    >>> is_a_character_off("如梦令", 33), is_a_character_off("如梦令", 32), is_a_character_off("如梦令", 20)
+    (False, True, False)
+    """
+    known = _totals(name)
+    return characters not in known and not known.isdisjoint((characters - 1, characters + 1))
+
+
+@cache
+def _totals(name: str) -> frozenset[int]:
+    """How many characters the shapes of a tune have in the book."""
+    shapes = (shape for tune in book_tunes(name) for _, _, shape in _rows().get(tune, ()))
+    return frozenset(sum(map(shape.count, _TONES)) for shape in shapes)
+
+
 @cache
 def _of_book(name: str) -> tuple[TuneShape, ...]:
     tunes = book_tunes(name)

@@ -14,6 +14,7 @@ from poetgen.errors import Option, UsageError
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.prosody.tune_names import asked_form
 from poetgen.writing.fitting import fit, in_script
+from poetgen.writing.reader import DraftReader
 from poetgen.writing.request import FORM_NAMES, Options, Plan, Request, check_options, plan
 from poetgen.writing.sample import Job, Sample
 from poetgen.writing.sampler import Sampler
@@ -32,9 +33,9 @@ class Writer:
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
         self.vocab = checkpoint.vocab
-        self.profile = checkpoint.profile
+        self.profile, reader = checkpoint.profile, DraftReader.load(checkpoint)
         self._sampler = Sampler(
-            checkpoint.model, checkpoint.vocab, checkpoint.forms, checkpoint.lines, profile=self.profile
+            checkpoint.model, checkpoint.vocab, checkpoint.forms, checkpoint.lines, profile=self.profile, reader=reader
         )
 
     def job(self, title: str = "", **options: Unpack[Options]) -> tuple[Job, list[str]]:

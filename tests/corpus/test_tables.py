@@ -20,8 +20,6 @@ from poetgen.corpus.readers import read
 from poetgen.corpus.sources import documents
 from poetgen.errors import SourceError, UsageError
 
-CASES = Path(__file__).parents[2].parent / "shared" / "cases" / "corpora"
-
 QUIET = "床前明月光，疑是地上霜。举头望明月，低头思故乡。"
 TOWER = "白日依山尽，黄河入海流。欲穷千里目，更上一层楼。"
 DAWN = "春眠不觉晓，处处闻啼鸟。夜来风雨声，花落知多少。"
@@ -350,27 +348,3 @@ def test_characters_set_apart_by_spaces(tmp_path: Path) -> None:
     path = written(tmp_path / "spaced.txt", "\n".join(" ".join(body) for body in BODIES) + "\n")
     poems, _ = read_poems(path)
     assert [(poem.body, poem.form) for poem in poems] == [(body, "五绝") for body in BODIES]
-
-
-# ---- the cases
-
-
-@pytest.mark.skipif(not CASES.exists(), reason="the folder of cases is not there")
-@pytest.mark.parametrize(
-    ("name", "count", "titles"),
-    [
-        ("haiku.csv", 3, 0),
-        ("jp_header.csv", 1, 1),
-        ("labels.csv", 2, 0),
-        ("odd.csv", 2, 2),
-        ("nohdr.csv", 3, 3),
-        ("dict.json", 2, 2),
-        ("list.json", 3, 0),
-        ("strs.jsonl", 2, 0),
-        ("alpaca.jsonl", 2, 2),
-    ],
-)
-def test_the_cases(name: str, count: int, titles: int) -> None:
-    found = Found(CASES / name)
-    assert (len(found.records), sum(map(bool, found.column("title")))) == (count, titles)
-    assert not any(char.isascii() for char in "".join(found.bodies))
