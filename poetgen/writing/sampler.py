@@ -300,8 +300,7 @@ class Sampler:
 
         It stands in the corpus, or has stood in the poem.
         """
-        ended = (slot for slot in slots if slot.saved and slot.tries < TRIES and slot.at_line_end)
-        whole = {id(slot): slot for slot in ended if not slot.constraint.repeats}
+        whole = {id(slot): slot for slot in slots if slot.saved and slot.tries < TRIES and slot.at_new_line_end}
         lines = {key: "".join(clauses(self.vocab.decode(slot.line))) for key, slot in whole.items()}
         lines = {key: line for key, line in lines.items() if len(line) >= _LEAST_LINE}
         if not lines:
