@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
+from types import NoneType
 from typing import Unpack
 
 from poetgen.corpus import Cleaner, Record, Script
@@ -37,6 +38,10 @@ def load(path: str | Path | None = None, device: str = "cpu") -> Poet:
     Raises CheckpointError, or UsageError where there is no such device.
     """
     with _naming_arguments():
+        if not isinstance(path, (str, Path, NoneType)) or path == "":
+            raise UsageError(Option("path", path), ": give the path of a checkpoint folder")
+        if not isinstance(device, str):
+            raise UsageError(Option("device", device), ": give the name of a device, such as cpu")
         target = pick_device(device)
     return Poet(Checkpoint.load(checkpoint.find(Path(path) if path is not None else None), target))
 
