@@ -68,6 +68,8 @@ def campaign(
                 text = f"poetgen {shlex.join(tried.args)}\n{outcome.faults}\n{outcome.err}\n"
                 (kept / "command.txt").write_text(text, encoding="utf-8", errors="backslashreplace")
             shutil.rmtree(folder)
+            if number % 250 == 249:
+                print(f"{number + 1} inputs", file=sys.stderr, flush=True)
     print(f"most memory of a process {heaviest >> 20} MB, longest {slowest:.1f} s")
     return faults, kinds
 
@@ -110,5 +112,11 @@ def prepare(good: Path) -> None:
     torch.set_num_threads(1)
     for name in _LOADED:
         importlib.import_module(name)
+    from poetgen.corpus import keywords
+    from poetgen.plots import training
+
+    # What takes a second to be read, and is then the same for all: jieba's dictionary, and the fonts.
+    keywords.cut(["月"])
+    training.draw_run(good / "run" / "log.jsonl", good / "picture", 1.0)
     outcome = sandbox.run("sample --input titles/titles.txt --seed 1 --output out.jsonl --checkpoint run".split(), good)
     assert outcome.code == 0, outcome.err

@@ -141,6 +141,8 @@ def case(draw: random.Random, good: Path, folder: Path) -> Case:
         data = draw.choice(BYTES)(draw, source.read_bytes())
     target.unlink(missing_ok=True)
     target.write_bytes(data)
+    if name == "log.jsonl":
+        (folder / "run" / ".draw").touch()
     return Case(kind.name, tuple(given if part == "@" else part for part in command), name)
 
 
