@@ -50,7 +50,8 @@ def _share(name: str, value: float) -> None:
 
 @dataclass(frozen=True)
 class PreprocessConfig:
-    """How to read and clean a corpus; `limit` 0 reads all of it, `jobs` 0 takes every core.
+    """How to read and clean a corpus; `limit` 0 keeps all of it, else so many poems drawn by `seed`; `jobs` 0 takes
+    every core.
 
     `min_count` 0 leaves out characters seen fewer than five times, and none of a corpus under a million characters or
     of fewer than a thousand different ones. `max_chars` 0 is as many as verse of its language has. `columns` says which
@@ -63,6 +64,7 @@ class PreprocessConfig:
     max_chars: int = 0
     valid_share: float = 0.02
     limit: int = 0
+    seed: int = 0
     jobs: int = 0
     format: str = "auto"
     columns: str = ""
@@ -73,6 +75,7 @@ class PreprocessConfig:
         _share("valid_share", self.valid_share)
         _at_least("max_chars", self.max_chars, 0)
         _at_least("limit", self.limit, 0)
+        _seed(self.seed)
         _at_least("jobs", self.jobs, 0)
 
 

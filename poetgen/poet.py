@@ -18,9 +18,8 @@ from pathlib import Path
 from types import NoneType
 from typing import Unpack
 
-from poetgen.corpus import Cleaner, Record, Script
+from poetgen.corpus import Cleaner, Record
 from poetgen.data.dataset import split_of
-from poetgen.data.vocab import Vocab
 from poetgen.errors import Message, Option, SourceError, UsageError
 from poetgen.judging.likelihood import tally_poems
 from poetgen.network import checkpoint
@@ -122,7 +121,7 @@ class Poet:
             for name, value in {"text": text, "title": title, "tune": tune}.items():
                 if not isinstance(value, str):
                     raise UsageError(Option(name, value), ": give text")
-        cleaner = Cleaner(script_of(self.vocab), min_chars=1, max_chars=10**9)
+        cleaner = Cleaner(self.vocab.script, min_chars=1, max_chars=10**9)
         record = Record("the text", tuple(text.splitlines()), title=title, tune=tune)
         poem = cleaner.clean(record)
         if poem is None:
@@ -150,15 +149,3 @@ def _callers_level() -> int:
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ("poetgen", "torch"):
         level, frame = level + 1, frame.f_back
     return level
-
-
-def script_of(vocab: Vocab) -> Script:
-    """The script in which a vocabulary was made; "keep" where it holds both, or no Chinese.
-
-    >>> script_of(Vocab.build({"国": 1, "风": 1}))
-    'simplified'
-    """
-    simplified, traditional = (any(char in vocab for char in chars) for chars in ("国时风万东来", "國時風萬東來"))
-    if simplified == traditional:
-        return "keep"
-    return "simplified" if simplified else "traditional"

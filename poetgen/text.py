@@ -21,6 +21,9 @@ _CLAUSE_END: Final = re.compile(f"[{CLAUSE_ENDS}\n]+")
 #: What anthologies print for a character that is lost, and texts made of ids for one that the vocabulary lacks.
 LOST: Final = "□"
 
+#: Letters of Japanese and Korean, for use inside the [..] of a regular expression.
+KANA_AND_HANGUL: Final = "\u3041-\u3096\u30a1-\u30fa\uff66-\uff9d\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3"
+
 # The blocks of ideographs, and the zero 〇. Planes 2 and 3 are Unicode's for ideographs alone, so that those which it
 # has yet to name count too. The iteration mark 々 is none: it stands for another character.
 _HAN_BLOCKS: Final = (
@@ -55,16 +58,15 @@ def clauses(body: str) -> list[str]:
 
 
 def couplets(text: str) -> list[str]:
-    """Lines of a poem as they are printed: broken after 。！？ and ；, and wherever the text breaks its lines.
+    """Lines of a poem as they are printed: those that the text has, else broken after 。！？ and ；.
 
     >>> couplets("白日依山尽，黄河入海流。欲穷千里目，更上一层楼。")
     ['白日依山尽，黄河入海流。', '欲穷千里目，更上一层楼。']
     """
+    if "\n" in text:
+        return [line for line in text.split("\n") if line]
     lines = [""]
     for char in text:
-        if char == "\n":
-            lines.append("")
-            continue
         lines[-1] += char
         if char in COUPLET_ENDS:
             lines.append("")

@@ -42,7 +42,7 @@ def test_both_languages_have_the_same_gaps(english: str) -> None:
 
 def test_a_phrase_is_english_until_it_is_translated_and_so_are_its_values() -> None:
     inner = Phrase("{count} lines", count=3)
-    outer = Phrase("{found}, where {form} has {asked}{of_shape}", found=inner, form="五绝", asked=4, of_shape="")
+    outer = Phrase("{found}, where {form} has {asked}", found=inner, form="五绝", asked=4)
     assert outer == "3 lines, where 五绝 has 4" and f"{outer}" == outer
     assert outer.translated("zh") == "全诗3句，五绝应有4句"
     assert translated("plain", "zh") == "plain"

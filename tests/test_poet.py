@@ -17,7 +17,7 @@ from poetgen.data.dataset import split_of
 from poetgen.data.vocab import Vocab
 from poetgen.errors import CheckpointError, PoetgenError, SourceError, UsageError
 from poetgen.judging.likelihood import tally_poems
-from poetgen.poet import Poet, script_of
+from poetgen.poet import Poet
 from poetgen.writing.request import Request
 
 
@@ -305,6 +305,6 @@ def test_there_must_be_something_to_score(poet: Poet) -> None:
 
 
 def test_the_script_of_a_vocabulary() -> None:
-    assert script_of(Vocab.build({"国": 1})) == "simplified"
-    assert script_of(Vocab.build({"國": 1})) == "traditional"
-    assert script_of(Vocab.build({"国": 1, "國": 1})) == script_of(Vocab.build({"a": 1})) == "keep"
+    assert Vocab.build({"国": 1}).script == "simplified"
+    assert Vocab.build({"國": 1}).script == "traditional"
+    assert Vocab.build({"国": 1, "國": 1}).script == Vocab.build({"a": 1}).script == "keep"

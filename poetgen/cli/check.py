@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,6 +17,7 @@ from poetgen.files import to_json
 from poetgen.language import Phrase, language_of_locale
 
 if TYPE_CHECKING:
+    from poetgen.prosody.readings import Reader
     from poetgen.prosody.schools import School
 
 
@@ -24,7 +26,9 @@ def check(
     file: PoemFile,
     form: Annotated[
         str,
-        typer.Option(help="auto (by the lines), 五绝, 七绝, 五律, 七律, 五排, 七排, 古体, or a tune such as 水调歌头."),
+        typer.Option(
+            help="auto (by the lines), 五绝, 七绝, 五律, 七律, 五排, 七排, 古体, 对联, or a tune such as 水调歌头."
+        ),
     ] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines, one object a poem.")] = False,
     checkpoint: Annotated[
@@ -35,13 +39,19 @@ def check(
     strict: Annotated[
         str,
         typer.Option(
-            metavar="NAME,...", help="What counts as a fault for once: 拗救, 孤平, 三仄尾, 邻韵, 撞韵, 重字, or all."
+            metavar="NAME,...",
+            help="What is a fault here: 拗救, 孤平, 三仄尾, 邻韵, 撞韵, 重字, 对仗, or all.",
         ),
     ] = "",
     allow: Annotated[
         str,
-        typer.Option(metavar="NAME,...", help="What is forgiven: 孤平, 三平尾, 失粘, 失对, 重韵, or all."),
+        typer.Option(
+            metavar="NAME,...", help="What is forgiven: 孤平, 三平尾, 失粘, 失对, 重韵, 对仗, 合掌, 同字, or all."
+        ),
     ] = "",
+    readings: Annotated[
+        Literal["usual", "any"], typer.Option(help="Which readings of a character count: those in use, or any.")
+    ] = "usual",
     show: Annotated[
         Literal["tones", "readings", "table"],
         typer.Option(
@@ -55,13 +65,23 @@ def check(
     """Explain the rhyme and the tones of poems, and where they break the rules of their form."""
     language = language_of_locale() if lang == "auto" else lang
     with speaking(language):
+        from poetgen.prosody.readings import Reader
         from poetgen.prosody.schools import School
 
-        _check(file, form, as_json, _Tunes(checkpoint), columns, School.parse(strict, allow), show, language)
+        reader = Reader(usual=readings == "usual")
+        _check(file, form, as_json, _Tunes(checkpoint), columns, School.parse(strict, allow), reader, show, language)
 
 
 def _check(
-    file: Path, form: str, as_json: bool, tunes: _Tunes, columns: str, school: School, show: str, language: str
+    file: Path,
+    form: str,
+    as_json: bool,
+    tunes: _Tunes,
+    columns: str,
+    school: School,
+    reader: Reader,
+    show: str,
+    language: str,
 ) -> None:
     from poetgen.cli.explanation_text import explanation_text, summary_table
     from poetgen.cli.handout import handout
@@ -70,7 +90,7 @@ def _check(
 
     if as_json and show == "table":
         raise UsageError(Phrase("--show table: is for people; with --json give --show readings, or none"))
-    if form not in FORMS_TO_CHECK and tunes(form) is None:
+    if form not in FORMS_TO_CHECK and not tunes(form):
         raise UsageError(
             Phrase(
                 "--form {form}: choose one of {choices}, or a tune that {folder} knows",
@@ -84,7 +104,7 @@ def _check(
     terminal = is_terminal(sys.stdout)
     with ProgressBar() as progress:
         for number, poem in enumerate(poems, start=1):
-            explanation = explain_poem(poem, form, tunes, school)
+            explanation = explain_poem(poem, form, tunes, school, reader)
             summary.add(explanation)
             if as_json:
                 record = explanation_record(poem, explanation, language, readings=show == "readings")
@@ -102,11 +122,11 @@ def _check(
     if tunes.missing:
         count, names = sum(tunes.missing.values()), len(tunes.missing)
         unknown = Phrase(
-            "{poems} to {tunes} that {folder} does not know: shown without rules; give --checkpoint one that was "
-            "trained on 词",
+            "{poems} to {tunes} that neither the book of tunes nor {folder} knows ({some}): shown without rules",
             poems=Phrase("{count:,} poems", count=count) if count > 1 else Phrase("{count} poem", count=1),
             tunes=Phrase("{count:,} tunes", count=names) if names > 1 else Phrase("{count} tune", count=1),
             folder=tunes.folder,
+            some=[*islice(tunes.missing, 5), *["…"] * (names > 5)],
         )
         note(unknown, language)
     if len(poems) > 1 and not as_json and show != "table":
@@ -125,7 +145,7 @@ class _Tunes:
 
     def __call__(self, name: str) -> Any:
         from poetgen.data.dataset import TUNES_FILE
-        from poetgen.prosody.tune_names import listed
+        from poetgen.prosody.tune_book import tune_shapes
         from poetgen.prosody.tunes import load_tunes
 
         if self._known is None:
@@ -137,9 +157,8 @@ class _Tunes:
                 raise CheckpointError(
                     Phrase("{folder}: no such checkpoint folder; give --checkpoint another", folder=self.folder)
                 )
-            self._known = load_tunes(self.folder / TUNES_FILE)
-        learned = self._known.get(listed(name))
-        if learned is None:
+            self._known = {name: tune.template for name, tune in load_tunes(self.folder / TUNES_FILE).items()}
+        shapes = tune_shapes(name, self._known)
+        if not shapes:
             self.missing[name] += 1
-            return None
-        return learned.template
+        return shapes

@@ -94,10 +94,10 @@ def evaluate(
     from poetgen.cli.progress_bar import ProgressBar
     from poetgen.data.dataset import poems_of
     from poetgen.judging.report import Report
-    from poetgen.poet import load, script_of
+    from poetgen.poet import load
 
     poets = _named([load(path, device) for path in (checkpoint or (None,))])
-    scripts = {name: script_of(poet.vocab) for name, poet in poets.items()}
+    scripts = {name: poet.vocab.script for name, poet in poets.items()}
     if {"simplified", "traditional"} <= set(scripts.values()):
         which = ", ".join(f"{name} {script}" for name, script in scripts.items())
         raise UsageError(f"--checkpoint: of different scripts ({which}); evaluate those of one script at a time")
@@ -115,7 +115,7 @@ def evaluate(
         raise DatasetError(
             f"{data or PREPARED}: its validation split is empty; preprocess with a greater --valid-share"
         )
-    if dataset and script_of(dataset.vocab) != script_of(vocab):
+    if dataset and dataset.vocab.script != vocab.script:
         note(f"{data or PREPARED} is in another script than {next(iter(poets))}: novelty and the n-gram tell nothing")
     for name in _strangers(dataset, checkpoints) if dataset else ():
         note(f"{data} is not what {name} was trained on: poems held out there may not be new to it")

@@ -10,7 +10,7 @@ from typing import Final
 
 from poetgen.cli.terminal import BOLD, DIM, INDENT, PLAIN, RED, YELLOW, columns, table, wants_colour
 from poetgen.judging.annotation import annotated
-from poetgen.judging.checking import Summary
+from poetgen.judging.checking import Summary, lines_of_couplet
 from poetgen.language import ENGLISH, Phrase, translated
 from poetgen.prosody.explanation import FAULT, LICENCE, REMARK, Explanation, LineExplanation, Note
 
@@ -48,6 +48,8 @@ def explanation_text(
         name = category.get(line.group or 0, "")
         rows += printer.readings(line, name, explanation.book) if readings else printer.line(line, name, width)
     rows.append(translated(verdict_text(explanation), language))
+    if explanation.couplets:
+        rows.append(translated(couplets_text(explanation), language))
     rows += map(printer.note, explanation.notes)
     return "\n".join(rows) + "\n"
 
@@ -109,7 +111,8 @@ class _Printer:
 
 
 def headline(title: str, explanation: Explanation) -> str:
-    kind = " ".join(part for part in (explanation.form, explanation.tune, explanation.pattern) if part)
+    tune = explanation.tune + (f":{explanation.shape}" if explanation.shape > 1 else "")
+    kind = " ".join(part for part in (explanation.form, tune, explanation.pattern) if part)
     return "  ".join(part for part in (title, kind) if part)
 
 
@@ -153,6 +156,18 @@ def verdict_text(explanation: Explanation) -> str:
     if not differ:
         return _commas(parts)
     return Phrase("{parts}; as figures are counted, {differ}", parts=_commas(parts), differ=_commas(differ))
+
+
+def couplets_text(explanation: Explanation) -> Phrase:
+    """How parallel the couplets are that should be, and how sure that is."""
+    each = []
+    for upper, couplet in explanation.couplets:
+        lines = "{}–{}".format(*lines_of_couplet(upper, explanation))
+        if couplet.parallel:
+            each.append(Phrase("{lines} parallel ({sure:.0%} sure)", lines=lines, sure=couplet.sure))
+        else:
+            each.append(Phrase("{lines} not parallel ({sure:.0%} sure)", lines=lines, sure=1 - couplet.sure))
+    return Phrase("couplets {each}", each=_commas(each))
 
 
 def _part(part: str, holds: bool, rhymes: Sequence[str] = ()) -> Phrase:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from poetgen.cli.explanation_text import foot_text, headline, note_text, verdict_text
+from poetgen.cli.explanation_text import couplets_text, foot_text, headline, note_text, verdict_text
 from poetgen.judging.annotation import annotated
 from poetgen.language import Phrase, translated
 from poetgen.prosody.explanation import Explanation
@@ -30,7 +30,8 @@ def handout(title: str, explanation: Explanation, language: str) -> str:
     rows = [_row([translated(head, language) for head in heads]), _row(["---"] * len(heads))]
     rows += [_row(cells) for cells in _lines(explanation, language)]
     whole = [f"- {note_text(note, language)}" for note in explanation.notes if not note.line]
-    parts = [f"## {headline(title, explanation)}", "\n".join(rows), translated(verdict_text(explanation), language)]
+    verdict = [verdict_text(explanation), *([couplets_text(explanation)] if explanation.couplets else [])]
+    parts = [f"## {headline(title, explanation)}", "\n".join(rows), *(translated(text, language) for text in verdict)]
     return "\n\n".join([*parts, *(["\n".join(whole)] if whole else [])]) + "\n"
 
 

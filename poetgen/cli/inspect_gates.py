@@ -118,13 +118,12 @@ def _one_poem(given: str, title: str, vocab: Vocab) -> Poem:
 
     from poetgen.corpus.poems import cleaned
     from poetgen.corpus.text_reader import text_records
-    from poetgen.poet import script_of
     from poetgen.writing.fitting import fit
 
     if given == "-" or os.path.isfile(given):
         poems = poems_in(Path(given), vocab)
     else:
-        poems, _ = cleaned(text_records(given, "", Counter()), script_of(vocab), passages=not vocab.chinese)
+        poems, _ = cleaned(text_records(given, "", Counter()), vocab.script, passages=not vocab.chinese)
     if len(poems) != 1:
         what = f"{len(poems)} poems" if poems else "no poem, and no file of this name"
         raise UsageError(f"POEM {given[:20]}: {what}; give the text of one, or a file with one")

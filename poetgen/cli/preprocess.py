@@ -34,18 +34,24 @@ def preprocess_command(
     valid_share: Annotated[
         float, typer.Option(help="Share of the poems to validate with.")
     ] = PreprocessConfig.valid_share,
-    limit: Annotated[int, typer.Option(help="Keep at most this many poems; 0 keeps all.")] = PreprocessConfig.limit,
+    limit: Annotated[
+        int, typer.Option(help="Keep this many poems, drawn from all files; 0 keeps all.")
+    ] = PreprocessConfig.limit,
+    seed: Annotated[int, typer.Option(help="Seed of the draw of --limit.")] = PreprocessConfig.seed,
     jobs: Annotated[int, typer.Option(help="Processes that read; 0 takes every core.")] = PreprocessConfig.jobs,
     format: Annotated[
         str,
         typer.Option(metavar="auto|json|jsonl|csv|lines|text", help="Format of the sources; auto tells by content."),
     ] = PreprocessConfig.format,
     columns: Columns = "",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the dataset in --out, though it is of other sources.")
+    ] = False,
 ) -> None:
     """Clean a corpus and make a dataset of it, ready for training.
 
     Reads the chinese-poetry archive, JSON, JSON Lines, CSV, and text with one poem a line (title:body); UTF-8, UTF-16,
-    GB18030 and Big5 are told apart.
+    GB18030 and Big5 are told apart. The same sources may be preprocessed again, with other options too.
     """
     from poetgen.cli.preprocess_table import preprocess_table
     from poetgen.cli.progress_bar import ProgressBar
@@ -59,6 +65,7 @@ def preprocess_command(
         max_chars=max_chars,
         valid_share=valid_share,
         limit=limit,
+        seed=seed,
         jobs=jobs,
         format=format,
         columns=columns,
@@ -69,8 +76,9 @@ def preprocess_command(
 
         def show(stage: str, done: float, total: float) -> None:
             counted = megabytes(int(done), int(total)) if stage in ("reading", "downloading") else f"{total:,.0f} poems"
-            progress.update(stage, done, total, counted)
+            following = "; then comparing, encoding, learning tunes" if stage == "reading" else ""
+            progress.update(stage, done, total, (counted if total else "") + following)
 
-        report = preprocess(sources or ["corpora"], out, config, show)
+        report = preprocess(sources or ["corpora"], out, config, show, overwrite=overwrite)
     notes_of_files(report["taken_for"])
     print(preprocess_table(report, out), end="", flush=True)

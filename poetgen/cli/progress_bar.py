@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TextIO
+from typing import TYPE_CHECKING, Any, Final, Self, TextIO
 
 from poetgen.cli.terminal import is_terminal
 from poetgen.humanize import duration
@@ -13,6 +13,10 @@ from poetgen.text import escaped
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+
+#: Seconds of work that tell how long the rest will take.
+_TELLING: Final = 2.0
 
 
 class ProgressBar:
@@ -44,7 +48,9 @@ class ProgressBar:
         """Say that `done` of `total` is done; a new `what` starts a new estimate of the time that is left."""
         now = time.monotonic()
         if what != self._what:
-            self._what, self._began, self._first = what, now, done
+            self._what, self._first = what, done
+        if done <= self._first:  # what has to be loaded before the work begins says nothing of how long it takes
+            self._began = now
         if now < self._shown_from:
             return
         left = self._left(now, done, total)
@@ -71,7 +77,7 @@ class ProgressBar:
 
     def _left(self, now: float, done: float, total: float) -> str:
         elapsed = now - self._began
-        if done <= self._first or elapsed < 1 or done >= total:
+        if done <= self._first or elapsed < _TELLING or done >= total:
             return ""
         return duration(elapsed * (total - done) / (done - self._first))
 

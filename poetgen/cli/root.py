@@ -157,9 +157,7 @@ def notes_of_files(notes: Sequence[str], language: str = ENGLISH) -> None:
 
 def poems_in(path: Path, vocab: Vocab, columns: str = "") -> list[Poem]:
     """The poems of a file as a checkpoint with this vocabulary reads them; what cleaning leaves out is told."""
-    from poetgen.poet import script_of
-
-    return poems_of_file(path, columns, script_of(vocab), passages=not vocab.chinese)
+    return poems_of_file(path, columns, vocab.script, passages=not vocab.chinese)
 
 
 def poems_of_file(

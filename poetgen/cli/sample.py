@@ -26,8 +26,12 @@ def sample(
     titles: Annotated[list[str] | None, typer.Argument(metavar="TITLES", help="Titles to write poems for.")] = None,
     checkpoint: CheckpointFolder = None,
     length: Annotated[
-        int, typer.Option(help="Characters of a poem, punctuation counted; a regulated form has its own.")
-    ] = SampleConfig.length,
+        int | None,
+        typer.Option(
+            help="Characters of a poem, punctuation counted; a regulated form has its own.  "
+            "[default: 64, or as poems of the corpus have where none is regulated]"
+        ),
+    ] = None,
     top_k: Annotated[int, typer.Option(help="Choose among this many likeliest characters.")] = SampleConfig.top_k,
     top_p: Annotated[
         float, typer.Option(help="Choose among the fewest characters that hold this share of the probability.")
@@ -93,7 +97,7 @@ def sample(
         _list_forms(checkpoint, as_json)
         return
     # What can be wrong without a model is said before torch is loaded.
-    SampleConfig(length, top_k, top_p, temperature, seed or 0, candidates)
+    SampleConfig(SampleConfig.length if length is None else length, top_k, top_p, temperature, seed or 0, candidates)
     if num < 1:
         raise UsageError(f"--num {num}: give a number of at least 1")
     if stream and (as_json or output):
@@ -189,5 +193,10 @@ def _stream(writer: Writer, jobs: Iterable[Job], file: TextIO) -> None:
         above = heading(request.title, request.author, planned.form, terminal)
         print("\n" * (number > 0) + above, end="", file=file)
         breaks = planned.template.breaks if planned.template else ()
-        for chars in verse(writer.characters(job), terminal, breaks):
+        has_lines = writer.vocab.has_lines and planned.template is None
+        text = ""
+        for chars in verse(writer.characters(job), terminal, breaks, has_lines):
             print(chars, end="", file=file, flush=True)
+            text += chars.strip()
+        if short := writer.shortfall(job, text):
+            note(short)

@@ -158,7 +158,7 @@ def _lead(trainer: Trainer, data: Path, tensorboard: bool) -> str:
         again = f"poetgen train --resume --data {data} --out {out}{' --tensorboard' if tensorboard else ''}"
         note(f"stopped at step {trainer.position.step:,}, and saved; to go on: {again}")
     else:
-        title = "春夜喜雨" if trainer.dataset.vocab.chinese else "TITLE --form free"
+        title = "春夜喜雨" if trainer.dataset.profile.regulated else "TITLE"
         note(f"{out} holds the best model; try it: poetgen sample {title} --checkpoint {out}")
     return reason
 
@@ -177,6 +177,8 @@ _RUN_FILES = (
     "run.png",
     "run.svg",
 )
+#: Characters of the few lines that are shown in a language without regulated verse.
+_SPECIMEN = 160
 #: Seconds between two pictures of a run; drawing one takes one or two.
 _PLOT_EVERY = 120.0
 
@@ -216,11 +218,13 @@ def _specimen(trainer: Trainer) -> list[str]:
     from poetgen.writing.sampler import Sampler
 
     vocab, training = trainer.dataset.vocab, trainer.model.training
-    title = "春夜" if "春" in vocab and "夜" in vocab else ""
-    request = Request(title, form="七绝" if title else "free")
-    sampler = Sampler(trainer.model, vocab)
+    profile = trainer.dataset.profile
+    title = "春夜" if profile.regulated and "春" in vocab and "夜" in vocab else ""
+    request = Request(title, form="七绝" if title else "free" if profile.regulated else "auto")
+    config = SampleConfig(seed=1) if profile.regulated else SampleConfig(min(_SPECIMEN, profile.usual_length), seed=1)
+    sampler = Sampler(trainer.model, vocab, profile=profile)
     try:
-        return next(sampler.samples([Job(request, SampleConfig(seed=1))])).lines[:4]
+        return next(sampler.samples([Job(request, config)])).lines[:4]
     finally:
         trainer.model.train(training)
 

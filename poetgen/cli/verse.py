@@ -26,10 +26,13 @@ def heading(title: str, author: str = "", form: str = "", terminal: bool = False
     return "".join(f"{INDENT}{line}\n" for line in centred) + ("\n" if lines else "")
 
 
-def verse(chars: Iterable[str], terminal: bool = False, breaks: Collection[int] = ()) -> Iterator[str]:
+def verse(
+    chars: Iterable[str], terminal: bool = False, breaks: Collection[int] = (), has_lines: bool = False
+) -> Iterator[str]:
     r"""Characters as they come, set in couplets: broken after 。！？ and ；, and where the text breaks its lines.
 
-    A blank line parts stanzas: `breaks` counts the characters before each.
+    A text that `has_lines` is broken nowhere else. A blank line parts stanzas: `breaks` counts the characters before
+    each, and two line ends in a row are one.
 
     >>> "".join(verse("白日依山尽，黄河入海流。欲穷千里目，更上一层楼。"))
     '白日依山尽，黄河入海流。\n欲穷千里目，更上一层楼。\n'
@@ -38,10 +41,10 @@ def verse(chars: Iterable[str], terminal: bool = False, breaks: Collection[int] 
     lead, empty = start, True
     for number, char in enumerate(chars, start=1):
         if char == "\n":
-            lead = lead if empty else f"\n{start}"
+            lead = lead if empty else f"\n\n{start}" if has_lines and lead else f"\n{start}"
             continue
         yield lead + char
-        lead, empty = (f"\n{start}" if char in COUPLET_ENDS else ""), False
+        lead, empty = (f"\n{start}" if char in COUPLET_ENDS and not has_lines else ""), False
         if number in breaks:
             lead = f"\n\n{start}"
     if not empty:

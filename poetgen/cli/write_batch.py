@@ -99,6 +99,7 @@ class _Loop:
         output, began = self.output, time.monotonic()
         heartbeat = Heartbeat(self.world)
         put = output.add if output else _to_stdout
+        self._show(0, 0, 0)
         for line, sample in self.batch.poems():
             text = self._text(sample, line)
             # The poem, and that it is there; a reader of stdout may keep us waiting for as long as it likes.
@@ -106,8 +107,9 @@ class _Loop:
                 put(text)
                 self.written += 1
             heartbeat.beat(self.written)
-            if self.world.rank == 0 and not self.terminal:  # there the poems themselves show how far it is
-                self._show(heartbeat.estimate(self.written), time.monotonic() - began)
+            if self.world.rank == 0:
+                written, whole = heartbeat.estimate(self.written), heartbeat.estimate(self.batch.writer.written)
+                self._show(int(written), max(written, whole), time.monotonic() - began)
         if output and (self.world.size > 1 or output.parts()):
             heartbeat.finish(self.written, output.merge)
 
@@ -127,14 +129,22 @@ class _Loop:
             place = {"line": line} if line else {}
             return to_json(place | sample.record()) + "\n"
         above = heading(sample.request.title, sample.request.author, sample.form, self.terminal)
-        return "\n" * (self.written > 0) + above + "".join(verse(sample.text, self.terminal, sample.breaks))
+        return (
+            "\n" * (self.written > 0)
+            + above
+            + "".join(verse(sample.text, self.terminal, sample.breaks, has_lines="\n" in sample.text))
+        )
 
-    def _show(self, written: int, seconds: float) -> None:
+    def _show(self, written: int, worth: float, seconds: float) -> None:
+        """Show how many poems are written, and how long the others take, by what is under way too: `worth` poems."""
+        if self.terminal:  # there the poems themselves show how far it is
+            return
         done, total = self.batch.there + written, self.batch.total
         of = f" of {total:,}" if total else ""
-        rate = written / max(seconds, 1e-9)
+        rate = worth / max(seconds, 1e-9)
         pace = f"{rate:.1f} a second" if rate >= 1 else f"{60 * rate:.1f} a minute"
-        self.progress.update("writing", done, total, f"{done:,}{of} poems, {pace}")
+        # What an earlier run has left took no time of this one.
+        self.progress.update("writing", worth, max(0, total - self.batch.there), f"{done:,}{of} poems, {pace}")
 
 
 def _to_stdout(text: str) -> None:

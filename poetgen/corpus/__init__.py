@@ -3,7 +3,7 @@
 Looks into: text, errors, progress, files, language, prosody.
 """
 
-from poetgen.corpus.clean import Cleaner, Script, most_chars
+from poetgen.corpus.clean import Cleaner, most_chars
 from poetgen.corpus.counts import Counts, DropCount, Example
 from poetgen.corpus.couplets import paired
 from poetgen.corpus.download import fetch
@@ -11,6 +11,7 @@ from poetgen.corpus.dynasties import DYNASTIES, dynasty
 from poetgen.corpus.fields import ColumnChoice
 from poetgen.corpus.poem import Poem, Record
 from poetgen.corpus.readers import FORMATS, read
+from poetgen.corpus.script import Script
 from poetgen.corpus.sources import Document, documents
 from poetgen.text import PUNCTUATION, clauses
 

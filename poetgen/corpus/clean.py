@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from poetgen.corpus.apparatus import (
     check_holes,
@@ -40,14 +40,13 @@ from poetgen.corpus.characters import (
     visible,
 )
 from poetgen.corpus.counts import Counts, Dropped
-from poetgen.corpus.language import language_of
+from poetgen.corpus.language import OF_TODAY, language_of
 from poetgen.corpus.markup import remove_markup
 from poetgen.corpus.poem import Language, Poem, Record
 from poetgen.corpus.punctuation import even_spaces, join_lines, unify_punctuation, widen_punctuation
+from poetgen.corpus.script import NAME, Script, fold_variants, tell, to_simplified, to_traditional
 from poetgen.corpus.titles import clean_author, clean_title, clean_tune, plain_author, plain_title
 from poetgen.text import HAN_RANGES, SENTENCE_ENDS
-
-Script = Literal["simplified", "traditional", "keep"]
 
 _CLEAN_LINES: Final = re.compile(
     "{line}(?:\n{line})*".format(line=f"[{HAN_RANGES}][{HAN_RANGES}，、]*[{SENTENCE_ENDS}]")
@@ -80,11 +79,41 @@ class _Texts(NamedTuple):
     tune: str
 
 
+def _by_column(rows: list[_Texts], convert: Callable[[str, int], str]) -> list[_Texts]:
+    """Rows of texts, each column of them converted in one call, which is told its number and gives as many texts."""
+    columns = [convert("\0".join(column), place).split("\0") for place, column in enumerate(zip(*rows, strict=True))]
+    return [_Texts(*row) for row in zip(*columns, strict=True)]
+
+
+def _simplified(rows: list[_Texts]) -> list[_Texts]:
+    return _by_column(rows, lambda text, place: to_simplified(text, verse=place == 0))
+
+
+def _traditional(rows: list[_Texts]) -> list[_Texts]:
+    """Texts in traditional script: those that are in simplified one converted, the others left alone.
+
+    A title or an author of which not two characters tell its script has that of its poem, and a poem that does not
+    tell has that of the poems around it.
+    """
+    around = sum(tell("".join(texts)) for texts in rows)
+    simplified = []
+    for texts in rows:
+        of_poem = tell("".join(texts)) or around
+        simplified.append([(own if abs(own := tell(text)) > 1 else of_poem) < 0 for text in texts])
+    marked = [texts._replace(author=NAME + texts.author) for texts in rows]
+    converted = _by_column(marked, lambda text, _: to_traditional(text))
+    return [
+        _Texts(*(new if convert else old for new, old, convert in zip(after, before, which, strict=True)))._replace(
+            author=after.author[1:] if which[2] else before.author
+        )
+        for before, after, which in zip(rows, converted, simplified, strict=True)
+    ]
+
+
 class Cleaner:
     """Cleans records, and counts what it does.
 
-    One cleaner serves one process; the counts of several add up with `+=`. It is made anew in each worker from the
-    same arguments, for OpenCC's converters do not travel between processes. A poem has at most `max_chars` characters;
+    One cleaner serves one process; the counts of several add up with `+=`. A poem has at most `max_chars` characters;
     0 takes those of MOST_CHARS.
     """
 
@@ -93,11 +122,6 @@ class Cleaner:
         self.min_chars = min_chars
         self.most_chars = most_chars(max_chars)
         self.counts = Counts()
-        self._convert: Callable[[str], str] | None = None
-        if script != "keep":
-            import opencc
-
-            self._convert = opencc.OpenCC("t2s" if script == "simplified" else "s2t").convert
 
     def clean(self, record: Record) -> Poem | None:
         """The poem that a record holds, or None when it was dropped; `counts` says what was done, and why."""
@@ -128,24 +152,28 @@ class Cleaner:
         title = self._counted("titles", clean_title if chinese else plain_title, record.title, record.origin)
         author = self._counted("authors", clean_author if chinese else plain_author, record.author, record.origin)
         self.counts.kept += 1
-        if language != record.language:
+        if language != (record.language or "classical"):
             record = replace(record, language=language)
         return record, _Texts(body, title, author, clean_tune(record.tune))
 
     def _converted(self, kept: list[tuple[Record, _Texts]]) -> Iterator[tuple[Record, Poem]]:
-        """Bring many poems to the script in one call: a call costs more than the characters of a poem.
+        """Bring many poems to the script at once: a call costs more than the characters of a poem.
 
         Characters of other languages are those of their own script: 鐘 is no 钟 in Japanese.
         """
         texts = [text for _, text in kept]
         chinese = [place for place, (record, _) in enumerate(kept) if record.language != "other"]
-        if self._convert is not None and chinese:
-            text = self._convert("\0".join("\0".join(texts[place]) for place in chinese)).split("\0")
-            for number, place in enumerate(chinese):
-                texts[place] = _Texts(*text[4 * number : 4 * number + 4])
-        for (record, before), (body, title, author, tune) in zip(kept, texts, strict=True):
-            if body != before.body:
-                self.counts.change("script", record.origin, before.body, body)
+        if self.script != "keep" and chinese:
+            rows = [texts[place] for place in chinese]
+            standard = _by_column(rows, lambda text, _: fold_variants(text, self.script))
+            converted = _simplified(standard) if self.script == "simplified" else _traditional(standard)
+            for place, before, folded, after in zip(chinese, rows, standard, converted, strict=True):
+                texts[place] = after
+                if folded.body != before.body:
+                    self.counts.change("variant shapes", kept[place][0].origin, before.body, folded.body)
+                if after.body != folded.body:
+                    self.counts.change("script", kept[place][0].origin, folded.body, after.body)
+        for (record, _), (body, title, author, tune) in zip(kept, texts, strict=True):
             yield record, Poem(body, title=title, author=author, dynasty=record.dynasty, tune=tune)
 
     def _counted(self, rule: str, apply: Callable[[str], str], text: str, origin: str) -> str:
@@ -234,5 +262,5 @@ def _is_clean(text: str, record: Record) -> bool:
         and _CLEAN_LINES.fullmatch(text) is not None
         and not _SUSPECT.search(text)
         and is_folded(text)
-        and language_of(text, record.dynasty) == "classical"
+        and (record.dynasty not in OF_TODAY or language_of(text) == "classical")
     )

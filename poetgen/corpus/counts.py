@@ -21,6 +21,7 @@ RULES: Final = (
     "spaces",
     "titles",
     "authors",
+    "variant shapes",
     "script",
 )
 

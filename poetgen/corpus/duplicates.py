@@ -26,7 +26,6 @@ NEAR = 0.75
 _AT_ONCE = 1 << 20
 
 _CLAUSE_ENDS = np.array([ord(mark) for mark in f"{CLAUSE_ENDS}\n"], dtype=np.uint32)
-_WITHOUT_ENDS = dict.fromkeys(_CLAUSE_ENDS.tolist())
 
 U64 = NDArray[np.uint64]
 I64 = NDArray[np.int64]
@@ -50,15 +49,6 @@ def _mix(x: U64) -> U64:
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))
-
-
-def as_one_clause(body: str) -> str:
-    """A body without the marks that part clauses.
-
-    >>> as_one_clause("白日依山尽，黄河入海流。")
-    '白日依山尽黄河入海流'
-    """
-    return body.translate(_WITHOUT_ENDS)
 
 
 def hash_clauses(bodies: Sequence[str]) -> Clauses:
@@ -239,10 +229,36 @@ def choose_valid(keys: U64, family: I64, share: float) -> NDArray[np.bool_]:
     return drawn & (sizes[family] <= max(10, len(family) // 100))
 
 
-def leaks(clauses: Clauses, valid: NDArray[np.bool_], least: int = LEAST_SHARED) -> int:
-    """How many clauses of at least `least` characters in validation poems stand in training poems too."""
+def draw(keys: U64, count: int, seed: int) -> NDArray[np.bool_]:
+    """(N,) True for `count` of N poems, drawn by hashes of what they say, whatever the order that they come in.
+
+    What is drawn with a smaller `count` is drawn with a greater one too.
+    """
+    drawn = np.zeros(len(keys), dtype=np.bool_)
+    drawn[np.argsort(_mix(keys ^ _mix(np.full(1, seed + 1, dtype=np.uint64))), kind="stable")[:count]] = True
+    return drawn
+
+
+@dataclass(frozen=True)
+class Leaks:
+    """What validation poems have in common with training poems, by clauses of at least so many characters.
+
+    `lines` are those of validation, `shared` how many of these stand in training too, `share` (N,) of how much of a
+    poem's characters that is so; 0 for poems of training.
+    """
+
+    lines: int
+    shared: int
+    share: NDArray[np.float64]
+
+
+def leaks(clauses: Clauses, valid: NDArray[np.bool_], least: int = LEAST_SHARED) -> Leaks:
+    """What stands on both sides of a split, `valid` (N,), in clauses of `least` characters or more."""
     long = clauses.length >= least
     side = valid[clauses.poem]
-    held, known = clauses.hash[long & side], np.sort(clauses.hash[long & ~side])
-    place = np.searchsorted(known, held)
-    return int((known[np.minimum(place, len(known) - 1)] == held).sum()) if len(known) else 0
+    held = long & side
+    shared = np.isin(clauses.hash[held], clauses.hash[long & ~side])
+    poem, length = clauses.poem[held], clauses.length[held]
+    of_all = np.bincount(clauses.poem[side], weights=clauses.length[side], minlength=len(valid))
+    known = np.bincount(poem, weights=length * shared, minlength=len(valid))
+    return Leaks(int(held.sum()), int(shared.sum()), known / np.maximum(of_all, 1))

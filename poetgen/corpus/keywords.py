@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from poetgen.corpus.script import Script, to_simplified
 from poetgen.files import read_table
 from poetgen.text import is_han
 
@@ -33,17 +34,24 @@ class Words:
     counts: NDArray[np.uint32]
 
 
-def cut(texts: Sequence[str]) -> Words:
-    """Cut the texts of N poems into telling words."""
+def cut(texts: Sequence[str], script: Script = "simplified") -> Words:
+    """Cut the texts of N poems into telling words.
+
+    jieba knows words in simplified script: texts that may be in another are shown to it in that one, and the words are
+    those that the text itself has in these places.
+    """
+    simplify = str if script == "simplified" else to_simplified
     tokenizer = _tokenizer()
     table: dict[str, int] = {}
     ids: list[int] = []
     ends = [0]
     for text in texts:
         # Without the hidden Markov model, which knows names of today's newspapers rather than words of verse.
-        for word in tokenizer.cut(text, HMM=False):
+        at = 0
+        for word in tokenizer.cut(simplify(text), HMM=False):
             if word not in STOP_WORDS and is_han(word[0]):
-                ids.append(table.setdefault(word, len(table)))
+                ids.append(table.setdefault(text[at : at + len(word)], len(table)))
+            at += len(word)
         ends.append(len(ids))
     return Words(list(table), np.array(ids, dtype=np.uint32), np.diff(np.array(ends)).astype(np.uint32))
 

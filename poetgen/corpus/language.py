@@ -15,13 +15,13 @@ from typing import Final
 from poetgen.corpus.characters import LETTER, mostly_han
 from poetgen.corpus.poem import Language, Record
 from poetgen.prosody.forms import SHAPES, recognise
-from poetgen.text import HAN_RANGES, clauses
+from poetgen.text import HAN_RANGES, KANA_AND_HANGUL, clauses
 
 #: Records by which the language of a document is told.
 _SAMPLE: Final = 200
 
 _HAN: Final = re.compile(f"[{HAN_RANGES}]")
-_KANA_OR_HANGUL: Final = re.compile("[\u3041-\u3096\u30a1-\u30fa\uff66-\uff9d\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")
+_KANA_OR_HANGUL: Final = re.compile(f"[{KANA_AND_HANGUL}]")
 #: Katakana stands in Chinese texts for a character that a broken encoding lost, now and then.
 _HIRAGANA_OR_HANGUL: Final = re.compile("[\u3041-\u3096\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")
 
@@ -32,7 +32,7 @@ _FIGURE: Final = re.compile(r"[0-9０-９]+[ \t]*[年月日号號点點时時分
 _BRACKETED: Final = re.compile(r"[(（〔【][^()（）〔〕【】]*[)）〕】]")
 
 #: Dynasties whose verse is modern or classical, as its words say.
-_OF_TODAY: Final = ("", "近现代")
+OF_TODAY: Final = ("", "近现代")
 
 
 def has_kana_or_hangul(text: str) -> bool:
@@ -59,7 +59,7 @@ def language_of(text: str, dynasty: str = "", document: Language = "") -> Langua
         letters = len(_HIRAGANA_OR_HANGUL.findall(text))
         if letters > 2 and letters * 10 >= len(_HAN.findall(text)):
             return "other"
-    return "modern" if dynasty in _OF_TODAY and _is_modern(text, document == "modern") else "classical"
+    return "modern" if dynasty in OF_TODAY and _is_modern(text, document == "modern") else "classical"
 
 
 def _is_modern(text: str, among_modern: bool) -> bool:
@@ -91,6 +91,6 @@ def _language_of_all(records: list[Record]) -> Language:
     texts = ["\n".join(record.paragraphs) for record in records]
     if has_kana_or_hangul("\n".join(texts)):
         return "other"
-    verse = [text for record, text in zip(records, texts, strict=True) if record.verse and record.dynasty in _OF_TODAY]
+    verse = [text for record, text in zip(records, texts, strict=True) if record.verse and record.dynasty in OF_TODAY]
     modern = sum(1 for text in verse if 33 * len(_WORD_OF_TODAY.findall(text)) >= len(_HAN.findall(text)) > 0)
     return "modern" if 2 * modern > len(verse) else ""

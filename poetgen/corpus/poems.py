@@ -9,12 +9,13 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from poetgen.corpus.clean import Cleaner, Script
+from poetgen.corpus.clean import Cleaner
 from poetgen.corpus.counts import Counts, DropCount
 from poetgen.corpus.couplets import paired
 from poetgen.corpus.fields import ColumnChoice
 from poetgen.corpus.poem import Poem, Record
 from poetgen.corpus.readers import read
+from poetgen.corpus.script import Script
 from poetgen.corpus.sources import Document, documents
 from poetgen.errors import SourceError
 from poetgen.files import STDIN

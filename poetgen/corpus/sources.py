@@ -60,6 +60,11 @@ class Document:
             raise SourceError(cannot_read(self.name, error)) from error
 
 
+def is_address(source: str) -> bool:
+    """Whether a source is the http(s) address of one."""
+    return source.startswith(("http://", "https://"))
+
+
 def documents(
     sources: Sequence[str | Path],
     *,
@@ -82,7 +87,7 @@ def documents(
     listed: list[Document] = []
     for source in sources:
         text = os.fspath(source)
-        if text.startswith(("http://", "https://")):
+        if is_address(text):
             from poetgen.corpus.download import fetch
 
             path = fetch(text, downloads, progress)
@@ -130,7 +135,7 @@ def _of_folder(top: Path, folder: Path, counts: Counter[str], limit: int) -> Ite
     except OSError as error:
         raise SourceError(cannot_read(str(folder), error)) from error
     names = {entry.name for entry in entries}
-    if {"report.json", "vocab.json"} <= names:
+    if "vocab.json" in names and names & {"report.json", "train.tokens.npy"}:  # one half written, too
         counts["prepared dataset"] += 1
         return
     for entry in entries:

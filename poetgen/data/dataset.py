@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from poetgen.corpus.poem import Poem
 from poetgen.data.line_index import LineIndex
+from poetgen.data.profile import CorpusProfile
 from poetgen.data.sequence import Layout, control
 from poetgen.data.vocab import Vocab
 from poetgen.errors import CheckpointError, DatasetError, SaveError
@@ -42,6 +43,8 @@ from poetgen.text import LOST
 
 DATASET_FORMAT = 2
 SPLITS = ("train", "valid")
+#: What was read, what was done to it and what was dropped.
+REPORT_FILE = "report.json"
 #: What the poems taught besides: the templates of tunes, and the index of lines.
 TUNES_FILE, LINES_FILE = "forms.json", "lines.safetensors"
 
@@ -204,6 +207,21 @@ class Dataset:
         self.valid = valid
         self.fingerprint = fingerprint
         self.folder = folder
+
+    @cached_property
+    def profile(self) -> CorpusProfile:
+        """What the poems to train on are like."""
+        poems, vocab = self.train.poems, self.vocab
+        ids, counts = np.unique(poems["form"], return_counts=True)
+        shares = (counts / max(1, len(poems))).round(4).tolist()
+        forms = {vocab.tokens[id].strip("[]") if id else "": share for id, share in zip(ids, shares, strict=True)}
+        sizes = self.train.body_sizes
+        line_ends = 0.0
+        if vocab.has_lines and sizes.sum():
+            line_ends = float((self.train.body_tokens() == vocab.id("\n")).mean())
+        length = float(np.quantile(sizes, 0.95)) * (1 - line_ends) if len(sizes) else 1
+        titled = float((poems["title"] > 0).mean()) if len(sizes) else 0
+        return CorpusProfile(forms, round(titled, 4), max(1, round(length)))
 
     @classmethod
     def load(cls, folder: Path) -> Dataset:

@@ -17,17 +17,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from poetgen.config import PreprocessConfig
 from poetgen.corpus import ColumnChoice, Counts, documents, duplicates, keywords, most_chars, paired
-from poetgen.data.dataset import SPLITS, finish, write_dataset
+from poetgen.corpus.script import Script
+from poetgen.corpus.sources import is_address
+from poetgen.data.choosing import Choice, choose
+from poetgen.data.dataset import REPORT_FILE, SPLITS, finish, write_dataset
 from poetgen.data.encode import count_characters, encode_poems
 from poetgen.data.reading import Poems, read_parts
 from poetgen.data.sequence import CONTROL
 from poetgen.data.vocab import UNK, Vocab
 from poetgen.errors import SourceError, UsageError
-from poetgen.files import to_json, write_atomic
+from poetgen.files import parse_json, to_json, write_atomic
 from poetgen.progress import StageCallback, silent_stages
 from poetgen.text import PUNCTUATION
 
@@ -43,18 +45,24 @@ def preprocess(
     config: PreprocessConfig,
     progress: StageCallback = silent_stages,
     downloads: Path = Path("corpora"),
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Write a prepared dataset into `out` and return its report.
 
-    `progress` is told bytes while it downloads and reads, then poems. Raises SourceError where a source cannot be read
-    or holds no poem that can be kept, UsageError where `min_count` leaves no character, SaveError where `out` cannot be
-    written. Nothing in `out` changes before every source has been read.
+    A dataset of the same sources that is there is replaced, one of others only with `overwrite`. `progress` is told
+    bytes while it downloads and reads, then poems. Raises SourceError where a source cannot be read or holds no poem
+    that can be kept, UsageError where `out` holds something else or `min_count` leaves no character, SaveError where
+    `out` cannot be written. Nothing in `out` changes before every source has been read.
     """
     began = time.perf_counter()
+    _check_place(out, sources, overwrite)
     corpus = _read(sources, config, progress, downloads)
     poems = corpus.poems
     progress("comparing", 0, len(poems))
-    choice = _choose(corpus, config)
+    choice = choose(poems, corpus.clauses, corpus.counts, config)
+    corpus.clauses.clear()
+    if config.limit:
+        _cut_words(corpus, choice, config.script)
     progress("encoding", 0, len(choice.indices))
     counts = count_characters(poems, choice.indices)
     characters = sum(len(poems.body[i]) for i in choice.indices.tolist())
@@ -67,6 +75,7 @@ def preprocess(
         splits[name] = encode_poems(poems, choice.indices[chosen], [words[i] for i in chosen.tolist()], vocab)
         progress("encoding", len(chosen), len(choice.indices))
     fingerprint = write_dataset(out, vocab, splits)
+    progress("learning tunes and lines", 0, 0)
     learned = finish(out)
     report = {
         "sources": [str(source) for source in sources],
@@ -81,15 +90,43 @@ def preprocess(
         "tunes": learned["tunes"],
         "lines": learned["lines"],
         **{name: {"poems": len(records), "tokens": len(tokens)} for name, (tokens, records) in splits.items()},
-        "leak_check": _leak_check(choice),
+        "leak_check": choice.leak_check(),
         "seconds": {
             "all": round(time.perf_counter() - began, 2),
             "workers": round(corpus.seconds, 2),
             "jieba": round(corpus.jieba_seconds, 2),
         },
     }
-    write_atomic(out / "report.json", to_json(report, indent=2) + "\n")
+    write_atomic(out / REPORT_FILE, to_json(report, indent=2) + "\n")
     return report
+
+
+# Where to -------------------------------------------------------------------------------------------------------
+
+#: What shows that a folder is a checkpoint, of whose files some have the names of ours.
+_OF_A_CHECKPOINT = ("model.safetensors", "config.json", "train.state")
+
+
+def _check_place(out: Path, sources: Sequence[str | Path], overwrite: bool) -> None:
+    """Raise UsageError where a dataset in `out` would overwrite a checkpoint, or that of another corpus unasked."""
+    if any((out / name).exists() for name in _OF_A_CHECKPOINT):
+        raise UsageError(f"{out} holds a checkpoint: give --out another folder")
+    if overwrite or not (out / "dataset.json").exists():
+        return
+    try:
+        meta, report = (parse_json((out / name).read_text(encoding="utf-8")) for name in ("dataset.json", REPORT_FILE))
+        # A report of another dataset is left by a run that was killed.
+        held = [str(source) for source in report["sources"]] if meta["fingerprint"] == report["fingerprint"] else []
+    except (OSError, ValueError, KeyError, TypeError):
+        held = []
+    if sorted(map(_whereabouts, held)) != sorted(map(_whereabouts, sources)):
+        of = f" of {', '.join(held)}" if held else ""
+        raise UsageError(f"{out} holds a dataset{of}: --out DIR writes elsewhere, --overwrite replaces it")
+
+
+def _whereabouts(source: str | Path) -> str:
+    """A source by the same name wherever it is named from: an address, or a whole path."""
+    return source if isinstance(source, str) and is_address(source) else str(Path(source).resolve())
 
 
 # Reading ---------------------------------------------------------------------------------------------------------
@@ -119,16 +156,15 @@ def _read(sources: Sequence[str | Path], config: PreprocessConfig, progress: Sta
     files = paired(documents(sources, downloads=downloads, passed_over=corpus.passed_over, progress=downloading))
     corpus.documents = len(files)
     for part in read_parts(files, config, progress):
-        corpus.clauses.append(part.clauses.shift(len(corpus.poems)))
-        corpus.lexicon.add(part.words)
+        corpus.clauses += [clauses.shift(len(corpus.poems)) for clauses in part.clauses]
+        for words in part.words:
+            corpus.lexicon.add(words)
         corpus.poems.extend(part.poems)
         corpus.counts += part.counts
         corpus.passed_over += part.passed_over
         corpus.notes += part.notes
         corpus.seconds += part.seconds
         corpus.jieba_seconds += part.jieba_seconds
-        if config.limit and len(corpus.poems) >= config.limit:
-            break
     if not len(corpus.poems):
         raise SourceError(
             f"{', '.join(map(str, sources))}: no poem in it could be kept ({_reasons(corpus.counts)}); "
@@ -137,63 +173,19 @@ def _read(sources: Sequence[str | Path], config: PreprocessConfig, progress: Sta
     return corpus
 
 
+def _cut_words(corpus: _Corpus, choice: Choice, script: Script) -> None:
+    """Cut the words of the poems that stay: of those that are not drawn it would be most of the work, for nothing."""
+    began = time.perf_counter()
+    poems = corpus.poems
+    corpus.lexicon = keywords.Lexicon()
+    telling = [poems.telling(number) if kept else "" for number, kept in enumerate(choice.kept.tolist())]
+    corpus.lexicon.add(keywords.cut(telling, script))
+    corpus.jieba_seconds += time.perf_counter() - began
+
+
 def _reasons(counts: Counts) -> str:
     reasons = [f"{tally.poems} {name}" for name, tally in counts.dropped.items()]
     return ", ".join(reasons) or "nothing was found"
-
-
-# Choosing --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Choice:
-    """Which of N poems stay: `kept` (N,), and the numbers of these K, `indices` (K,).
-
-    `valid` (K,) says which of them are to validate, `family` (K,) numbers those that share lines, and `clauses` are
-    those of the poems that stay.
-    """
-
-    kept: NDArray[np.bool_]
-    indices: NDArray[np.int64]
-    valid: NDArray[np.bool_]
-    family: NDArray[np.int64]
-    clauses: duplicates.Clauses
-
-
-def _choose(corpus: _Corpus, config: PreprocessConfig) -> _Choice:
-    """Drop duplicates, and part the poems that stay into the two splits, families together."""
-    poems = corpus.poems
-    clauses = duplicates.concatenate(corpus.clauses)
-    corpus.clauses.clear()
-    kept, keys = _without_duplicates(poems, clauses, corpus.counts, config.limit)
-    clauses = duplicates.select(clauses, kept)
-    renumber = np.cumsum(kept) - 1
-    family = renumber[duplicates.kinships(clauses, len(poems))[kept]]
-    clauses = duplicates.Clauses(clauses.hash, clauses.length, renumber[clauses.poem].astype(np.int32))
-    indices = np.flatnonzero(kept)
-    sides = np.array([poems.side[i] for i in indices.tolist()])
-    valid = np.where(sides == "", duplicates.choose_valid(keys[kept], family, config.valid_share), sides == "valid")
-    if valid.all():  # as may happen to a handful of poems
-        valid[:] = False
-    corpus.counts.kept = len(indices)
-    return _Choice(kept, indices, valid, family, clauses)
-
-
-def _without_duplicates(
-    poems: Poems, clauses: duplicates.Clauses, counts: Counts, limit: int
-) -> tuple[NDArray[np.bool_], NDArray[np.uint64]]:
-    """(N,) which poems stay, and (N,) their keys; what goes is counted with examples."""
-    keys = duplicates.poem_keys(clauses, len(poems))
-    exact = duplicates.exact_duplicates(keys)
-    holder = duplicates.near_duplicates(duplicates.select(clauses, ~exact), len(poems))
-    near = holder >= 0
-    for reason, gone in (("exact duplicate", exact), ("near duplicate", near)):
-        for index in np.flatnonzero(gone).tolist():
-            counts.drop(reason, poems.origin[index], poems.body[index])
-    kept = ~(exact | near)
-    if limit:
-        kept[np.flatnonzero(kept)[limit:]] = False
-    return kept, keys
 
 
 # Encoding --------------------------------------------------------------------------------------------------------
@@ -214,7 +206,7 @@ def _vocabulary(counts: dict[str, int], min_count: int) -> Vocab:
 # The report ------------------------------------------------------------------------------------------------------
 
 
-def _report_of_reading(corpus: _Corpus, choice: _Choice) -> dict[str, Any]:
+def _report_of_reading(corpus: _Corpus, choice: Choice) -> dict[str, Any]:
     """What was read, what was dropped and why, and what the poems that stay are."""
     poems, indices = corpus.poems, choice.indices.tolist()
     return {
@@ -224,14 +216,4 @@ def _report_of_reading(corpus: _Corpus, choice: _Choice) -> dict[str, Any]:
         **corpus.counts.as_dict(),
         "forms": dict(Counter(poems.form[i] or "text" for i in indices).most_common()),
         "dynasties": dict(Counter(poems.dynasty[i] or "unknown" for i in indices).most_common()),
-    }
-
-
-def _leak_check(choice: _Choice) -> dict[str, int]:
-    """What the two splits have in common, counted anew from the clauses."""
-    return {
-        "shared_lines": duplicates.leaks(choice.clauses, choice.valid),
-        "shared_short_phrases": duplicates.leaks(choice.clauses, choice.valid, least=1),
-        "least_line": duplicates.LEAST_SHARED,
-        "largest_family": int(np.bincount(choice.family).max()),
     }

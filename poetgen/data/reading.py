@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import random
 import time
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Final
 
 from poetgen.config import PreprocessConfig
-from poetgen.corpus import Cleaner, ColumnChoice, Counts, Document, duplicates, keywords, read
+from poetgen.corpus import Cleaner, ColumnChoice, Counts, Document, Poem, Record, duplicates, keywords, read
 from poetgen.errors import SourceError
 from poetgen.progress import StageCallback
 from poetgen.prosody.forms import form_of
 from poetgen.prosody.rhyme_sign import sign_of_poem
 
-#: Passages from which on a text is long enough for its end to be held out.
-_LONG_TEXT = 10
 #: Bytes of a document handed to one task; small files travel together.
 _TASK_BYTES = 4 << 20
+#: Poems whose words are cut together, after which a worker says how far it is.
+_GROUP: Final = 1000
+#: Bytes of a record besides its text: names of fields, quotes, commas.
+_AROUND: Final = 40
+#: Seconds between two looks at how far the workers are.
+_LOOK: Final = 0.2
 
 
 @dataclass
@@ -36,7 +43,7 @@ class Poems:
     rhyme: list[str] = field(default_factory=list)  # its sign
     body: list[str] = field(default_factory=list)
     origin: list[str] = field(default_factory=list)
-    side: list[str] = field(default_factory=list)  # "train" or "valid" where its place in a text decides, else ""
+    text: list[str] = field(default_factory=list)  # of a passage of plain text the document that it is of, else ""
 
     def __len__(self) -> int:
         return len(self.body)
@@ -46,22 +53,39 @@ class Poems:
         for name, column in vars(other).items():
             getattr(self, name).extend(column)
 
+    def add(self, record: Record, poem: Poem, document: str) -> None:
+        """Append a poem as cleaning left it."""
+        self.title.append("" if poem.title == poem.tune else poem.title)
+        self.author.append(poem.author)
+        self.dynasty.append(poem.dynasty)
+        self.tune.append(poem.tune)
+        form = form_of(poem.body, poem.tune) if record.verse and record.language != "other" else ""
+        self.form.append(form)
+        self.rhyme.append(sign_of_poem(poem.body, form) if form else "")
+        self.body.append(poem.body)
+        self.origin.append(record.origin)
+        self.text.append("" if record.verse else document)
+
+    def telling(self, index: int) -> str:
+        """The text of a poem that its keywords come from; none of plain text or other languages, which have no form."""
+        return "" if not self.form[index] else f"{self.title[index] or self.tune[index]}\n{self.body[index]}"
+
 
 @dataclass
 class Part:
     """What a worker makes of a task's documents."""
 
-    poems: Poems
-    clauses: duplicates.Clauses
-    words: keywords.Words
-    counts: Counts
-    passed_over: Counter[str]
+    poems: Poems = field(default_factory=Poems)
+    clauses: list[duplicates.Clauses] = field(default_factory=list)
+    words: list[keywords.Words] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+    passed_over: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)  # what documents were taken for, where that is not plain
     seconds: float = 0.0
     jieba_seconds: float = 0.0
 
 
-def read_parts(files: list[Document], config: PreprocessConfig, progress: StageCallback) -> Iterator[Part]:
+def read_parts(files: Sequence[Document], config: PreprocessConfig, progress: StageCallback) -> Iterator[Part]:
     """Parts in the order of the documents, made by `config.jobs` processes."""
     tasks: list[list[Document]] = []
     size = 0
@@ -72,81 +96,134 @@ def read_parts(files: list[Document], config: PreprocessConfig, progress: StageC
         tasks[-1].append(document)
         size += document.size
     total = sum(document.size for document in files)
+
+    def tell(done: int) -> None:
+        progress("reading", done, total)
+
+    tell(0)
+    # Files are unlike, and like ones lie together. Mixed, the first of them tell how long all will take.
+    order = list(range(len(tasks)))
+    random.Random(0).shuffle(order)
     jobs = min(config.jobs or os.cpu_count() or 1, len(tasks))
+    mixed = [tasks[number] for number in order]
+    parts = _by_processes(mixed, config, jobs, tell) if jobs > 1 else _one_by_one(mixed, config, tell)
+    early: dict[int, Part] = {}
+    following = 0
+    for place, part in parts:
+        early[order[place]] = part
+        while following in early:
+            yield early.pop(following)
+            following += 1
+
+
+def _one_by_one(
+    tasks: Sequence[list[Document]], config: PreprocessConfig, tell: Callable[[int], object]
+) -> Iterator[tuple[int, Part]]:
+    """Each part with the place of its task, made here."""
     done = 0
-    progress("reading", 0, total)
-    if jobs == 1:
-        for task in tasks:
-            yield _work(task, config)
-            done += sum(document.size for document in task)
-            progress("reading", done, total)
-        return
+
+    def add(size: int) -> None:
+        nonlocal done
+        done += size
+        tell(done)
+
+    _load(config)
+    tell(0)
+    for place, task in enumerate(tasks):
+        yield place, _work(task, config, add)
+
+
+def _by_processes(
+    tasks: Sequence[list[Document]], config: PreprocessConfig, jobs: int, tell: Callable[[int], object]
+) -> Iterator[tuple[int, Part]]:
+    """Each part with the place of its task, as workers finish them."""
     # Not "fork": a forked copy of a process that already runs threads may hang.
     context = multiprocessing.get_context("forkserver" if os.name == "posix" else "spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
-        waiting: list[tuple[list[Document], Future[Part]]] = []
+    done = context.Value("q", 0)
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_share, initargs=(done, config)) as pool:
+        ahead = enumerate(tasks)
+        waiting: dict[Future[Part], int] = {}
         try:
-            ahead = iter(tasks)
-            # A few tasks per worker under way at a time, so that results wait in workers and not in memory here.
-            for task in ahead:
-                waiting.append((task, pool.submit(_work, task, config)))
-                if len(waiting) < 3 * jobs:
-                    continue
-                yield waiting[0][1].result()
-                done += sum(document.size for document in waiting.pop(0)[0])
-                progress("reading", done, total)
-            while waiting:
-                yield waiting[0][1].result()
-                done += sum(document.size for document in waiting.pop(0)[0])
-                progress("reading", done, total)
+            while True:
+                # A few tasks per worker at a time, so that an error or Ctrl-C need not wait for many.
+                for place, task in islice(ahead, 3 * jobs - len(waiting)):
+                    waiting[pool.submit(_work_shared, task, config)] = place
+                if not waiting:
+                    return
+                finished, _ = wait(waiting, timeout=_LOOK, return_when=FIRST_COMPLETED)
+                tell(done.value)
+                for future in finished:
+                    yield waiting.pop(future), future.result()
         except BrokenProcessPool as error:
             raise SourceError(
                 "a process that reads was killed, most likely for want of memory; give --jobs 1, or smaller sources"
             ) from error
         finally:
-            for _, future in waiting:
+            for future in waiting:
                 future.cancel()
 
 
-def _work(task: list[Document], config: PreprocessConfig) -> Part:
-    """Read and clean the documents of a task; runs in a worker process."""
+#: In a worker process: the bytes that all workers have read, in shared memory.
+_done: Any = None
+
+
+def _share(done: Any, config: PreprocessConfig) -> None:
+    global _done
+    _done = done
+    _load(config)
+
+
+def _load(config: PreprocessConfig) -> None:
+    """Load what reading needs, so that the first poem takes no longer than another."""
+    if not config.limit:
+        keywords.cut(["明月"])
+    for _ in Cleaner(config.script).clean_all([Record("", ("床前明月光，疑是地上霜。",))]):
+        pass
+
+
+def _work_shared(task: list[Document], config: PreprocessConfig) -> Part:
+    """Read and clean the documents of a task, in a worker process."""
+
+    def add(size: int) -> None:
+        with _done.get_lock():
+            _done.value += size
+
+    return _work(task, config, add)
+
+
+def _work(task: list[Document], config: PreprocessConfig, add: Callable[[int], None]) -> Part:
+    """Read and clean the documents of a task; `add` is told the bytes that are done, by and by."""
     began = time.perf_counter()
     cleaner = Cleaner(config.script, config.min_chars, config.max_chars)
-    poems, passed_over = Poems(), Counter[str]()
-    notes: list[str] = []
     columns = ColumnChoice.parse(config.columns)
-    words_from, clauses_from = [], []
+    part = Part(counts=cleaner.counts)
     for document in task:
-        first = len(poems)
-        records = read(document, config.format, passed_over=passed_over, columns=columns, say=notes.append)
-        for record, poem in cleaner.clean_all(records):
-            poems.title.append("" if poem.title == poem.tune else poem.title)
-            poems.author.append(poem.author)
-            poems.dynasty.append(poem.dynasty)
-            poems.tune.append(poem.tune)
-            chinese = record.language != "other"
-            form = form_of(poem.body, poem.tune) if record.verse and chinese else ""
-            poems.form.append(form)
-            poems.rhyme.append(sign_of_poem(poem.body, form) if form else "")
-            poems.body.append(poem.body)
-            poems.origin.append(record.origin)
-            words_from.append(f"{poem.title}\n{poem.body}" if record.verse and chinese else "")
-            # Lines of prose come again (who speaks in a play) and make no kin: a passage counts as one clause.
-            clauses_from.append(poem.body if record.verse else duplicates.as_one_clause(poem.body))
-            poems.side.append("" if record.verse else "train")
-        _hold_out_end(poems.side, first, config.valid_share)
-    hashes = duplicates.hash_clauses(clauses_from)
+        left = document.size
+        records = read(document, config.format, passed_over=part.passed_over, columns=columns, say=part.notes.append)
+        kept = cleaner.clean_all(records)
+        while group := list(islice(kept, _GROUP)):
+            _take(group, document.name, part, config)
+            size = min(left, sum(_AROUND + len(f"{poem.title}{poem.author}{poem.body}".encode()) for _, poem in group))
+            left -= size
+            add(size)
+        add(left)
+    part.seconds = time.perf_counter() - began
+    return part
+
+
+def _take(group: Sequence[tuple[Record, Poem]], document: str, part: Part, config: PreprocessConfig) -> None:
+    """Add poems of one document to a part; their words are cut later where it is not known yet which will stay."""
+    first = len(part.poems)
+    for record, poem in group:
+        part.poems.add(record, poem, document)
+    bodies = [poem.body if record.verse else _evenly_spaced(poem.body) for record, poem in group]
+    part.clauses.append(duplicates.hash_clauses(bodies).shift(first))
     cutting = time.perf_counter()
-    words = keywords.cut(words_from)
-    ended = time.perf_counter()
-    return Part(poems, hashes, words, cleaner.counts, passed_over, notes, ended - began, ended - cutting)
+    telling = ["" if config.limit else part.poems.telling(first + n) for n in range(len(group))]
+    part.words.append(keywords.cut(telling, config.script))
+    part.jieba_seconds += time.perf_counter() - cutting
 
 
-def _hold_out_end(side: list[str], first: int, share: float) -> None:
-    """Put the last passages of a text, which begins at `first`, into validation; short texts are left to their hash."""
-    passages = [index for index in range(first, len(side)) if side[index]]
-    held = max(1, round(share * len(passages))) if share and len(passages) >= _LONG_TEXT else 0
-    for index in passages:
-        side[index] = "" if len(passages) < _LONG_TEXT else "train"
-    for index in passages[len(passages) - held :]:
-        side[index] = "valid"
+def _evenly_spaced(passage: str) -> str:
+    """Plain text as cleaning leaves verse, so that a line that stands in both is the same line."""
+    return "\n".join(" ".join(line.split()) for line in passage.split("\n"))

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poetgen.config import MAX_TOKENS
+from poetgen.corpus.script import Script
 from poetgen.errors import CheckpointError
 from poetgen.files import read_json, to_json
 from poetgen.humanize import shortened
-from poetgen.text import is_han
+from poetgen.text import KANA_AND_HANGUL, is_han
 
 PAD, UNK = 0, 1
 PAD_TOKEN, UNK_TOKEN = "[PAD]", "[UNK]"
@@ -25,6 +26,10 @@ VOCAB_FORMAT = 1
 
 #: One character, or a control token; half of a surrogate pair is no character.
 _TOKEN: Final = re.compile(r"[^\ud800-\udfff]|\[[^\[\]\ud800-\udfff]{1,40}\]", re.DOTALL)
+
+#: Characters by which Japanese is told, whose kanji are more than its kana, but not as frequent.
+_FREQUENT: Final = 100
+_KANA_OR_HANGUL: Final = re.compile(f"[{KANA_AND_HANGUL}]")
 
 #: CJK Unified Ideographs, the block U+4E00–U+9FFF.
 _BLOCK: Final = 20992
@@ -89,8 +94,27 @@ class Vocab:
 
     @property
     def chinese(self) -> bool:
-        """Whether this is a vocabulary of Chinese: most of it Han characters."""
-        return 2 * self.han > len(self.tokens)
+        """Whether this is a vocabulary of Chinese: most of it Han characters, and the frequent ones no kana."""
+        frequent = [token for token in self.tokens if len(token) == 1][:_FREQUENT]
+        kana = sum(1 for token in frequent if _KANA_OR_HANGUL.match(token))
+        return 2 * self.han > len(self.tokens) and 10 * kana < len(frequent)
+
+    @property
+    def has_lines(self) -> bool:
+        """Whether poems of this vocabulary break their lines themselves, as modern verse and prose do."""
+        return "\n" in self
+
+    @property
+    def script(self) -> Script:
+        """The script in which the vocabulary was made; "keep" where it holds both, or no Chinese.
+
+        >>> Vocab.build({"国": 1, "风": 1}).script
+        'simplified'
+        """
+        simplified, traditional = (any(char in self for char in chars) for chars in ("国时风万东来", "國時風萬東來"))
+        if simplified == traditional:
+            return "keep"
+        return "simplified" if simplified else "traditional"
 
     @property
     def fingerprint(self) -> str:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import cycle, islice
 from typing import Final
 
@@ -37,7 +38,7 @@ from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.model import PoetModel
 from poetgen.progress import ProgressCallback, silent
 from poetgen.prosody import LEVEL, tones
-from poetgen.prosody.tune_names import listed
+from poetgen.prosody.tune_book import tune_shapes
 from poetgen.text import PUNCTUATION
 from poetgen.writing.request import Request
 from poetgen.writing.sample import Job
@@ -177,7 +178,7 @@ def write_alike(
     progress: ProgressCallback = silent,
 ) -> list[Poem]:
     """Poems of the form of `poem` that the checkpoint writes itself, about SURVEY_TITLES in turn."""
-    form = poem.tune if listed(poem.tune) in checkpoint.forms else poem.form or "free"
+    form = poem.tune if tune_shapes(poem.tune, checkpoint.forms) else poem.form or "free"
     sampler = Sampler(checkpoint.model, checkpoint.vocab, checkpoint.forms, checkpoint.lines)
     config = SampleConfig(length=len(poem.body), seed=seed, candidates=1)
     jobs = (Job(Request(title, form), config) for title in islice(cycle(SURVEY_TITLES), count))
@@ -210,7 +211,7 @@ def poems_alike(poems: Sequence[Poem], poem: Poem, seed: int = 0) -> list[Poem]:
 
 def features(checkpoint: Checkpoint, poem: Poem) -> Array:
     """What FEATURES say of each character of a body, (T, F); nan where they say nothing: a mark has no tone."""
-    lines = explain_poem(poem, tunes=lambda name: checkpoint.forms.get(listed(name))).lines
+    lines = explain_poem(poem, tunes=partial(tune_shapes, learned=checkpoint.forms)).lines
     places = ((line, place) for line in range(len(lines)) for place in range(len(lines[line].text)))
     values = np.full((len(poem.body), len(FEATURES)), np.nan)
     line = 0

@@ -37,7 +37,7 @@ def annotated(line: LineExplanation, book: str) -> list[Annotation]:
         asked if tone == BOTH and asked in (LEVEL, OBLIQUE) else ANY
         for tone, asked in zip(line.tones, line.asked.ljust(len(line.text)), strict=True)
     ]
-    usual, all_readings = Reader(book, usual=True), Reader(book)
+    usual, all_readings = Reader(book), Reader(book, usual=False)
     return [
         Annotation(char, pinyin, tone, tuple(sorted(usual.feet(char, asked) or all_readings.feet(char, asked))))
         for char, pinyin, tone, asked in zip(

@@ -11,18 +11,21 @@ from poetgen.corpus import Poem
 from poetgen.judging.annotation import annotated
 from poetgen.language import ENGLISH, translated
 from poetgen.prosody.explain import explain, explain_as_styled
-from poetgen.prosody.explanation import Explanation
+from poetgen.prosody.explain_parallel import COUPLET, is_couplet
+from poetgen.prosody.explanation import OF_METER, Explanation
 from poetgen.prosody.forms import SHAPES, form_of
+from poetgen.prosody.readings import Reader
 from poetgen.prosody.schools import School
-from poetgen.prosody.template import LONG, Template, old_style
-from poetgen.prosody.tune_names import tune_names
+from poetgen.prosody.template import LONG, old_style
+from poetgen.prosody.tune_book import TuneShape, tune_shapes
+from poetgen.prosody.tune_names import fits_tune, tune_in_title
 from poetgen.text import clauses
 
 #: The forms that may be asked for by name, besides those of tunes.
-FORMS_TO_CHECK: Final = ("auto", *SHAPES, *LONG, "古体", "五古", "七古")
+FORMS_TO_CHECK: Final = ("auto", *SHAPES, *LONG, "古体", "五古", "七古", "对联")
 
-#: Gives the template of a tune by any of its names, None for one that is not known.
-TuneLookup = Callable[[str], Template | None]
+#: Gives the shapes of a tune by any of its names, none for one that is not known.
+TuneLookup = Callable[[str], Sequence[TuneShape]]
 
 _LONG_BY_LENGTH: Final = {length: form for form, length in LONG.items()}
 
@@ -31,40 +34,48 @@ _LONG_BY_LENGTH: Final = {length: form for form, length in LONG.items()}
 
 
 def explain_poem(
-    poem: Poem, form: str = "auto", tunes: TuneLookup = lambda name: None, school: School | None = None
+    poem: Poem,
+    form: str = "auto",
+    tunes: TuneLookup = tune_shapes,
+    school: School | None = None,
+    reader: Reader | None = None,
 ) -> Explanation:
     """A poem against the rules of a form: one of FORMS_TO_CHECK, or a tune that `tunes` knows; auto takes what fits.
 
+    `reader` says which readings count, and the rhyme book where it is not that of the form.
     Among poems of one line length 排律 is told from 古体 by its tones: at most one line in ten may break them.
     """
     lines = clauses(poem.body)
     if form in ("五古", "七古"):
-        return explain(lines, "古体", old_style(5 if form == "五古" else 7, len(lines)), school=school)
+        return explain(lines, "古体", old_style(5 if form == "五古" else 7, len(lines)), reader=reader, school=school)
     if form in FORMS_TO_CHECK and form != "auto":
-        return explain(lines, form, school=school)
+        return explain(lines, form, reader=reader, school=school)
     if form != "auto":
-        return explain(lines, "词", tunes(form), school=school)
+        return explain(lines, "词", shapes=tunes(form), reader=reader, school=school)
     shape = poem.form or form_of(poem.body, poem.tune)
-    template = _tune(poem, lines, shape, tunes)
-    if template is not None:
-        return explain(lines, "词", template, school=school)
+    if shapes := _tune(poem, lines, shape, tunes):
+        return explain(lines, "词", shapes=shapes, reader=reader, school=school)
     if shape == "古体" and len(lines[0]) in _LONG_BY_LENGTH and len(lines) % 2 == 0 and len(lines) > 4:
-        explanation = explain(lines, _LONG_BY_LENGTH[len(lines[0])], school=school)
-        if explanation.rhyme_holds and 10 * sum(note.name != "重韵" for note in explanation.faults) <= len(lines):
+        explanation = explain(lines, _LONG_BY_LENGTH[len(lines[0])], reader=reader, school=school)
+        if explanation.rhyme_holds and 10 * sum(note.name in OF_METER for note in explanation.faults) <= len(lines):
             return explanation
+    if is_couplet(lines, reader or Reader()):
+        return explain(lines, COUPLET, reader=reader, school=school)
     if shape in SHAPES:
-        return explain_as_styled(lines, shape, school=school)
-    return explain(lines, shape, school=school)
+        return explain_as_styled(lines, shape, reader=reader, school=school)
+    return explain(lines, shape, reader=reader, school=school)
 
 
-def _tune(poem: Poem, lines: Sequence[str], shape: str, tunes: TuneLookup) -> Template | None:
-    """The template of a poem's tune: the one its source names, or one in its title whose shape the lines have."""
+def _tune(poem: Poem, lines: Sequence[str], shape: str, tunes: TuneLookup) -> Sequence[TuneShape]:
+    """The shapes of a poem's tune: the one its source names, or one at the head of its title that is as long."""
     if shape == "词":
         return tunes(poem.tune)
-    name, point, _ = poem.title.partition("·")
-    name = name.split(" ")[0]
-    template = tunes(name) if name in tune_names() and shape not in SHAPES else None
-    return template if template and (point or template.lengths == tuple(map(len, lines))) else None
+    name, lengths = tune_in_title(poem.title), list(map(len, lines))
+    # 绝句 are called 采莲曲 too; a tune is the likelier only where many poems to it look like that.
+    if not name or (shape in SHAPES and not fits_tune(name, lengths)):
+        return ()
+    shapes = tunes(name)
+    return shapes if any(sum(known.template.lengths) == sum(lengths) for known in shapes) else ()
 
 
 def explanation_record(
@@ -79,6 +90,7 @@ def explanation_record(
         "author": poem.author,
         "form": explanation.form,
         "tune": explanation.tune or poem.tune,
+        "shape": explanation.shape,
         "pattern": explanation.pattern,
         "book": explanation.book,
         "rhyme": {str(group): name for group, name in explanation.category},
@@ -103,6 +115,15 @@ def explanation_record(
             | ({"readings": [asdict(one) for one in annotated(line, explanation.book)]} if readings else {})
             for line in explanation.lines
         ],
+        "couplets": [
+            {
+                "lines": lines_of_couplet(number, explanation),
+                "parallel": couplet.parallel,
+                "probability": round(couplet.sure, 3),
+                "same": list(couplet.same),
+            }
+            for number, couplet in explanation.couplets
+        ],
         "notes": [
             {
                 "kind": note.kind,
@@ -114,6 +135,11 @@ def explanation_record(
             for note in explanation.notes
         ],
     }
+
+
+def lines_of_couplet(upper: int, explanation: Explanation) -> list[int]:
+    """The numbers of both lines of a couplet, by that of the upper one."""
+    return [upper, upper + (len(explanation.lines) // 2 if explanation.form == COUPLET else 1)]
 
 
 # Counting --------------------------------------------------------------------------------------------------------

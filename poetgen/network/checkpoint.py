@@ -28,8 +28,9 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from poetgen.config import ModelConfig, TrainConfig
-from poetgen.data.dataset import LINES_FILE, TUNES_FILE
+from poetgen.data.dataset import LINES_FILE, TUNES_FILE, Dataset
 from poetgen.data.line_index import LineIndex
+from poetgen.data.profile import CorpusProfile
 from poetgen.data.vocab import Vocab
 from poetgen.errors import CheckpointError, PoetgenError, SaveError
 from poetgen.files import from_json, parse_json, read_json, to_json, write_atomic
@@ -63,6 +64,11 @@ class Checkpoint:
     id: str
     forms: dict[str, Template] = field(default_factory=dict)
     lines: LineIndex | None = None
+
+    @property
+    def profile(self) -> CorpusProfile | None:
+        """What the poems of its corpus are like; None where its config.json, an older one, does not tell."""
+        return CorpusProfile.parse(self.config.get("corpus"))
 
     @classmethod
     def load(cls, path: Path, device: torch.device | str = "cpu") -> Checkpoint:
@@ -161,16 +167,15 @@ def check_fit(model: PoetModel, tensors: Mapping[str, Tensor], path: Path) -> No
         )
 
 
-def save_best(
-    out: Path, model: PoetModel, vocab: Vocab, train: TrainConfig, dataset: str, figures: Mapping[str, Any]
-) -> None:
+def save_best(out: Path, model: PoetModel, dataset: Dataset, train: TrainConfig, figures: Mapping[str, Any]) -> None:
     """Write what sampling needs and what training may change: weights, config.json and the model card.
 
-    `dataset` is the fingerprint of what the model was trained on. Raises SaveError.
+    `dataset` is what the model was trained on. Raises SaveError.
     """
     # First what needs the most room: where there is none, all of the last best model stays.
-    save_weights(out / WEIGHTS, model, vocab, step=figures["step"])
-    config = write_config(out, model.config, train=asdict(train), dataset=dataset, figures=figures)
+    save_weights(out / WEIGHTS, model, dataset.vocab, step=figures["step"])
+    told = {"train": asdict(train), "dataset": dataset.fingerprint, "corpus": asdict(dataset.profile)}
+    config = write_config(out, model.config, **told, figures=figures)
     write_card(out, config)
 
 

@@ -284,8 +284,7 @@ class Trainer:
             "train_poems": len(self.dataset.train),
             "valid_poems": len(self.dataset.valid),
         }
-        fingerprint = self.dataset.fingerprint
-        checkpoint.save_best(self.out, self.model, self.dataset.vocab, self.config, fingerprint, figures)
+        checkpoint.save_best(self.out, self.model, self.dataset, self.config, figures)
 
     def save_state(self) -> None:
         """Write what --resume needs: weights, optimizer, schedule, carried state, time and data position."""

@@ -2,8 +2,9 @@
 
 What is held against a poem is the Template of its form (template.py):
 
-    a tune of 词            explainer.py
+    a tune of 词            explain_tune.py, which finds out first which shape of the tune the poem has
     古体                    explain_old_style.py
+    对联, middle couplets    explain_parallel.py
     近体诗, 排律 too         explain_regulated.py, with the rules by which people name faults
 
 The verdict of `check` (meter.py), by which figures are counted, stands beside: it looks at fewer places, forgives
@@ -17,15 +18,18 @@ from dataclasses import replace
 
 from poetgen.language import Phrase
 from poetgen.prosody.explain_old_style import OldStyleExplainer
+from poetgen.prosody.explain_parallel import COUPLET, couplet_notes, explain_couplet
 from poetgen.prosody.explain_regulated import RegulatedExplainer
+from poetgen.prosody.explain_tune import TuneExplainer
 from poetgen.prosody.explainer import Explainer, unruled
-from poetgen.prosody.explanation import OF_FORM, OF_METER, OF_RHYME, REMARK, Explanation, Note
+from poetgen.prosody.explanation import FAULT, OF_FORM, OF_METER, OF_RHYME, REMARK, Explanation, Note
 from poetgen.prosody.forms import SHAPES
 from poetgen.prosody.meter import check
-from poetgen.prosody.readings import Reader
-from poetgen.prosody.rhymes import LEVEL, OBLIQUE, PINGSHUI
+from poetgen.prosody.readings import BOTH, Reader
+from poetgen.prosody.rhymes import ANY, LEVEL, OBLIQUE, PINGSHUI
 from poetgen.prosody.schools import School
 from poetgen.prosody.template import LONG, Template, old_style, regulated
+from poetgen.prosody.tune_book import TuneShape
 
 
 def explain(
@@ -34,13 +38,15 @@ def explain(
     template: Template | None = None,
     reader: Reader | None = None,
     school: School | None = None,
+    shapes: Sequence[TuneShape] = (),
 ) -> Explanation:
     """Explain a poem, given as lines without punctuation, by the rules of `form`.
 
-    `template` says what a tune asks; regulated verse (also 五排 and 七排) and 古体 have theirs, and what is left (词 of
-    an unknown tune, 杂言, 散文) is shown without rules. `reader` says which readings of a character count, and by which
-    rhyme book (by default any, and the book of the form); an unknown character fits any tone but no rhyme. `school`
-    says what is forbidden or forgiven beside.
+    `shapes` are those of a tune, and the lines are cut as those of the shape that fits best. Regulated verse (also 五排
+    and 七排) and 古体 have a template, if none is given, and what is left (词 of an unknown tune, 杂言, 散文) is shown
+    without rules. `reader` says which readings of a character count, and by which rhyme book (by default the usual
+    ones, and the book of the form); an unknown character fits any tone but no rhyme. `school` says what is forbidden
+    or forgiven beside.
 
     >>> explanation = explain(["白日依山尽", "黄河入海流", "欲穷千里目", "更上一层楼"], "五绝")
     >>> explanation.faults, explanation.pattern, explanation.category, explanation.lines[0].tones
@@ -48,9 +54,12 @@ def explain(
     >>> [(note.name, note.line, note.places) for note in explain(["白日依山尽", "黄河入海流"], "五绝").faults]
     [('句数', 0, ())]
     """
-    template = template or _own_template(lines, form)
-    reader = reader or Reader(template.book if template else PINGSHUI)
+    template = shapes[0].template if shapes else template or _own_template(lines, form)
+    reader = reader or Reader()
+    reader = replace(reader, book=reader.book or (template.book if template else PINGSHUI))
     school = school or School()
+    if form == COUPLET:
+        return explain_couplet(lines, reader, school)
     if template is None:
         told = tuple(unruled(line, reader) for line in lines)
         return Explanation(form, "", "", reader.book, (), told, (), False, False, None)
@@ -60,7 +69,7 @@ def explain(
             text = Phrase("the feet are oblique, and the tones are regulated: a rare kind, and no 古体")
             kind = Note(REMARK, "仄韵律绝", text) if len(lines) == 4 else Note(REMARK, "仄韵律诗", text)
             return replace(oblique, notes=(*oblique.notes, kind))
-    return _explained(lines, form, template, reader, school)
+    return _explained(lines, form, template, reader, school, shapes)
 
 
 def explain_as_styled(
@@ -82,6 +91,11 @@ def explain_as_styled(
     turns = len(old.category) > 1 and not explanation.rhyme_holds
     if not old.rhyme_holds or not (oblique or turns or _breaks_half(explanation)):
         return explanation
+    parallel = explanation.couplets and all(couplet.parallel for _, couplet in explanation.couplets)
+    if parallel and not (oblique or turns):
+        text = Phrase("half the lines break the tones, and the middle couplets are parallel: irregular on purpose")
+        others = [note for note in explanation.notes if note.name != "古体"]
+        return replace(explanation, notes=(*others, Note(REMARK, "拗律", text)))
     broken = sorted({note.line for note in explanation.faults if note.name in OF_METER})
     if oblique:
         why = Phrase("oblique feet, and tones that are not those of regulated verse")
@@ -109,17 +123,31 @@ def _rhyme_oblique(lines: Sequence[str], reader: Reader) -> bool:
     return bool(lines[1:] and frozenset.intersection(*feet[OBLIQUE])) and not frozenset.intersection(*feet[LEVEL])
 
 
-def _explained(lines: Sequence[str], form: str, template: Template, reader: Reader, school: School) -> Explanation:
+def _explained(
+    lines: Sequence[str],
+    form: str,
+    template: Template,
+    reader: Reader,
+    school: School,
+    shapes: Sequence[TuneShape] = (),
+) -> Explanation:
     explainer: Explainer
-    if form in SHAPES or form in LONG:
-        explainer = RegulatedExplainer(lines, template, reader, school)
+    if shapes:
+        explainer = TuneExplainer(lines, shapes, reader)
+    elif form == "古体":
+        explainer = OldStyleExplainer(lines, template, reader)
     else:
-        explainer = (OldStyleExplainer if form == "古体" else Explainer)(lines, template, reader)
+        explainer = RegulatedExplainer(lines, template, reader, school)
     explainer.explain()
-    notes = school.judged(explainer.notes)
+    parallel = isinstance(explainer, RegulatedExplainer) and explainer.pattern and len(lines) > 4
+    couplets, said = couplet_notes(lines) if parallel else ((), [])
+    notes = school.judged([*explainer.notes, *said])
+    if reader.usual and any(note.kind == FAULT and note.name in OF_METER | OF_RHYME for note in notes):
+        any_reading = replace(reader, usual=False)
+        notes = _with_rare_readings(notes, explainer, _explained(lines, form, template, any_reading, school, shapes))
     return Explanation(
         form,
-        template.form if type(explainer) is Explainer else "",
+        template.form if shapes else "",
         explainer.pattern,
         reader.book,
         tuple(sorted(explainer.category.items())),
@@ -128,7 +156,36 @@ def _explained(lines: Sequence[str], form: str, template: Template, reader: Read
         True,
         form != "古体",
         check(lines, form) if form in SHAPES else None,
+        explainer.shape if isinstance(explainer, TuneExplainer) else 0,
+        couplets,
     )
+
+
+def _with_rare_readings(notes: Sequence[Note], explainer: Explainer, kinder: Explanation) -> list[Note]:
+    """The notes, with a word on those faults of a line that only rare readings would mend; `kinder` counts all."""
+    if [line.text for line in kinder.lines] != [line.text for line in explainer.explained]:
+        return list(notes)  # by other readings another shape of the tune fits better
+    broken = {note.line for note in kinder.faults if note.name in OF_METER | OF_RHYME}
+    told = []
+    for note in notes:
+        rare: list[str] = []
+        if note.kind == FAULT and note.name in OF_METER | OF_RHYME and note.line and note.line not in broken:
+            line = kinder.lines[note.line - 1]
+            usual = explainer.reader.tones(line.text)
+            if note.name in OF_RHYME:
+                rare = [line.text[-1]]
+            else:
+                asked = zip(line.text, line.asked, usual, line.tones, strict=True)
+                rare = [
+                    char
+                    for char, tone, known, all_known in asked
+                    if tone != ANY and tone not in known and all_known == BOTH
+                ]
+        if rare:
+            text = Phrase("{why}; only a rare reading of {chars} would mend it", why=note.text, chars=rare)
+            note = replace(note, text=text)
+        told.append(note)
+    return told
 
 
 def _own_template(lines: Sequence[str], form: str) -> Template | None:

@@ -14,8 +14,6 @@ from poetgen.prosody.rhymes import ANY
 class OldStyleExplainer(Explainer):
     """古体: only the feet of even lines count; they may turn to another rhyme, and neighbouring rhymes may mix."""
 
-    of_shape = ""
-
     def explain(self) -> None:
         super().explain()
         feet = [self.reader.neighbours(line, ANY) for line in self.lines]

@@ -35,7 +35,6 @@ class RegulatedExplainer(Explainer):
     """近体诗: the even lines say what the rhyme is, the first may join them, and faults have names."""
 
     same_foot = FAULT
-    of_shape = ""
 
     def __init__(self, lines: Sequence[str], template: Template, reader: Reader, school: School) -> None:
         super().__init__(lines, template, reader)

@@ -1,6 +1,6 @@
 """A poem against a template of any kind: which reading fits best, which feet rhyme, where a tone is wrong.
 
-What holds for tunes (词牌) is here; explain_old_style.py and explain_regulated.py refine it for the others.
+explain_tune.py, explain_old_style.py and explain_regulated.py refine it for their forms.
 """
 
 from __future__ import annotations
@@ -106,13 +106,10 @@ class Explainer:
         self._explain_repetitions()
 
     def _feet(self, text: str, fit: LineFit) -> tuple[str, ...]:
-        tone = ANY if fit.line.rhyme is None else fit.asked[-1]
+        tone = ANY if fit.line.rhyme is None else fit.asked[-1:] or ANY
         return in_order(self.reader.feet(text, tone) or self.reader.feet(text, ANY))
 
     # Shape
-
-    #: What is said of a poem that has not the shape: a template holds one of a tune, the commonest.
-    of_shape: str = Phrase(" in the tune's commonest shape; it may have others (又一体)")
 
     def _has_shape(self) -> bool:
         """Whether the lines have the lengths of the form; notes where they have not."""
@@ -120,21 +117,19 @@ class Explainer:
         if len(self.lines) != len(lengths):
             found = _lines(len(self.lines))
             text = Phrase(
-                "{found}, where {form} has {asked}{of_shape}",
+                "{found}, where {form} has {asked}",
                 found=found,
                 form=self.template.form,
                 asked=len(lengths),
-                of_shape=self.of_shape,
             )
             self._note(FAULT, "句数", text)
         else:
             for number, (line, length) in enumerate(zip(self.lines, lengths, strict=True), start=1):
                 if len(line) != length:
                     text = Phrase(
-                        "{found}, where {asked} are asked{of_shape}",
-                        found=_characters(len(line)),
+                        "{found}, where {asked} are asked",
+                        found=count_of_characters(len(line)),
                         asked=length,
-                        of_shape=self.of_shape,
                     )
                     self._note(FAULT, "字数", text, number)
         return not self.notes
@@ -184,7 +179,9 @@ class Explainer:
 
     def _explain_rhymes(self) -> None:
         """Find the rhyme of each group of feet, and tell of those that are not of it."""
-        groups = self._groups([line.group for line in self.explained], [line.asked[-1] for line in self.explained])
+        groups = self._groups(
+            [line.group for line in self.explained], [line.asked[-1:] or ANY for line in self.explained]
+        )
         self.category = {number: name for number, members in groups.items() if (name := commonest_rhyme(members))}
         for place, line in enumerate(self.explained):
             if line.group is not None:
@@ -274,5 +271,6 @@ def _lines(count: int) -> Phrase:
     return Phrase("{count} line", count=1) if count == 1 else Phrase("{count} lines", count=count)
 
 
-def _characters(count: int) -> Phrase:
+def count_of_characters(count: int) -> Phrase:
+    """So many characters."""
     return Phrase("{count} character", count=1) if count == 1 else Phrase("{count} characters", count=count)

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from poetgen.prosody.meter import Verdict
+from poetgen.prosody.parallel import CoupletJudgement
 
 #: Kinds of notes.
 FAULT, LICENCE, REMARK = "fault", "licence", "remark"
 
-#: Which faults break form, rhyme and meter. 重韵 breaks none of them: it is a fault of craft.
-OF_FORM: Final = frozenset({"句数", "字数"})
+#: Which faults break form, rhyme and meter. 重韵, 对仗, 合掌 and 同字 break none
+#: of them: they are faults of craft.
+OF_FORM: Final = frozenset({"句数", "字数", "叠句"})
 OF_RHYME: Final = frozenset({"出韵"})
-OF_METER: Final = frozenset({"出律", "失对", "失粘", "孤平", "三平尾", "三仄尾"})
+OF_METER: Final = frozenset({"出律", "失对", "失粘", "孤平", "三平尾", "三仄尾", "尾字"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,10 @@ class Explanation:
     """Whether the rules say anything of tones."""
     verdict: Verdict | None
     """For the four regulated forms what `check` says, by the definitions that figures are counted with."""
+    shape: int = 0
+    """Which shape of its tune the poem has, counted from the commonest, 1; 0 where it has none, or no tune."""
+    couplets: tuple[tuple[int, CoupletJudgement], ...] = ()
+    """The couplets that should be parallel, each with the number of its upper line."""
 
     @property
     def faults(self) -> tuple[Note, ...]:

@@ -13,9 +13,11 @@ from poetgen.prosody.explanation import FAULT, LICENCE, Note
 
 #: What a school may forbid. 拗救: nothing makes a wrong tone good. 孤平: nor in lines that end oblique. 邻韵: no foot
 #: of a neighbouring rhyme, not even the first. The others are faults, where else they are licences or remarks.
-STRICT: Final = ("拗救", "孤平", "三仄尾", "邻韵", "撞韵", "重字")
+STRICT: Final = ("拗救", "孤平", "三仄尾", "邻韵", "撞韵", "重字", "对仗")
 #: What a school may forgive: names of faults.
-ALLOWED: Final = ("孤平", "三平尾", "失粘", "失对", "重韵")
+ALLOWED: Final = ("孤平", "三平尾", "失粘", "失对", "重韵", "对仗", "合掌", "同字")
+#: What a school forbids that wants both middle couplets parallel.
+_LOOSE: Final = frozenset({"偷春格", "蜂腰格"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,10 @@ class School:
         >>> School(allowed=frozenset({"孤平"})).judged([Note(FAULT, "孤平", "", 1)])[0].kind
         'licence'
         """
+        forbidden = self.strict | (_LOOSE if "对仗" in self.strict else frozenset())
         return [
             replace(note, kind=FAULT)
-            if note.name in self.strict
+            if note.name in forbidden
             else replace(note, kind=LICENCE)
             if note.kind == FAULT and note.name in self.allowed
             else note

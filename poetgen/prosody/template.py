@@ -35,13 +35,22 @@ class TemplateLine:
     """One line (句): the tones that may stand in it, alternatives over 平, 仄 and 中, all of its length.
 
     `rhyme` numbers the rhyme that the line's last character takes part in, None where it takes part in none; `mark` is
-    the punctuation after the line, and `pause` counts the characters before a 、 inside it (0: none).
+    the punctuation after the line, and `pause` counts the characters before a 、 inside it (读; 0: none).
+
+    What only some tunes ask: `lead` counts the characters that lead on to the rest of the line (领字; 0: none).
+    `repeats` says of each character how far back, in characters, the one stands that it repeats (叠句; 0: it is free);
+    it is empty where nothing is repeated. `departing` are the places, from 0, of oblique characters that should be of
+    the departing tone (去), and `entering` says whether the foot should be of the entering tone (入).
     """
 
     tones: tuple[str, ...]
     rhyme: int | None = None
     mark: str = "，"
     pause: int = 0
+    lead: int = 0
+    repeats: tuple[int, ...] = ()
+    departing: tuple[int, ...] = ()
+    entering: bool = False
 
     def __len__(self) -> int:
         return len(self.tones[0])
@@ -99,7 +108,13 @@ class Template:
         def line(old: TemplateLine) -> TemplateLine:
             foot = old.tones[0][-1] if rhyme and old.rhyme is not None else ANY
             free = (ANY * (len(old) - 1) + foot,)
-            return replace(old, tones=old.tones if tones else free, rhyme=old.rhyme if rhyme else None)
+            return replace(
+                old,
+                tones=old.tones if tones else free,
+                rhyme=old.rhyme if rhyme else None,
+                departing=old.departing if tones else (),
+                entering=old.entering and rhyme,
+            )
 
         variants = dict.fromkeys(tuple(map(line, variant)) for variant in self.variants)
         return replace(self, variants=tuple(variants))
@@ -155,8 +170,9 @@ def old_style(length: int, lines: int = 0) -> Template:
 
     Of `lines` lines (even), or open.
 
-    >>> old_style(5, 4).variants[0][1]
-    TemplateLine(tones=('中中中中中',), rhyme=0, mark='。', pause=0)
+    >>> line = old_style(5, 4).variants[0][1]
+    >>> line.tones, line.rhyme, line.mark
+    (('中中中中中',), 0, '。')
     """
     poem = tuple(
         TemplateLine((ANY * length,), 0 if number % 2 else None, "。" if number % 2 else "，")

@@ -1,7 +1,7 @@
 """Names of tunes (词牌): which there are, and which of them mean the same tune.
 
-The tables are tune_names.tsv, tune_aliases.tsv, tune_names_traditional.tsv and
-tune_lengths.tsv; they name their sources.
+tune_names.tsv, tune_aliases.tsv, tune_names_traditional.tsv and tune_lengths.tsv tell what a corpus calls its tunes,
+tune_book_names.tsv the names in the book of tunes (tune_book.py). The tables name their sources.
 """
 
 import re
@@ -66,6 +66,51 @@ def fits_tune(name: str, lengths: Sequence[int]) -> bool:
     return any(abs(total - length) <= 1 for length in known)
 
 
+def book_tunes(name: str) -> tuple[str, ...]:
+    """The tunes of the book that a name in either script may mean: its own first, then those that bear it too.
+
+    >>> book_tunes("水調歌頭"), book_tunes("卖花声"), book_tunes("静夜思")
+    (('水调歌头',), ('浪淘沙令', '谢池春', '浪淘沙', '浪淘沙慢'), ())
+    """
+    name = simplified_name(name)
+    return tuple(dict.fromkeys(tune for known in (name, listed(name)) for tune in _book_tunes_by_name().get(known, ())))
+
+
+def simplified_name(name: str) -> str:
+    """A name of a tune in simplified characters, as it is where the tables do not have it.
+
+    >>> simplified_name("滿江紅"), simplified_name("靜夜思")
+    ('满江红', '靜夜思')
+    """
+    return _names_in_both_scripts().get(name, name)
+
+
+def near_names(name: str, others: Sequence[str] = ()) -> list[str]:
+    """Names of tunes, or of `others`, that look like a name which is none; the nearest first.
+
+    >>> near_names("念奴桥"), near_names("静夜思")
+    (['念奴娇'], [])
+    """
+    from difflib import get_close_matches
+
+    known = [*others, *_names_in_both_scripts()]
+    found = get_close_matches(name, known, n=6, cutoff=0.6)
+    return list(dict.fromkeys(simplified_name(match) for match in found))[:3]
+
+
+@cache
+def _book_tunes_by_name() -> Mapping[str, list[str]]:
+    """Any simplified name -> the tunes of the book that bear it, the one that it is listed as first."""
+    tunes: dict[str, list[str]] = {}
+    rows = read_table("prosody", "tune_book_names.tsv", 3)
+    for tune, _, _ in rows:
+        tunes[tune] = [tune]
+    for tune, names, _ in rows:
+        for name in names.split():
+            tunes.setdefault(name, []).append(tune)
+    return tunes
+
+
 @cache
 def _lengths() -> Mapping[str, tuple[tuple[int, ...], tuple[str, ...]]]:
     rows = read_table("prosody", "tune_lengths.tsv", 3)
@@ -74,8 +119,21 @@ def _lengths() -> Mapping[str, tuple[tuple[int, ...], tuple[str, ...]]]:
 
 @cache
 def _names_in_both_scripts() -> Mapping[str, str]:
-    names = {name: name for name in sorted({*tune_names(), *_listed_by_alias(), *_lengths()})}
-    return {traditional: name for name, traditional in read_table("prosody", "tune_names_traditional.tsv", 2)} | names
+    names = {name: name for name in sorted({*tune_names(), *_listed_by_alias(), *_lengths(), *_book_tunes_by_name()})}
+    return _traditional_of_book() | _traditional_of_corpus() | names
+
+
+def _traditional_of_corpus() -> dict[str, str]:
+    return {traditional: name for name, traditional in read_table("prosody", "tune_names_traditional.tsv", 2)}
+
+
+def _traditional_of_book() -> dict[str, str]:
+    """Traditional names that differ -> the simplified ones."""
+    return {
+        traditional: name
+        for tune, aliases, shapes in read_table("prosody", "tune_book_names.tsv", 3)
+        for name, traditional in zip([tune, *aliases.split()], shapes.split(), strict=True)
+    }
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,12 +39,16 @@ def tunes_json(tunes: Mapping[str, LearnedTune]) -> str:
             "share": tune.share,
             "book": tune.template.book,
             "stanzas": tune.template.stanzas,
-            "variants": [[asdict(line) for line in variant] for variant in tune.template.variants],
+            "variants": [[_line_json(line) for line in variant] for variant in tune.template.variants],
         }
         for name, tune in tunes.items()
     ]
     text = ",\n".join(to_json(row) for row in rows)
     return f'{{"format": {TUNES_FORMAT}, "tunes": [\n{text}\n]}}\n'
+
+
+def _line_json(line: TemplateLine) -> dict[str, Any]:
+    return {"tones": line.tones, "rhyme": line.rhyme, "mark": line.mark, "pause": line.pause}
 
 
 def load_tunes(path: Path) -> dict[str, LearnedTune]:

@@ -98,7 +98,10 @@ class TitleBatch:
     def poems(self) -> Iterator[tuple[int, Sample]]:
         """The poems in order, each with the number of its line."""
         for sample in self.writer.samples(self.jobs()):
-            yield self._lines.popleft(), sample
+            line = self._lines.popleft()
+            if short := self.writer.shortfall(Job(sample.request, sample.config), sample.text):
+                self._note(line, [short], ())
+            yield line, sample
 
     def jobs(self) -> Iterator[Job]:
         """What is to be written. Raises UsageError or SourceError where the records are not of these titles."""

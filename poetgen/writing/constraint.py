@@ -49,11 +49,15 @@ class Constraint(Protocol):
 
 
 class Free:
-    """No rules but a length, after which the poem ends; before it where `may_end`."""
+    """No rules but a length, after which the poem ends; before it where `may_end`.
+
+    Line ends are not counted. A poem does not begin with one, and has no more than one blank line between stanzas.
+    """
 
     def __init__(self, masks: Masks, length: int, may_end: bool) -> None:
         self.masks, self.left, self.may_end = masks, length, may_end
         self.fresh, self.done, self._begun = True, False, False
+        self._line_ends = 2  # since the last character; no more may follow
 
     signs: int = 0
 
@@ -62,18 +66,23 @@ class Free:
 
     def mask(self) -> int:
         end = self.may_end and self._begun
-        return self.masks.row(("text", end), lambda: self._text(end))
+        line_end = self._line_ends < 2
+        return self.masks.row(("text", end, line_end), lambda: self._text(end, line_end))
 
-    def _text(self, end: bool) -> Mask:
+    def _text(self, end: bool, line_end: bool) -> Mask:
         mask = self.masks.text.copy()
         mask[self.masks.end] = end
+        if self.masks.vocab.has_lines and not line_end:
+            mask[self.masks.vocab.id("\n")] = False
         return mask
 
     def banned(self) -> Iterable[int]:
         return ()
 
     def push(self, token: int) -> None:
-        self.left -= 1
+        line_end = self.masks.vocab.tokens[token] == "\n"
+        self._line_ends = self._line_ends + 1 if line_end else 0
+        self.left -= not line_end
         self._begun = True
         self.done = token == self.masks.end or not self.left
         self.fresh = self.masks.vocab.tokens[token] in "，。？！；：\n"

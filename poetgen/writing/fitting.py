@@ -42,14 +42,15 @@ def fit(text: str, vocab: Vocab, field: str = "title") -> tuple[str, list[str]]:
 
 
 def in_script(text: str, vocab: Vocab) -> str:
-    """A text in the script, simplified or traditional, of which the vocabulary knows more."""
+    """A text in the script, simplified or traditional, and in the shapes of which the vocabulary knows more."""
     if all(char in vocab for char in text):
         return text
-    import opencc
+    from poetgen.corpus.script import fold_variants, tell, to_simplified, to_traditional
 
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    for conversion in ("t2s", "s2t"):
-        converted = opencc.OpenCC(conversion).convert(text)
+    standard = fold_variants(text)
+    traditional = standard if tell(standard) > 0 else to_traditional(standard)
+    for converted in (to_simplified(standard, verse=False), traditional):
         if sum(char in vocab for char in converted) > sum(char in vocab for char in text):
             text = converted
     return text

@@ -46,7 +46,7 @@ class Heartbeat:
         self.done, self._last = [done_there for done_there, _ in ranks], done
         return [stage_there for _, stage_there in ranks]
 
-    def estimate(self, done: int) -> int:
+    def estimate(self, done: float) -> float:
         """The poems of all ranks, if the others go on as this one does."""
         return sum(self.done) + (done - self._last) * self.world.size if self.world.size > 1 else done
 

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from poetgen.corpus.script import Script, fold_variants, to_simplified
 from poetgen.data.sequence import RHYME, Layout
 from poetgen.data.vocab import Vocab
 from poetgen.prosody.feet import feet
@@ -49,19 +50,37 @@ class Masks:
 
     @cached_property
     def text(self) -> Mask:
-        """Everything that may stand in a poem, (V,): no control tokens, and in Chinese nothing but verse."""
-        chinese = self.vocab.chinese
-        return np.array([len(t) == 1 and (not chinese or is_verse(t)) for t in self.vocab.tokens])
+        """Everything that may stand in a poem, (V,): no control tokens, and in classical verse nothing but that.
+
+        Digits, brackets and Latin letters are of modern verse and prose, which have lines of their own; a vocabulary of
+        classical verse has them from titles alone.
+        """
+        classical = self.vocab.chinese and not self.vocab.has_lines
+        text = np.array([len(t) == 1 and (not classical or is_verse(t)) for t in self.vocab.tokens])
+        return text & ~self._variants
 
     @cached_property
     def han(self) -> Mask:
         """Chinese characters, (V,)."""
-        return np.array([len(token) == 1 and is_han(token) for token in self.vocab.tokens])
+        return np.array([len(token) == 1 and is_han(token) for token in self.vocab.tokens]) & ~self._variants
+
+    @cached_property
+    def _variants(self) -> Mask:
+        """Shapes of characters of which a vocabulary of Chinese has the standard one too, (V,): 疎 beside 疏.
+
+        A corpus that was prepared before they were folded has taught them; they are read, and not written.
+        """
+        script: Script = "traditional" if self.vocab.script == "traditional" else "simplified"
+        mask = np.zeros(len(self.vocab), dtype=bool)
+        for id, token in enumerate(self.vocab.tokens):
+            standard = fold_variants(token, script) if len(token) == 1 else token
+            mask[id] = standard != token and (standard in self.vocab or to_simplified(standard) in self.vocab)
+        return mask & self.vocab.chinese
 
     @cached_property
     def _tones(self) -> dict[str, Mask]:
         masks = {tone: np.array([len(t) == 1 and tone in usual_tones(t) for t in self.vocab.tokens]) for tone in "平仄"}
-        return masks | {ANY: self.han}
+        return {tone: mask & self.han for tone, mask in masks.items()} | {ANY: self.han}
 
     def tone(self, tone: str) -> Mask:
         """Characters that can be read in a tone: 平, 仄, or 中 for any character at all, (V,)."""
@@ -117,4 +136,4 @@ class Masks:
 
 def is_verse(char: str) -> bool:
     """Whether a character may stand in Chinese verse; names and titles may hold others."""
-    return len(char) == 1 and (is_han(char) or char in PUNCTUATION or char == "\n")
+    return len(char) == 1 and (is_han(char) or char in PUNCTUATION)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any, Final, TypedDict, cast
 
+from poetgen.data.profile import CorpusProfile
 from poetgen.data.sequence import Header
 from poetgen.errors import Message, Option, UsageError
 from poetgen.prosody.cilin import group_names, groups_of
@@ -36,7 +37,8 @@ class Options(TypedDict, total=False):
     `form`: a form or a tune by name, "auto" (the default: by length), or "free".
     `dynasty`, `author`: as in this dynasty, in this poet's manner.
     `keywords`: words to write about, a list of them or text with commas or spaces between them.
-    `length`: characters with punctuation, where the form has no length of its own; 64.
+    `length`: characters with punctuation, where the form has no length of its own; 64, or as many as most poems of the
+    model's corpus have, where that holds no regulated verse.
     `top_k`, `top_p`, `temperature`: how each character is chosen, as SampleConfig says; 40, 1.0, 0.8.
     `seed`: the same one gives the same poem; drawn where there is none.
     `candidates`: drafts, of which the best is kept; 8.
@@ -165,13 +167,19 @@ class Plan:
         return self.template.form if self.template else self.header.tune or self.header.form
 
 
-def plan(request: Request, length: int, tunes: Mapping[str, Template] | None = None) -> Plan:
+def plan(
+    request: Request,
+    length: int,
+    tunes: Mapping[str, Template] | None = None,
+    profile: CorpusProfile | None = None,
+) -> Plan:
     """Resolve a request's form; raises UsageError where there is no such form, or where options do not go together.
 
     "auto" takes the regulated form that has `length` characters with its punctuation, and no form where there is none;
     the poem has exactly `length` characters. With an acrostic it takes the shortest form of seven characters a line
     that has lines enough. Forms with a template have a length of their own; others end where the model ends them, after
-    at most `length` characters. `tunes` are the templates of the checkpoint.
+    at most `length` characters. `tunes` are the templates of the checkpoint, and `profile` is that of its corpus: where
+    that has no regulated verse, "auto" asks for the form that most of its poems have, and the model ends the poem.
 
     >>> plan(Request("春晓"), 64).header.form, plan(Request("春晓", form="五绝"), 64).length
     ('七律', 24)
@@ -179,11 +187,11 @@ def plan(request: Request, length: int, tunes: Mapping[str, Template] | None = N
     '七绝'
     """
     _check(request)
-    form = _automatic(request, length) if request.form == "auto" else request.form
+    form = _automatic(request, length, profile) if request.form == "auto" else request.form
     template = _template_of(form, request, tunes or {})
     header = _header_of(form, template, request)
     if template is None:
-        return _untamed(request, header, length, may_end=request.form != "auto")
+        return _untamed(request, header, length, may_end=request.form != "auto" or not has_regulated(profile))
     if request.acrostic and len(request.acrostic) > len(template.lengths):
         count, lines = len(request.acrostic), len(template.lengths)
         raise UsageError(
@@ -203,11 +211,18 @@ def _check(request: Request) -> None:
         raise UsageError(Option("lines", request.lines), f": give an even number from 2 to {MOST_LINES}")
 
 
-def _automatic(request: Request, length: int) -> str:
+def has_regulated(profile: CorpusProfile | None) -> bool:
+    """Whether a model can write regulated verse, by its corpus; one that is not known is taken for classical."""
+    return profile is None or profile.regulated
+
+
+def _automatic(request: Request, length: int, profile: CorpusProfile | None) -> str:
     if request.lines:
         return {4: "七绝", 8: "七律"}.get(request.lines, "七排")
     if lines := len(request.acrostic):
         return "七绝" if lines <= 4 else "七律" if lines <= 8 else "七排"
+    if profile is not None and not profile.regulated:
+        return profile.usual_form
     return next((form for form, (count, chars) in SHAPES.items() if count * (chars + 1) == length), "")
 
 

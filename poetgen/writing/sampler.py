@@ -33,6 +33,7 @@ from torch import Tensor
 
 from poetgen.config import SampleConfig
 from poetgen.data.line_index import LineIndex
+from poetgen.data.profile import CorpusProfile
 from poetgen.data.sequence import Header, Layout
 from poetgen.data.vocab import PAD, Vocab
 from poetgen.network.model import PoetModel, State
@@ -42,9 +43,9 @@ from poetgen.writing.choice import best_candidates, pick
 from poetgen.writing.constraint import Constraint, Free, constrain
 from poetgen.writing.masks import Masks
 from poetgen.writing.rank import Draft, Ranker
-from poetgen.writing.request import Plan, Request, plan
+from poetgen.writing.request import Plan, Request, has_regulated, plan
 from poetgen.writing.sample import Job, Sample, random_stream
-from poetgen.writing.slots import SLOTS, Rows, Slot
+from poetgen.writing.slots import SLOTS, Rows, Slot, Written
 
 #: Rows that step together where there are poems enough: as many as the caches bear.
 WIDE: Final = 256
@@ -55,15 +56,16 @@ _LAST_RESORT: Final = 1e6
 #: Characters of the shortest line that can be a copy; shorter ones are anybody's.
 _LEAST_LINE: Final = 5
 #: Nats that a character costs once it stands in its poem, so that it comes again as seldom as in human verse.
+#: In modern verse and in other languages words have to come again, and cost nothing.
 REPETITION_PENALTY: Final = 1.0
 
 
 class Sampler:
     """Writes poems with one model. Not safe for use by several threads at once.
 
-    `tunes` are the templates of 词, `lines` the lines of the corpus, which no poem may copy. Without `rules` the
-    network writes alone: poems are as long as their form, which is in the header, and nothing else is held, nor any
-    line taken back.
+    `tunes` are the templates of 词, `lines` the lines of the corpus, which no poem may copy, and `profile` tells what
+    its poems are like. Without `rules` the network writes alone: poems are as long as their form, which is in the
+    header, and nothing else is held, nor any line taken back.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Sampler:
         tunes: Mapping[str, Template] | None = None,
         lines: LineIndex | None = None,
         rules: bool = True,
+        profile: CorpusProfile | None = None,
     ) -> None:
         self.model = model.eval()
         self.vocab = vocab
@@ -81,8 +84,9 @@ class Sampler:
         self.masks = Masks(vocab)
         self.ranker = Ranker(vocab, model.output.weight.detach().float().cpu().numpy())
         self.device = next(model.parameters()).device
-        self.rules = rules
-        self.repetition_penalty = REPETITION_PENALTY if rules else 0.0
+        self.rules, self.profile = rules, profile
+        self.repetition_penalty = REPETITION_PENALTY if rules and has_regulated(profile) else 0.0
+        self.written = Written()
         self._width = 0
         self._memory: Tensor | None = None
         self._by_line = vocab.chinese and rules  # only verse is told, and taken back, line by line
@@ -91,7 +95,7 @@ class Sampler:
 
     def check(self, request: Request, config: SampleConfig) -> str:
         """What there is to say about a request before it is carried out; raises UsageError where it cannot be."""
-        return self._rules(plan(request, config.length, self.tunes))[1]
+        return self._rules(plan(request, config.length, self.tunes, self.profile))[1]
 
     def _rules(self, planned: Plan) -> tuple[Constraint, str]:
         """The machine of a plan, at its start, and what there is to say about it."""
@@ -136,7 +140,7 @@ class Sampler:
     def _best(self, sample: Sample, drafts: list[Draft]) -> Sample:
         drafts.sort(key=lambda draft: draft.number)
         best, scores = self.ranker.best(drafts) if len(drafts) > 1 else (drafts[0], {})
-        text = self.vocab.decode(best.tokens)
+        text = self.vocab.decode(best.tokens).rstrip("\n")
         return replace(sample, text=text, perplexity=float(np.exp(best.nats / max(1, len(best.tokens)))), scores=scores)
 
     # The loop ----------------------------------------------------------------------------------------------------
@@ -150,7 +154,10 @@ class Sampler:
         queue = chain(first, queue)
         slots: list[Slot | None] = list(islice(queue, count))
         slots += [None] * (count - len(slots))
-        rows = Rows(slots, self._zeros(count), len(self.vocab), self.repetition_penalty, self.masks.han.tolist())
+        self.written = Written()
+        rows = self.written.rows = Rows(
+            slots, self._zeros(count), len(self.vocab), self.repetition_penalty, self.masks.han.tolist()
+        )
         while rows.taken:
             if self._by_line:
                 rows.save_lines()
@@ -171,6 +178,8 @@ class Sampler:
                     rows.take_back(row)
                     continue
                 ended = slot.constraint.done
+                if ended:
+                    self.written.add(slot)
                 if ended or slot.constraint.fresh or not self._by_line:
                     yield slot, ended
                 if ended:
@@ -199,7 +208,7 @@ class Sampler:
             if number is None:
                 number = numbers[request, config]
                 numbers[request, config] += 1
-            planned = plan(request, config.length, self.tunes)
+            planned = plan(request, config.length, self.tunes, self.profile)
             constraint, _ = self._rules(planned)
             breaks = planned.template.breaks if planned.template else ()
             sample = Sample(request, config, number, planned.form, "", 0.0, breaks=breaks, asked=asked)

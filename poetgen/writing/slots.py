@@ -212,3 +212,28 @@ class Rows:
         self.slots = [self.slots[row] for row in kept]
         self.states = [tuple(part[:, kept].contiguous() for part in state) for state in self.states]
         self.costs = self.costs[kept]
+
+
+@dataclass
+class Written:
+    """How much is written, in poems: many are under way at a time, and come to their ends together."""
+
+    rows: Rows | None = None
+    _poems: float = 0.0  # those that are complete, a draft counting for its share of a poem
+    _drafts: int = 0
+    _tokens: int = 0
+
+    def add(self, slot: Slot) -> None:
+        """Count a draft that is complete."""
+        self._poems += 1 / slot.sample.config.candidates
+        self._drafts += 1
+        self._tokens += len(slot.tokens)
+
+    @property
+    def poems(self) -> float:
+        """How many poems what is written comes to, those under way by their length beside that of complete ones."""
+        if not self._tokens or self.rows is None:
+            return self._poems
+        mean = self._tokens / self._drafts
+        under_way = (min(1.0, len(slot.tokens) / mean) / slot.sample.config.candidates for _, slot in self.rows.taken)
+        return self._poems + sum(under_way)

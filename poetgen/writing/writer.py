@@ -31,7 +31,10 @@ class Writer:
     def __init__(self, checkpoint: Checkpoint) -> None:
         self.checkpoint = checkpoint
         self.vocab = checkpoint.vocab
-        self._sampler = Sampler(checkpoint.model, checkpoint.vocab, checkpoint.forms, checkpoint.lines)
+        self.profile = checkpoint.profile
+        self._sampler = Sampler(
+            checkpoint.model, checkpoint.vocab, checkpoint.forms, checkpoint.lines, profile=self.profile
+        )
 
     def job(self, title: str = "", **options: Unpack[Options]) -> tuple[Job, list[str]]:
         """What `title` and `options` ask for, brought to the model's vocabulary, and what there is to say about that.
@@ -42,6 +45,8 @@ class Writer:
             raise UsageError(Option("title", title), ": give text")
         given = check_options(options)
         chosen: dict[str, Any] = {"candidates": CANDIDATES} | {n: v for n, v in given.items() if n in _OF_CONFIG}
+        if self.profile is not None and not self.profile.regulated:
+            chosen.setdefault("length", self.profile.usual_length)
         config = SampleConfig(**{"seed": fresh_seed()} | chosen)
         notes: list[str] = []
 
@@ -50,7 +55,11 @@ class Writer:
             notes.extend(said)
             return fitting
 
-        known_title = fitted(title, "title")
+        if self.profile is None or self.profile.has_titles:
+            known_title = fitted(title, "title")
+        else:
+            known_title = ""
+            notes += ["title: the texts that the model has learned from have none; it is left out"] if title else []
         if title and not known_title and not notes:
             notes.append("title: nothing is left of it; the poem has none")
         request = Request(
@@ -88,12 +97,25 @@ class Writer:
 
     def plan(self, job: Job) -> Plan:
         """How a job will be carried out: its form, its length, its stanzas."""
-        return plan(job.request, job.config.length, self.checkpoint.forms)
+        return plan(job.request, job.config.length, self.checkpoint.forms, self.profile)
+
+    def shortfall(self, job: Job, text: str) -> str:
+        """What there is to say of a poem that the model ended before it had the length asked for; empty for others."""
+        count, asked = len(text.replace("\n", "")), job.config.length
+        usual = self.profile.usual_length if self.profile else 0
+        if count >= asked or asked == usual or self.plan(job).template is not None:
+            return ""
+        return f"the model ended the poem after {count:,} of {asked:,} characters"
 
     def samples(self, jobs: Iterable[Job]) -> Iterator[Sample]:
         """A poem for each job, in the order of the jobs, written many at a time."""
         for sample in self._sampler.samples(jobs):
             yield replace(sample, checkpoint=self.checkpoint.id)
+
+    @property
+    def written(self) -> float:
+        """How many poems have been written of those that `samples` was last asked for, with parts of poems."""
+        return self._sampler.written.poems
 
     def characters(self, job: Job) -> Iterator[str]:
         """The characters of one poem, each as it is written."""

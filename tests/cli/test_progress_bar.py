@@ -41,6 +41,30 @@ def test_progress_estimates_the_time_left(monkeypatch: pytest.MonkeyPatch) -> No
     assert stream.getvalue().splitlines() == ["training: 50%", "training: 60%, 0:40 left", "encoding: "]
 
 
+@pytest.mark.parametrize(
+    ("seen", "left"),
+    [
+        # (seconds, done of 100): what is loaded first does not count
+        ([(0, 0), (10, 0), (20, 0), (30, 10)], "1:30 left"),
+        # poems that come many at a time
+        ([(0, 0), *((20, done) for done in range(1, 33))], "0:42 left"),
+        # the first poem of a file tells nothing yet
+        ([(0, 0), (1, 1)], ""),
+    ],
+)
+def test_the_estimate_holds_from_the_start(
+    seen: list[tuple[int, int]], left: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    stream = io.StringIO()
+    with ProgressBar(stream, delay=0, every=0) as progress:
+        for seconds, done in seen:
+            now = float(seconds)
+            progress.update("writing", done, 100)
+    assert stream.getvalue().splitlines()[-1] == f"writing: {seen[-1][1]}%" + (f", {left}" if left else "")
+
+
 def test_a_terminal_gets_a_bar_and_lines_above_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")

@@ -219,19 +219,20 @@ def test_the_split_keeps_families_together_and_has_its_share() -> None:
     keys, family = poem_keys(hashed, len(bodies)), kinships(hashed, len(bodies))
     valid = choose_valid(keys, family, 0.1)
     assert abs(valid.mean() - 0.1) < 0.015
-    assert leaks(hashed, valid) == 0
-    assert leaks(hashed, np.arange(len(bodies)) % 2 == 0) > 100, "the check would see a leak"
+    assert leaks(hashed, valid).shared == 0
+    assert leaks(hashed, np.arange(len(bodies)) % 2 == 0).shared > 100, "the check would see a leak"
     assert not choose_valid(keys, family, 0.0).any()
     assert (choose_valid(keys, family, 0.1) <= choose_valid(keys, family, 0.2)).all()
 
 
 def test_leaks_are_counted_by_line_on_the_side_of_validation() -> None:
     hashed = hash_clauses([A, B, with_lines(B, A, 1), "人生如梦，"])
-    assert leaks(hashed, np.array([False, False, True, False])) == 4
-    assert leaks(hashed, np.array([True, False, False, False])) == 1
+    found = leaks(hashed, np.array([False, False, True, False]))
+    assert (found.shared, found.lines, found.share.tolist()) == (4, 4, [0, 0, 1, 0])
+    assert leaks(hashed, np.array([True, False, False, False])).shared == 1
     phrases = hash_clauses(["人生如梦，", "人生如梦，"])
     side = np.array([True, False])
-    assert (leaks(phrases, side), leaks(phrases, side, least=1)) == (0, 1)
+    assert (leaks(phrases, side).shared, leaks(phrases, side, least=1).shared) == (0, 1)
 
 
 def test_a_great_family_goes_to_training() -> None:

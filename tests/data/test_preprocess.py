@@ -339,6 +339,53 @@ def test_the_side_of_a_poem_does_not_depend_on_the_others(tmp_path: Path) -> Non
     assert all(sides[0][body] == sides[1][body] for body in common)
 
 
+def held_out(dataset: Dataset) -> list[str]:
+    """The lines of validation, of five characters or more, that stand in training too."""
+    sides = [
+        [line for body in texts(dataset, split, "body") for line in clauses(body) if len(line) >= 5]
+        for split in (dataset.train, dataset.valid)
+    ]
+    return [line for line in sides[1] if line in set(sides[0])]
+
+
+def test_the_leak_check_compares_plain_text_line_by_line(tmp_path: Path) -> None:
+    """A text whose end takes up every second line, in other passages and between other lines."""
+    lines = [f"The heron stood {number} hours in the cold water and the river went by." for number in range(400)]
+    end = [
+        line
+        for number in range(0, 400, 2)
+        for line in (lines[number], f"And {number} more birds came down the river to it that day.")
+    ]
+    source = tmp_path / "verse.txt"
+    source.write_text("\n".join([*lines, *end]), encoding="utf-8")
+    report = preprocess([source], tmp_path / "out", replace(PLAIN, format="text"))
+    leaks = held_out(Dataset.load(tmp_path / "out"))
+    assert report["leak_check"]["shared_lines"] == len(leaks) > 50
+    assert report["leak_check"]["valid_lines"] > len(leaks)
+
+
+def test_a_poem_in_a_text_is_known_again(tmp_path: Path) -> None:
+    """Lines of a table stand in a text as well."""
+    poems = [make_poem(4 * number + 1) for number in range(60)]
+    table = write(tmp_path / "poems.jsonl", poems)
+    text = tmp_path / "text.txt"
+    text.write_text("\n\n".join(f"  {body_of(poem)}" for poem in poems), encoding="utf-8")
+    preprocess([table], tmp_path / "table", replace(PLAIN, valid_share=0.3))
+    preprocess([text], tmp_path / "text", replace(PLAIN, format="text", valid_share=0))
+    assert not held_out(Dataset.load(tmp_path / "table"))
+    report = preprocess([table, text], tmp_path / "out", replace(PLAIN, valid_share=0.3))
+    assert report["leak_check"]["shared_lines"] == len(held_out(Dataset.load(tmp_path / "out")))
+
+
+def test_a_text_that_repeats_itself_is_not_validated_with(tmp_path: Path) -> None:
+    lines = [f"The heron stood {number} hours in the cold water and the river went by." for number in range(400)]
+    source = tmp_path / "twice.txt"
+    source.write_text("\n".join([*lines, "An odd line between the two.", *lines]), encoding="utf-8")
+    report = preprocess([source], tmp_path / "out", replace(PLAIN, format="text"))
+    dataset = Dataset.load(tmp_path / "out")
+    assert report["leak_check"]["repeated_passages"] > 0 == report["leak_check"]["shared_lines"] == len(dataset.valid)
+
+
 # Sizes -----------------------------------------------------------------------------------------------------------
 
 
@@ -380,18 +427,34 @@ def test_a_min_count_that_leaves_no_character(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_limit_takes_the_first_poems(tmp_path: Path) -> None:
-    poems = [make_poem(number) for number in range(30)]
-    dataset, report = prepare(tmp_path, poems, limit=7)
-    assert sorted(bodies(dataset)) == sorted(map(body_of, poems[:7]))
-    assert report["characters"] == sum(len(body_of(poem)) for poem in poems[:7])
-
-
-def test_limit_stops_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limit_draws_from_all_files(tmp_path: Path) -> None:
+    """Whatever their order; a greater limit adds to what a smaller one has."""
     for name in "abc":
-        write(tmp_path / f"{name}.jsonl", [make_poem(number) for number in range(ord(name), ord(name) + 9)])
-    monkeypatch.setattr(reading, "_TASK_BYTES", 1)
-    assert preprocess([tmp_path], tmp_path / "out", replace(PLAIN, limit=5))["read"] == 9
+        write(tmp_path / f"{name}.jsonl", [make_poem(number) for number in range(ord(name) * 30, ord(name) * 30 + 30)])
+
+    def drawn(*names: str, **options: Any) -> tuple[set[str], dict[str, Any]]:
+        sources = [tmp_path / f"{name}.jsonl" for name in names]
+        report = preprocess(sources, tmp_path / "out", replace(PLAIN, **options), overwrite=True)
+        return set(bodies(Dataset.load(tmp_path / "out"))), report
+
+    some, report = drawn("a", "b", "c", limit=15)
+    assert drawn("c", "a", "b", limit=15)[0] == some
+    of_file = Counter(
+        index // 30 for index, body in enumerate(map(body_of, map(make_poem, range(2910, 3000)))) if body in some
+    )
+    assert len(of_file) == 3 and sum(of_file.values()) == 15
+    assert some < drawn("a", "b", "c", limit=20)[0]
+    assert drawn("a", "b", "c", limit=15, seed=1)[0] != some
+    assert (report["read"], report["kept"], report["dropped"]["not drawn by --limit"]["poems"]) == (90, 15, 75)
+    assert report["characters"] == sum(map(len, some))
+    everything, report = drawn("a", "b", "c", limit=1000)
+    assert len(everything) == 90 and not report["dropped"]
+
+
+def test_what_is_drawn_has_its_keywords(tmp_path: Path) -> None:
+    dataset, _ = prepare(tmp_path, [make_poem(number) for number in range(60)], limit=20)
+    keywords = [words for split in (dataset.train, dataset.valid) for words in texts(dataset, split, "keywords")]
+    assert len(keywords) == 20 and all(keywords)
 
 
 def test_the_report_adds_up(corpus: Path, prepared: Path) -> None:
@@ -419,7 +482,7 @@ def test_a_corpus_without_poems_says_why_and_touches_nothing(tmp_path: Path) -> 
         tmp_path / "bad.jsonl", [{"title": "春", "content": "春，"}, {"title": "夏", "content": "□□□□□，□□□□□。"}]
     )
     with pytest.raises(SourceError, match=r"bad.jsonl: no poem in it could be kept \(.*1 too short") as error:
-        preprocess([bad], tmp_path / "out", PLAIN)
+        preprocess([bad], tmp_path / "out", PLAIN, overwrite=True)
     assert "\n" not in str(error.value)
     assert files(tmp_path / "out") == before
 
@@ -431,8 +494,35 @@ def test_a_broken_source_among_good_ones_touches_nothing(tmp_path: Path) -> None
     broken.write_text(json.dumps(make_poem(2)) + '\n{"title": \n', encoding="utf-8")
     for jobs in (1, 2):
         with pytest.raises(SourceError, match="broken.jsonl"):
-            preprocess([tmp_path / "poems.jsonl", broken], tmp_path / "out", replace(PLAIN, jobs=jobs))
+            preprocess([tmp_path / "poems.jsonl", broken], tmp_path / "out", replace(PLAIN, jobs=jobs), overwrite=True)
     assert files(tmp_path / "out") == before
+
+
+def test_a_dataset_of_another_corpus_is_not_overwritten_unasked(tmp_path: Path) -> None:
+    first, second = (write(tmp_path / f"{name}.jsonl", [make_poem(number)]) for number, name in enumerate("ab"))
+    out = tmp_path / "out"
+    preprocess([first], out, PLAIN)
+    before = files(out)
+    with pytest.raises(UsageError, match=r"out holds a dataset of .*a\.jsonl: --out DIR .*, --overwrite replaces it"):
+        preprocess([second], out, PLAIN)
+    with pytest.raises(UsageError, match="holds a dataset"):
+        preprocess([first, second], out, PLAIN)
+    assert files(out) == before
+    preprocess([first], out, PLAIN)
+    assert files(out) == before, "the same may be repeated"
+    preprocess([tmp_path / "." / "a.jsonl"], out, replace(PLAIN, script="keep"))  # with other options too
+    assert preprocess([second], out, PLAIN, overwrite=True)["sources"] == [str(second)]
+    (out / "report.json").unlink()
+    with pytest.raises(UsageError, match="out holds a dataset: --out DIR"):
+        preprocess([second], out, PLAIN)
+
+
+def test_a_checkpoint_is_never_overwritten(tmp_path: Path, tiny: Path) -> None:
+    source = write(tmp_path / "a.jsonl", [make_poem(1)])
+    before = files(tiny)
+    with pytest.raises(UsageError, match="holds a checkpoint: give --out another folder"):
+        preprocess([source], tiny, PLAIN, overwrite=True)
+    assert files(tiny) == before
 
 
 @pytest.mark.slow
@@ -463,9 +553,24 @@ def test_progress_runs_from_nothing_to_all(tmp_path: Path) -> None:
     preprocess(
         [source], tmp_path / "out", PLAIN, lambda stage, done, total: seen.setdefault(stage, []).append((done, total))
     )
-    assert list(seen) == ["reading", "comparing", "encoding"]
+    assert list(seen) == ["reading", "comparing", "encoding", "learning tunes and lines"]
     size = source.stat().st_size
-    assert seen["reading"] == [(0, size), (size, size)]
+    assert seen["reading"][0] == (0, size) and seen["reading"][-1] == (size, size)
+    assert seen["reading"] == sorted(seen["reading"])
+
+
+def test_a_large_file_tells_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_GROUP", 50)
+    source = write(tmp_path / "poems.jsonl", [make_poem(number) for number in range(400)])
+    shares: list[float] = []
+    preprocess(
+        [source],
+        tmp_path / "out",
+        PLAIN,
+        lambda stage, done, total: shares.append(done / total) if stage == "reading" else None,
+    )
+    for eighth in range(1, 8):
+        assert any(abs(share - eighth / 8) < 0.1 for share in shares), "poem by poem, and not at the end"
 
 
 def test_every_id_is_one_of_the_vocabulary(prepared: Path) -> None:

@@ -18,7 +18,6 @@ from poetgen.corpus import Poem
 from poetgen.corpus.poems import read_poems
 from poetgen.corpus.text_reader import text_records
 from poetgen.errors import SourceError
-from poetgen.judging import checking
 from poetgen.judging.checking import Summary, explain_poem, explanation_record
 from poetgen.prosody import SHAPES
 from poetgen.prosody.explain import explain
@@ -26,6 +25,7 @@ from poetgen.prosody.explanation import FAULT, Explanation
 from poetgen.prosody.rhyme_schemes import SCHEMES
 from poetgen.prosody.rhymes import CILIN
 from poetgen.prosody.template import Template, TemplateLine
+from poetgen.prosody.tune_book import TuneShape
 from poetgen.text import clauses
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +74,8 @@ def poem_of(text: str, **fields: str) -> Poem:
 def test_long_regulated_verse_is_told_from_old_style_by_its_tones() -> None:
     long = QIU_MING + " 欲穷千里目 更上一层楼 白日依山尽 黄河入海鸥"
     found = explain_poem(poem_of(long))
-    assert (found.form, found.faults, found.pattern) == ("五排", (), "平起首句不入韵")
+    assert (found.form, found.pattern) == ("五排", "平起首句不入韵")
+    assert names(found, FAULT) == [("对仗", 8)]  # the last couplet of a shorter poem stands in the middle here
     old = explain_poem(poem_of(" ".join([JING_YE_SI] * 3)))
     assert old.form == "古体" and old.meter_holds is None and old.rhyme_holds
 
@@ -94,8 +95,8 @@ TUNE = Template(
 )
 
 
-def tunes(name: str) -> Template | None:
-    return TUNE if name == "四句令" else None
+def tunes(name: str) -> list[TuneShape]:
+    return [TuneShape(TUNE, 0, name, 0)] if name == "四句令" else []
 
 
 def test_a_tune_is_held_against_its_template() -> None:
@@ -108,10 +109,14 @@ def test_a_tune_is_held_against_its_template() -> None:
     assert [(note.name, note.line, note.places) for note in wrong.faults] == [("出律", 3, (2,))]
 
 
-def test_another_shape_of_a_tune_is_told_and_not_measured() -> None:
-    found = explain_poem(poem_of("更上一层楼 黄河入海流 白日目", tune="四句令"), tunes=tunes)
-    assert names(found, FAULT) == [("句数", 0)] and "又一体" in found.faults[0].text
-    assert holds(found) == (False, None, None)
+def test_characters_too_few_are_told_where_they_lack_and_the_rest_is_measured() -> None:
+    found = explain_poem(poem_of("更上一层楼 黄河入海流 白目 千山木", tune="四句令"), tunes=tunes)
+    assert names(found, FAULT) == [("字数", 3)] and holds(found) == (False, True, None)
+    far = explain_poem(poem_of("更上一层楼 黄河入海流", tune="四句令"), tunes=tunes)
+    assert names(far, FAULT) == [("句数", 0)] and "10 characters, where 四句令 has 16" in far.faults[0].text
+    assert holds(far) == (False, None, None)
+    elsewhere = explain_poem(poem_of("更上一层 楼黄河入海 流白日目千 山木", tune="四句令"), tunes=tunes)
+    assert names(elsewhere, FAULT) == [("句数", 0)] and "end elsewhere" in elsewhere.faults[0].text
 
 
 def test_a_tune_that_nobody_knows_is_shown_without_rules() -> None:
@@ -120,12 +125,16 @@ def test_a_tune_that_nobody_knows_is_shown_without_rules() -> None:
     assert found.lines[0].feet and found.lines[0].tones == "通仄仄平平"
 
 
-def test_a_title_names_a_tune_whose_shape_the_lines_have(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checking, "tune_names", lambda: {"四句令"})
-    fits = explain_poem(poem_of("更上一层楼 黄河入海流 白日目 千山木", title="四句令"), tunes=tunes)
-    assert fits.tune == "四句令"
-    differs = explain_poem(poem_of("更上一层楼 黄河入海流 白日目", title="四句令"), tunes=tunes)
+RU_MENG_LING = "昨夜雨疏风骤 浓睡不消残酒 试问卷帘人 却道海棠依旧 知否 知否 应是绿肥红瘦"
+
+
+def test_a_title_names_a_tune_where_the_poem_is_as_long() -> None:
+    fits = explain_poem(poem_of(RU_MENG_LING, title="如梦令"))
+    assert (fits.tune, fits.shape, fits.faults) == ("如梦令", 1, ())
+    differs = explain_poem(poem_of(RU_MENG_LING + " 春风", title="如梦令"))
     assert differs.tune == "" and differs.form == "杂言"
+    quatrain = "荷叶罗裙一色裁 芙蓉向脸两边开 乱入池中看不见 闻歌始觉有人来"
+    assert explain_poem(poem_of(quatrain, title="采莲曲")).form == "七绝"
 
 
 # Reading ---------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import pytest
 from poetgen.prosody import CHECKED, SHAPES, check
 from poetgen.prosody.explain import explain
 from poetgen.prosody.explanation import FAULT, LICENCE, REMARK, Explanation
+from poetgen.prosody.readings import Reader
 
 DENG_GUANQUE_LOU = "白日依山尽 黄河入海流 欲穷千里目 更上一层楼"
 JING_YE_SI = "床前明月光 疑是地上霜 举头望明月 低头思故乡"
@@ -75,10 +76,14 @@ def test_an_old_style_quatrain_breaks_the_meter_and_is_called_old_style() -> Non
     assert ("古体", 0) in names(explanation, REMARK)
 
 
-def test_yellow_crane_tower_breaks_in_its_third_line() -> None:
+def test_yellow_crane_tower_breaks_in_its_first_half_where_rare_readings_do_not_save_it() -> None:
     explanation = explained(HUANG_HE_LOU)
     assert holds(explanation) == (True, True, False)
-    assert names(explanation, FAULT) == [("出律", 3)]
+    assert {note.line for note in explanation.faults} == {1, 2, 3, 4}
+    saved = {(note.name, note.line): note.text for note in explanation.faults if "only a rare reading of" in note.text}
+    assert "of 乘 would" in saved["出律", 1] and "of 空 would" in saved["三平尾", 4]
+    kind = explain(HUANG_HE_LOU.split(), "七律", reader=Reader(usual=False))
+    assert names(kind, FAULT) == [("出律", 3)]
     (repeated,) = (note for note in explanation.notes if note.name == "重字")
     assert "鹤 (lines 1, 2, 3)" in repeated.text and repeated.kind == REMARK
 
@@ -148,7 +153,7 @@ def test_a_first_line_in_a_level_tone_must_rhyme() -> None:
 
 
 def test_a_character_that_no_book_knows_fits_any_tone_and_rhymes_with_nothing() -> None:
-    explanation = explained("白日依山尽 黄河入海囧 欲穷千里目 更上一层楼")
+    explanation = explained("白日依山尽 黄河入海𰻝 欲穷千里目 更上一层楼")
     assert names(explanation, FAULT) == [("出韵", 2)] and "in no rhyme of the 平水韵" in explanation.faults[0].text
     assert explanation.lines[1].tones[-1] == "？" and explanation.lines[1].breaks == ()
 
@@ -192,9 +197,9 @@ def test_check_and_the_figures_never_disagree_without_a_reason() -> None:
         lines = list(draw.choice(verses))
         for _ in range(draw.randrange(4)):  # a poem with a few characters changed, some past knowing
             line, place = draw.randrange(len(lines)), draw.randrange(len(lines[0]))
-            lines[line] = lines[line][:place] + draw.choice("春夜看听花月楼流重囧") + lines[line][place + 1 :]
+            lines[line] = lines[line][:place] + draw.choice("春夜看听花月楼流重𰻝") + lines[line][place + 1 :]
         form = {shape: form for form, shape in SHAPES.items()}[len(lines), len(lines[0])]
-        explanation, verdict = explain(lines, form), check(lines, form)
+        explanation, verdict = explain(lines, form, reader=Reader(usual=False)), check(lines, form)
         assert explanation.verdict == verdict
         counts = any(place in CHECKED[len(lines[0])] for line in explanation.lines for place in line.breaks)
         turns = any(note.name in ("失对", "失粘") for note in explanation.notes)

@@ -61,7 +61,7 @@ def test_a_rhyme_holds_the_character_it_is_named_after(name: str) -> None:
         ("昂", "七阳"),
         ("回", "十灰 十一队"),
         ("华", "六麻 二十二祃"),
-        ("论", "十三元 十四愿"),
+        ("论", "十一真 十三元 十四愿"),
         ("望", "七阳 二十三漾"),
         ("重", "二冬 二肿 二宋"),
         ("教", "三肴 十九效"),
@@ -218,7 +218,7 @@ def test_lines_that_do_not_adhere_are_no_regulated_verse() -> None:
 
 
 def test_readings_and_unknown_characters_fit_either_tone() -> None:
-    unknown = "龘"
+    unknown = "𰻝"
     assert tones(unknown) == frozenset()
     for char in unknown + "看":
         for place in (2, 4):
@@ -226,7 +226,7 @@ def test_readings_and_unknown_characters_fit_either_tone() -> None:
 
 
 def test_an_unknown_character_does_not_rhyme() -> None:
-    verdict = check([*DENG_GUANQUE_LOU[:3], "更上一层龘"], "五绝")
+    verdict = check([*DENG_GUANQUE_LOU[:3], "更上一层𰻝"], "五绝")
     assert (verdict.rhyme, verdict.category, verdict.meter) == (False, None, True)
 
 

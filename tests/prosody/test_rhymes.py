@@ -23,6 +23,7 @@ from poetgen.prosody import (
     tones,
 )
 from poetgen.prosody.cilin import group_names, groups_of
+from poetgen.prosody.readings import Reader
 from poetgen.prosody.rhymes import rare, usual_tones
 from poetgen.text import is_han
 
@@ -149,7 +150,7 @@ def test_what_a_divided_rhyme_lists_is_of_that_rhyme() -> None:
 def test_divided_rhymes_are_told_apart(rhyme: str, group: str, chars: str) -> None:
     for char in chars:
         assert group in groups_of(char, rhyme), char
-        assert len(groups_of(char, rhyme)) == (2 if char in "涯外话" else 1), char
+        assert len(groups_of(char, rhyme)) == (2 if char in "佳涯外话" else 1), char
 
 
 @pytest.mark.parametrize("pair", "來来 開开 門门 孫孙 園园 會会 畫画 對对 愛爱 論论 階阶".split())
@@ -239,16 +240,62 @@ def test_the_table_of_rare_readings_holds_together() -> None:
     shapes = "".join(row[0] for row in usual_rows())
     assert len(set(shapes)) == len(shapes)
     order = list(categories())
-    for chars, names, *counts in usual_rows():
+    for chars, names, *_ in usual_rows():
         assert len({rhymes(char) for char in chars}) == 1, chars
         assert names.split() == sorted(names.split(), key=order.index), chars
-        # What is rare has at most 7 % of what the row itself counts, by tone or by rhyme.
-        few: set[str] = set()
-        for part in counts:
-            uses = dict(zip(part.split()[::2], map(int, part.split()[1::2]), strict=True))
-            few |= {key for key, count in uses.items() if count <= 0.07 * sum(uses.values()) >= 0.07 * 30}
-        for name in names.split():
-            assert name in few or (LEVEL if is_level(name) else OBLIQUE) in few, (chars, name)
+
+
+@pytest.mark.parametrize(
+    ("char", "names"),
+    [("北", "十一队 八黠"), ("极", "十六叶"), ("意", "十三职"), ("就", "一屋"), ("服", "二十五有"), ("肉", "二十六宥")]
+    + [("湾", "十四寒"), ("机", "四支"), ("莹", "九青")],
+)
+def test_readings_that_no_other_book_and_no_poem_has_are_rare(char: str, names: str) -> None:
+    assert set(names.split()) <= rare(char)
+
+
+def test_a_small_rhyme_is_not_rare_for_being_small() -> None:
+    assert "九佳" not in rare("涯") and "十灰" not in rare("衰")
+
+
+def words_of() -> dict[str, tuple[str, str]]:
+    return {row[0]: (row[1], row[2]) for row in read_table("prosody", "words.tsv", 3)}
+
+
+def test_the_table_of_words_holds_together() -> None:
+    table = words_of()
+    assert len({char for shapes in table for char in shapes}) == sum(map(len, table))
+    for shapes, parts in table.items():
+        assert any(len(tones(char)) == 2 for char in shapes), shapes
+        level, oblique = (part.split() for part in parts)
+        assert not set(level) & set(oblique), shapes
+        for word in (*level, *oblique):
+            assert len(word) == 2 and set(word) & set(shapes), word
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("相思", "平平"), ("思量", "平平"), ("秋思", "平仄"), ("九重", "仄平"), ("珍重", "平仄"), ("生长", "平仄")]
+    + [("长安", "平平"), ("长安", "平平"), ("胜利", "仄仄"), ("不胜", "仄平"), ("鼓吹", "仄仄"), ("感应", "仄仄")]
+    + [("万乘", "仄仄"), ("乘风", "平平"), ("教育", "仄仄"), ("莫教", "仄平"), ("德行", "仄仄"), ("千骑", "平仄")]
+    + [("相看", "平平"), ("重大", "仄仄"), ("分布", "平仄"), ("長安", "平平"), ("萬乘", "仄仄")],
+)
+def test_words_decide(word: str, expected: str) -> None:
+    assert Reader().signs(word) == expected
+
+
+def test_words_do_not_reach_over_a_pause_and_may_overlap() -> None:
+    assert Reader().signs("楼上秋思苦")[3] == "仄" and Reader().signs("草秋思梦苦")[2] == "通"
+    assert Reader().signs("不胜游")[1] == "通"  # 不胜 is level, 胜游 oblique
+    assert Reader(usual=False).signs("相思") == "通通"
+
+
+def test_a_word_decides_what_a_foot_rhymes_with() -> None:
+    assert Reader().feet("此物最相思", LEVEL) == {"四支"} and Reader().feet("此物最相思", OBLIQUE) == frozenset()
+    assert Reader().feet("灯下写秋思", OBLIQUE) == {"四寘"} and Reader().feet("灯下写秋思", LEVEL) == frozenset()
+    assert Reader().feet("古人重德行", OBLIQUE)  # rare, but for the word
+    assert Reader(CILIN).feet("此物最相思", ANY) == {"第三部"}
+    assert Reader().feet("", ANY) == Reader().feet("x", LEVEL) == frozenset()
 
 
 def test_traditional_shapes_share_the_testimony_unless_the_simplified_one_merges_others() -> None:
@@ -259,7 +306,7 @@ def test_traditional_shapes_share_the_testimony_unless_the_simplified_one_merges
 def test_feet_may_leave_rare_readings_out() -> None:
     assert feet("空", OBLIQUE) and not feet("空", OBLIQUE, usual=True)
     assert feet("空", ANY, usual=True) == feet("空", LEVEL) == {"一东"}
-    assert feet("涯", LEVEL, usual=True) == {"四支", "六麻"}
+    assert feet("湾", LEVEL, usual=True) == {"十五删"}
     assert feet("蛇", LEVEL) == {"四支", "五歌", "六麻"}
     assert feet("蛇", LEVEL, CILIN, usual=True) == {"第十部"}
     for char in "看月春x":
@@ -275,14 +322,17 @@ def test_a_source_of_another_kind_is_refused_in_one_line(tmp_path: Path) -> None
     source, out = tmp_path / "source.json", tmp_path / "out.tsv"
     for text in ("{", '{"ping": {"東": ["東"]}}', '{"ping": 1}'):
         source.write_text(text, encoding="utf-8")
-        command = [sys.executable, str(SCRIPTS / "pingshui.py"), str(source), "--out", str(out)]
+        command = [sys.executable, str(SCRIPTS / "pingshui.py"), str(source), str(source), "--out", str(out)]
         ran = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT)})
         assert ran.returncode == 1
         assert ran.stderr.startswith(f"pingshui: {source}: ") and ran.stderr.count("\n") == 1
         assert not out.exists()
 
 
-def test_corrections_shapes_and_simplified_characters_are_worked_in(tmp_path: Path) -> None:
+def test_corrections_shapes_and_simplified_characters_are_worked_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
     pingshui = script("pingshui")
     source = tmp_path / "source.json"
     rows = {name: ["龍" if name == "二冬" else "後" if name == "二十六宥" else name[-1]] for name in pingshui.NAMES}
@@ -292,14 +342,15 @@ def test_corrections_shapes_and_simplified_characters_are_worked_in(tmp_path: Pa
     fixes = tmp_path / "fixes.tsv"
     fixes.write_text("# why\n-\t龍\t十四缉\n+\t蘢\t二冬\tfor one\n=\t竜\t龍\n", encoding="utf-8")
     book = pingshui.read_source(source)
-    pingshui.correct(book, fixes)
+    pingshui.correct(book, fixes, {})
     pingshui.spread(book)
+    pingshui.merge(book)
     assert [book.readings(char) for char in "龍龙竜蘢茏"] == [["二冬"]] * 5
     assert book.readings("缉") == ["十四缉"]
     assert book.readings("后") == ["二十五有", "二十六宥"]
     fixes.write_text("+\t蘢\t二东\n", encoding="utf-8")
     with pytest.raises(pingshui.PoetgenError, match="fixes.tsv:1"):
-        pingshui.correct(book, fixes)
+        pingshui.correct(book, fixes, {})
 
 
 def test_poems_testify_against_a_wrong_tone() -> None:
@@ -347,7 +398,7 @@ def test_a_poem_of_one_pattern_tells_what_was_asked_of_characters_of_two_tones(u
         book = known.copy()
         book[[chars.index(char) for char in unsure]] = both
         uses = np.zeros((len(chars), 2), dtype=np.int64)
-        usual_readings.tone_uses(numbered(poem, chars), "五绝", book, uses)
+        usual_readings.tone_uses(numbered(poem, chars), "五绝", book, uses, usual_readings.PairUses(book))
         return {char: tuple(row) for char, row in zip(chars, uses.tolist(), strict=True) if any(row)}
 
     asked = {"日": (0, 1), "河": (1, 0), "海": (0, 1), "流": (1, 0), "穷": (1, 0)}
@@ -378,29 +429,54 @@ def test_a_foot_of_several_rhymes_tells_which_the_others_had(usual_readings: Mod
     assert testimony("蛇涯月蛇") == {}  # they rhyme three ways
 
 
+def test_pairs_tell_which_tone_a_word_has(usual_readings: ModuleType) -> None:
+    poem = "白日依山尽 黄河入海流 欲穷千里目 更上一层楼"
+    chars = sorted(set(poem) - {" "})
+    known = np.array([sum(usual_readings.BITS[tone] for tone in tones(char)) for char in chars], dtype=np.uint8)
+    known[[chars.index(char) for char in "河层"]] = 3
+    pairs, uses = usual_readings.PairUses(known), np.zeros((len(chars), 2), dtype=np.int64)
+    for _ in range(40):
+        usual_readings.tone_uses(numbered(poem, chars), "五绝", known, uses, pairs)
+    uses += 40  # elsewhere both tones are as common
+    left = usual_readings.decided(pairs, uses)
+    found = {(chars[one] + chars[two], side): bit for (one, two, side), (bit, _) in left.items()}
+    assert found[("黄河", 0)] == found[("一层", 0)] == found[("层楼", 1)] == usual_readings.BITS[LEVEL]
+
+
 @pytest.mark.parametrize(
-    ("char", "asked", "rhymed", "expected"),
+    ("char", "asked", "rhymed", "grouped", "confirmed", "expected"),
     [
-        ("空", (93, 7), {}, ["一董", "一送"]),
-        ("空", (92, 8), {}, []),
-        ("空", (29, 0), {}, []),
-        ("卷", (2, 98), {}, ["一先"]),
-        ("春", (0, 50), {}, []),  # of one tone, whatever poems say
-        ("涯", (50, 0), {"六麻": 88, "四支": 8, "九佳": 4}, ["九佳"]),
-        ("涯", (50, 0), {"六麻": 29}, []),
-        ("番", (97, 3), {"十三元": 50, "十四寒": 50}, ["五歌", "二十一个"]),
+        ("空", (97, 3), {}, {}, "一东 一董 一送", ["一董", "一送"]),
+        ("空", (92, 8), {}, {}, "一东 一董 一送", []),
+        ("空", (29, 0), {}, {}, "一东 一董 一送", []),
+        ("空", (0, 0), {}, {}, "一东", ["一董", "一送"]),  # no other book has them, and no poem
+        ("空", (90, 10), {}, {}, "一东", []),
+        ("卷", (2, 98), {}, {}, "一先 十三阮 十六铣 十七霰", ["一先"]),
+        ("涯", (50, 0), {"六麻": 88, "四支": 8, "九佳": 4}, {}, "六麻 四支 九佳", []),  # 九佳 is small
+        ("涯", (50, 0), {"六麻": 98, "四支": 2}, {}, "六麻 四支 九佳", ["四支", "九佳"]),
+        ("涯", (50, 0), {"六麻": 29}, {}, "六麻 四支 九佳", []),
+        ("北", (0, 0), {}, {"第十七部": 50, "第三部": 1}, "十一队 十三职 八黠 二沃", ["十一队", "八黠", "二沃"]),
+        ("北", (0, 0), {}, {"第十七部": 9}, "十一队 十三职 八黠 二沃", []),
     ],
 )
 def test_what_is_rare(
-    usual_readings: ModuleType, char: str, asked: tuple[int, int], rhymed: dict[str, int], expected: list[str]
+    usual_readings: ModuleType,
+    char: str,
+    asked: tuple[int, int],
+    rhymed: dict[str, int],
+    grouped: dict[str, int],
+    confirmed: str,
+    expected: list[str],
 ) -> None:
-    counts = [rhymed.get(name, 0) for name in usual_readings.LEVEL_RHYMES]
-    assert usual_readings.rare_readings(char, list(asked), counts, 30, 0.07) == expected
+    uses = usual_readings.Uses(asked, rhymed, grouped)
+    totals = {"六麻": 9000, "四支": 20000, "九佳": 300, "第十七部": 500, "第三部": 500, "第十八部": 300}
+    found = usual_readings.rare_readings(char, uses, totals, frozenset(confirmed.split()))
+    assert sorted(found) == sorted(expected)
 
 
 def test_a_folder_that_is_no_dataset_is_refused_in_one_line(tmp_path: Path) -> None:
     out = tmp_path / "usual.tsv"
-    command = [sys.executable, str(SCRIPTS / "usual_readings.py"), str(tmp_path), "--out", str(out)]
+    command = [sys.executable, str(SCRIPTS / "usual_readings.py"), str(tmp_path), str(tmp_path), "--out", str(tmp_path)]
     ran = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env={"PYTHONPATH": str(ROOT)})
     assert ran.returncode == 1
     assert ran.stderr.startswith("usual_readings: ") and ran.stderr.count("\n") == 1

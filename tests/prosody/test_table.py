@@ -10,7 +10,7 @@ ROOM = Path(str(poetgen.prosody.__file__)).parent
 
 def test_missing_fields_are_empty_and_those_beyond_left_out() -> None:
     rows = {row[0]: row[1:] for row in read_table("prosody", "cilin_divided.tsv", 5)}
-    assert rows["九佳"][-1] == "涯" and rows["十灰"][-1] == ""
+    assert rows["九佳"][-1].startswith("涯") and rows["十灰"][-1] == ""
     assert {len(row) for row in read_table("prosody", "usual.tsv", 2)} == {2}
 
 

@@ -581,7 +581,8 @@ def test_other_languages_are_told_letter_by_letter() -> None:
     vocab = Vocab.build(dict.fromkeys("ab \n", 1), CONTROL)
     model = PoetModel(ModelConfig(len(vocab), layers=1, hidden=4, embed=4))
     pieces = [text for _, text, _ in Sampler(model, vocab).steps([Job(Request(), SampleConfig(length=20))])]
-    assert [len(piece) for piece in pieces] == [1] * 20 + [0]
+    assert {len(piece) for piece in pieces[:-1]} == {1} and pieces[-1] == ""
+    assert sum(piece != "\n" for piece in pieces) == 20 + 1  # line ends are not counted
 
 
 # Characters used before ------------------------------------------------------------------------------------------
@@ -854,3 +855,13 @@ def test_a_title_with_no_end_is_refused() -> None:
         fit("春" * 10_000, SIMPLIFIED)
     with pytest.raises(UsageError, match="author of 101"):
         fit("春" * 101, SIMPLIFIED, "author")
+
+
+def test_poems_under_way_count_for_what_is_written_of_them(lstm: PoetModel) -> None:
+    """All of a batch come to their ends together: at the first end most of the work is done."""
+    sampler = Sampler(lstm, VOCAB)
+    jobs = [(Request("春", form="五绝"), SampleConfig(seed=seed)) for seed in range(20)]
+    worth = []
+    for _ in sampler.samples(jobs):
+        worth.append(sampler.written.poems)
+    assert worth[0] > 10 and worth == sorted(worth) and worth[-1] == pytest.approx(20, abs=1)
