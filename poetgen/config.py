@@ -185,6 +185,8 @@ class TrainConfig:
 
 #: Drafts that the commands and a Poet make of each poem where nothing else is said.
 CANDIDATES = 8
+#: Poems of one title that can be asked for.
+MOST_POEMS = 1_000_000
 
 
 @dataclass(frozen=True)

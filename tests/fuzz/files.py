@@ -20,7 +20,20 @@ from tests.fuzz.campaign import Case, main
 from tests.fuzz.mutations import BYTES, Mutation
 
 #: Options that make a command quick; what they are is another script's matter.
-_QUICK: Final = ("--epochs", "0.2", "--hidden", "16", "--embed", "16", "--lr-steps", "0.01", "--eval-every", "5")
+_QUICK: Final = (
+    "--epochs",
+    "0.2",
+    "--hidden",
+    "16",
+    "--embed",
+    "16",
+    "--lr-steps",
+    "0.01",
+    "--eval-every",
+    "5",
+    "--precision",
+    "fp32",
+)
 _CPU: Final = ("--device", "cpu")
 _POEM: Final = "床前明月光，疑是地上霜。举头望明月，低头思故乡。"
 
