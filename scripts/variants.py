@@ -13,7 +13,7 @@ the same meaning. Where the rhyme book knows both and no reading is shared, they
 variants_additions.tsv bars; `+` adds what the sources lack. A row says why.
 
 A row of the table is a shape, the standard character in traditional script, and 简 where a traditional text keeps the
-shape, since it is standard there: it is among the 5,401 common characters of Big5.
+shape, since books print it: Big5 has it. `=` in the corrections is `+` without that exception.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def choose(evidence: Evidence) -> dict[str, str]:
         words = {*ranked[min(ranked)]} if ranked else set()
         if len(words) == 1:  # where several are meant, none is chosen
             chars = [char for by_word in ranked.values() for char in by_word.get(min(words), [])]
-            best = min(chars, key=lambda char: (not common_in_big5(char), simplify(char) == char, char))
+            best = min(chars, key=lambda char: (level_of_big5(char) != 1, simplify(char) == char, char))
             chosen[shape] = best if level_of_big5(best) else traditional(best)
     return {shape: char for shape, char in chosen.items() if shape != char}
 
@@ -119,24 +119,22 @@ def level_of_big5(char: str) -> int:
         return 0
 
 
-def common_in_big5(char: str) -> bool:
-    """Whether a character is of the first level of Big5, those of the list of common characters of 1982."""
-    return level_of_big5(char) == 1
-
-
-def correct(chosen: dict[str, str], path: Path) -> None:
-    """Apply the rows of the corrections: a mark, shapes, and for `+` the character that they stand for."""
+def correct(chosen: dict[str, str], path: Path) -> set[str]:
+    """Apply the rows of the corrections (a mark, shapes, what they stand for); returns the shapes with `=`."""
+    anywhere: set[str] = set()
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if not line or line.startswith("#"):
             continue
         mark, shapes, char, *_ = [*line.split("\t"), "", ""]
-        if mark not in ("+", "-") or not shapes or (mark == "+") != (len(char) == 1):
-            raise PoetgenError(f"{path}:{number}: expected + with shapes and a character, or - with shapes")
+        if mark not in ("+", "=", "-") or not shapes or (mark != "-") != (len(char) == 1):
+            raise PoetgenError(f"{path}:{number}: expected + or = with shapes and a character, or - with shapes")
         for shape in shapes:
-            if mark == "+":
-                chosen[shape] = char
-            else:
+            if mark == "-":
                 chosen.pop(shape, None)
+            else:
+                chosen[shape] = char
+        anywhere |= {*shapes} if mark == "=" else set()
+    return anywhere
 
 
 def main() -> None:
@@ -148,10 +146,11 @@ def main() -> None:
     options = parser.parse_args()
     try:
         chosen = choose(gather(options.unihan, options.list_1955))
-        correct(chosen, ADDITIONS)
+        anywhere = correct(chosen, ADDITIONS)
         if chains := sorted(shape for shape, char in chosen.items() if char in chosen):
             raise PoetgenError(f"{ADDITIONS}: {' '.join(chains)} stand for what is folded itself")
-        rows = [f"{s}\t{char}{chr(9) + '简' if common_in_big5(s) else ''}\n" for s, char in sorted(chosen.items())]
+        printed = {shape for shape in chosen if level_of_big5(shape)} - anywhere
+        rows = [f"{s}\t{char}" + ("\t简\n" if s in printed else "\n") for s, char in sorted(chosen.items())]
         write_atomic(options.out, HEADER + "".join(rows))
     except (OSError, PoetgenError) as error:
         raise SystemExit(f"variants: {error}") from None

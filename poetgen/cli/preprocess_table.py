@@ -23,7 +23,7 @@ def preprocess_table(report: Mapping[str, Any], out: Path) -> str:
         ("kept", f"{train['poems'] + valid['poems']:,} poems, {report['characters']:,} characters"),
         ("forms", _counts(report["forms"])),
         ("dynasties", _counts(report["dynasties"])),
-        *([("tunes", f"{tunes:,} learned")] if (tunes := report.get("tunes")) else []),
+        *([("tunes", tunes)] if (tunes := _tunes(report)) else []),
         (
             "vocabulary",
             f"{report['vocabulary']:,} tokens; {report['unknown_tokens']:,} characters are left out as rare",
@@ -31,13 +31,21 @@ def preprocess_table(report: Mapping[str, Any], out: Path) -> str:
         ("split", f"{train['poems']:,} poems to train on, {valid['poems']:,} to validate with"),
         (
             "leak check",
-            f"{leak['shared_lines']:,} lines on both sides ({leak['least_line']} characters or more), "
+            f"{leak['shared_lines']:,} of {leak['valid_lines']:,} lines to validate with are on both sides "
+            f"({leak['least_line']} characters or more), "
             f"{leak['shared_short_phrases']:,} shorter phrases",
         ),
         ("time", f"{seconds['all']:.1f} s (work {seconds['workers']:.1f} s, jieba's share {seconds['jieba']:.1f} s)"),
         ("written to", str(out)),
     ]
     return table(rows)
+
+
+def _tunes(report: Mapping[str, Any]) -> str:
+    learned, off = report["tunes"], report["a_character_off_tune"]["poems"]
+    are = "is" if off == 1 else "are"
+    told = (f"{learned:,} learned", f"{off:,} 词 {are} one character short or long of their tune")
+    return "; ".join(text for text, count in zip(told, (learned, off), strict=True) if count)
 
 
 def _limits(most: Mapping[str, int]) -> str:

@@ -14,6 +14,7 @@ import typer
 from poetgen import __version__
 from poetgen.cli.terminal import shown_escaped
 from poetgen.errors import PoetgenError, UsageError
+from poetgen.folders import claimed
 from poetgen.humanize import shortened
 from poetgen.language import ENGLISH, Phrase, translated
 from poetgen.network import distributed
@@ -133,6 +134,15 @@ def told_once(world: distributed.World) -> Iterator[None]:
 
 
 @contextmanager
+def claim(out: Path) -> Iterator[None]:
+    """Have a folder for this command alone; it is said where nothing keeps others out. Raises SaveError."""
+    with claimed(out) as sure:
+        if not sure:
+            note(f"{out}: this file system has no locks; start nothing else that writes there")
+        yield
+
+
+@contextmanager
 def enough_memory(way_out: str) -> Iterator[None]:
     """Say in a line what to do where a model or a batch does not fit."""
     try:
@@ -175,13 +185,15 @@ def poems_of_file(
 
 
 def left_out(path: Path, counts: Counts, language: str = ENGLISH) -> None:
-    """Say how many poems of a file cleaning left out, and why."""
-    if counts.dropped:
+    """Say what of a file is left out, and why, in the words of preprocess."""
+    if dropped := counts.reasons():
         left = Phrase(
             "{file}: left out {count:,} of {read:,} poems: {reasons}",
             file=path,
             count=counts.read - counts.kept,
             read=counts.read,
-            reasons=counts.reasons(),
+            reasons=dropped,
         )
         note(left, language)
+    if passed_over := counts.kinds_passed_over():
+        note(Phrase("{file}: passed over {kinds}", file=path, kinds=passed_over), language)

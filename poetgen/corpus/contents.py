@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from poetgen.corpus.encoding import decode
 from poetgen.corpus.markup import is_page, page_text
 from poetgen.corpus.office import office_text
 from poetgen.errors import SourceError
+from poetgen.language import Phrase
 
 ZIP_HEADS: Final = (b"PK\x03\x04", b"PK\x05\x06")
 
@@ -50,16 +52,25 @@ def refuse_other_than_text(data: bytes, name: str) -> None:
     """Raise SourceError, with the way out, for bytes that begin as a file without readable text does."""
     for place, mark, kind, way_out in _REFUSED:
         if data.startswith(mark, place):
-            raise SourceError(f"{name}: this is {kind}. {way_out}")
+            raise SourceError(
+                Phrase(
+                    "{file}: this is {kind}. {way_out}",
+                    file=name,
+                    kind=Phrase.known(kind),
+                    way_out=Phrase.known(way_out),
+                )
+            )
 
 
-def text_of(data: bytes, name: str) -> str:
+def text_of(data: bytes, name: str, say: Callable[[str], None] = lambda text: None) -> str:
     """The text of a document: of a page of the web, a Word or OpenDocument file or an e-book without its tags.
+
+    The encoding is told to `say` as `decode` does.
 
     Raises SourceError for what holds no text that can be read, with the way out.
     """
     if data.startswith(ZIP_HEADS):
         return office_text(data, name)
     refuse_other_than_text(data, name)
-    text = decode(data, name)
+    text = decode(data, name, say)
     return page_text(text) if is_page(text) else text

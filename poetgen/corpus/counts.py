@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
+
+from poetgen.language import Phrase
 
 #: The names under which the report counts the rules that change text, in their order of working.
 RULES: Final = (
@@ -63,6 +67,11 @@ def _around(text: str, other: str) -> str:
     return text[start : start + _EXAMPLE_LENGTH].encode("utf-8", "replace").decode()
 
 
+def _told(counts: Mapping[str, int]) -> list[Phrase]:
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [Phrase("{count:,} {kind}", count=count, kind=Phrase.known(name)) for name, count in ordered if count]
+
+
 @dataclass(slots=True)
 class Counts:
     """What cleaning did to a corpus. Counts of parts add up to the counts of the whole, in any grouping."""
@@ -71,8 +80,10 @@ class Counts:
     kept: int = 0
     rules: dict[str, DropCount] = field(default_factory=dict)
     dropped: dict[str, DropCount] = field(default_factory=dict)
+    passed_over: Counter[str] = field(default_factory=Counter)  # what was no poem, by kind
 
     def __iadd__(self, other: Counts) -> Counts:
+        self.passed_over += other.passed_over
         self.read += other.read
         self.kept += other.kept
         for mine, theirs in ((self.rules, other.rules), (self.dropped, other.dropped)):
@@ -91,9 +102,13 @@ class Counts:
         """Count a poem that is not kept."""
         self.dropped.setdefault(reason, DropCount()).add(origin, text)
 
-    def reasons(self) -> list[str]:
-        """Why poems were not kept, each with its count, for people."""
-        return [f"{count.poems:,} {reason}" for reason, count in self.dropped.items()]
+    def reasons(self) -> list[Phrase]:
+        """Why poems were not kept, each with its count, for people, the most frequent first."""
+        return _told({reason: count.poems for reason, count in self.dropped.items()})
+
+    def kinds_passed_over(self) -> list[Phrase]:
+        """What was no poem, each kind with its count, for people."""
+        return _told(self.passed_over)
 
     def as_dict(self) -> dict[str, object]:
         """The counts as JSON values, the rules in their order of working, the reasons by falling count."""
@@ -113,6 +128,7 @@ class Counts:
 
         order = {name: place for place, name in enumerate(RULES)}
         return {
+            "passed_over": dict(sorted(self.passed_over.items())),
             "read": self.read,
             "kept": self.kept,
             "rules": table(dict(sorted(self.rules.items(), key=lambda item: order.get(item[0], len(order))))),

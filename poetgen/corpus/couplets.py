@@ -6,7 +6,7 @@ in.txt     晚 风 摇 树 树 还 挺          out.txt    晨 露 润 花 花 �
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import PurePath
@@ -17,6 +17,7 @@ from poetgen.corpus.fields import FieldNames, RecordBuilder, couplet, lines_of_f
 from poetgen.corpus.poem import Record
 from poetgen.corpus.sources import Document
 from poetgen.errors import SourceError
+from poetgen.language import Phrase
 
 #: What the two files are called, but for what stands before or behind it in both: train.in and train.out.
 _PAIRS: Final = {"in": "out", "input": "output", "source": "target", "src": "tgt", "upper": "lower", "上联": "下联"}
@@ -67,7 +68,9 @@ def paired(documents: Sequence[Document]) -> list[Document]:
     ]
 
 
-def couplet_records(document: CoupletDocument, upper_text: str, builder: RecordBuilder) -> Iterator[Record]:
+def couplet_records(
+    document: CoupletDocument, upper_text: str, builder: RecordBuilder, say: Callable[[str], None] = lambda text: None
+) -> Iterator[Record]:
     """A couplet for each line of the upper file and the line of the lower one that has its number.
 
     Where the two are not of one length the first file is taken for titles, of the poems in the second. Raises
@@ -77,20 +80,29 @@ def couplet_records(document: CoupletDocument, upper_text: str, builder: RecordB
     assert lower is not None
     uppers, lowers = (
         ["".join(line.split()) for line in text.rstrip("\n").split("\n")]
-        for text in (upper_text, decode(lower.read(), lower.name))
+        for text in (upper_text, decode(lower.read(), lower.name, say))
     )
     at = next(
         (at for at, (first, second) in enumerate(zip_longest(uppers, lowers), 1) if bool(first) != bool(second)), 0
     )
     if at:
         raise SourceError(
-            f"{document.name}, line {at}: {lower.name} has not the same lines ({len(uppers):,} and {len(lowers):,}). "
-            "Mend them, or read them one at a time."
+            Phrase(
+                "{file}, line {line}: {lower} has not the same lines ({count:,} and {others:,}). "
+                "Mend them, or read them one at a time.",
+                file=document.name,
+                line=at,
+                lower=lower.name,
+                count=len(uppers),
+                others=len(lowers),
+            )
         )
     pairs = list(zip(uppers, lowers, strict=True))
     are_couplets = sum(len(first) == len(second) for first, second in pairs) >= _MOST * len(pairs)
-    told = ("couplets", "lower lines") if are_couplets else ("titles", "verse")
-    builder.say(f"{told[0]}, with {lower.name} for the {told[1]}")
+    if are_couplets:
+        builder.say(Phrase("couplets, with {lower} for the lower lines", lower=lower.name))
+    else:
+        builder.say(Phrase("titles, with {lower} for the verse", lower=lower.name))
     for number, (first, second) in enumerate(pairs):
         builder.number = number
         if are_couplets and first:

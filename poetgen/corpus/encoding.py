@@ -15,11 +15,13 @@ from __future__ import annotations
 import codecs
 import re
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
 from typing import Final
 
 from poetgen.errors import SourceError
 from poetgen.files import read_table
+from poetgen.language import Phrase
 from poetgen.text import HAN_RANGES
 
 # The mark of UTF-32 begins with that of UTF-16.
@@ -45,6 +47,17 @@ _CANDIDATES: Final = (
 )
 _NAMES: Final = "UTF-8, UTF-16, UTF-32, GB18030, Big5, Shift-JIS, EUC-JP, EUC-KR, cp1250, cp1251, cp1252 or KOI8-R"
 
+#: What people call encodings that Python calls otherwise.
+_SPOKEN: Final = {
+    "utf-8-sig": "UTF-8",
+    "gb18030": "GB18030",
+    "big5hkscs": "Big5",
+    "cp932": "Shift-JIS",
+    "euc_jp": "EUC-JP",
+    "cp949": "EUC-KR",
+    "iso2022_jp_ext": "ISO-2022-JP",
+} | {name: name for name in ("cp1250", "cp1251", "cp1252")}
+
 #: Bytes that are looked at to tell an encoding; lines of ASCII alone do not count.
 _SAMPLE: Final = 1 << 14
 #: Bytes of ASCII that are shown before the first byte of a line that is none.
@@ -61,10 +74,11 @@ _HIGH_BYTE: Final = re.compile(rb"[\x80-\xff]")
 _ESCAPES: Final = (b"\x1b$B", b"\x1b$@")
 
 
-def decode(data: bytes, name: str) -> str:
+def decode(data: bytes, name: str, say: Callable[[str], None] = lambda text: None) -> str:
     """The text that some bytes hold, with line ends as "\\n". `name` stands for them in the error.
 
-    Bytes that are broken become U+FFFD, which cleaning counts as lost.
+    Bytes that are broken become U+FFFD, which cleaning counts as lost. An encoding that is not UTF-8, and how many
+    characters are broken, is told to `say`.
 
     Raises SourceError for binary data, and for text in an encoding that is not known.
 
@@ -73,7 +87,13 @@ def decode(data: bytes, name: str) -> str:
     """
     text = _as_utf8(data)
     if text is None:
-        text = data.decode(encoding_of(data, name), errors="replace")
+        encoding = encoding_of(data, name)
+        text = data.decode(encoding, errors="replace")
+        broken = text.count("\ufffd")
+        if broken or not encoding.startswith("utf-8"):
+            lost = f", {broken:,} broken character{'s' * (broken > 1)}" if broken else ""
+            called = _SPOKEN.get(encoding, encoding.removesuffix("-le").removesuffix("-be").upper())
+            say(f"{name}: read as {called}{lost}")
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
@@ -94,8 +114,12 @@ def encoding_of(data: bytes, name: str) -> str:
     sample = data[:_SAMPLE].decode(encoding, errors="replace") if encoding else ""
     if not encoding or not _is_text(sample):
         raise SourceError(
-            f"{name}: this is not text in {_NAMES}. Give text, JSON, CSV or a .zip archive of them; if it is text, "
-            "save it as UTF-8."
+            Phrase(
+                "{file}: this is not text in {encodings}. Give text, JSON, CSV or a .zip archive of "
+                "them; if it is text, save it as UTF-8.",
+                file=name,
+                encodings=_NAMES,
+            )
         )
     return encoding
 

@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 from poetgen.corpus.clean import Cleaner
-from poetgen.corpus.counts import Counts, DropCount
+from poetgen.corpus.counts import Counts
 from poetgen.corpus.couplets import paired
 from poetgen.corpus.fields import ColumnChoice
 from poetgen.corpus.poem import Poem, Record
@@ -44,24 +44,31 @@ def read_poems(
     `columns` and `say` are, `read` says. Raises SourceError where there is no poem that `cleaned` keeps.
     """
     name = "standard input" if path == STDIN else str(path)
+    notes: list[str] = []
     passed_over: Counter[str] = Counter()
-    sources = [_StandardInput(name, path, 0, asked=True)] if path == STDIN else paired(documents([path]))
+    sources = (
+        [_StandardInput(name, path, 0, asked=True)]
+        if path == STDIN
+        else paired(documents([path], passed_over=passed_over))
+    )
     records = chain.from_iterable(
-        read(document, passed_over=passed_over, columns=columns, say=say) for document in sources
+        read(document, passed_over=passed_over, columns=columns, say=notes.append) for document in sources
     )
     poems, counts = cleaned(records, script, passages)
-    # What was no poem at all is told like a poem that is left out.
-    counts.read += passed_over.total()
-    counts.dropped |= {kind: DropCount(poems=count) for kind, count in passed_over.items()}
+    counts.passed_over = passed_over
     if not poems:
-        left_out = Phrase(" (left out: {reasons})", reasons=reasons) if (reasons := counts.reasons()) else ""
+        reasons = counts.reasons() + counts.kinds_passed_over()
         raise SourceError(
             Phrase(
-                "{name}: no poem in it could be read{left_out}; give text, JSON, JSON Lines, CSV or a .zip of them",
+                "{name}: no poem in it could be read{left_out}; "
+                "give text, JSON, JSON Lines, CSV or a .zip of them{note}",
                 name=name,
-                left_out=left_out,
+                left_out=Phrase(" (left out: {reasons})", reasons=reasons) if reasons else "",
+                note="".join(f" ({text})" for text in notes[:1]),
             )
         )
+    for text in notes:
+        say(text)
     return poems, counts
 
 

@@ -45,7 +45,7 @@ def read(
 
     What is no poem (a biography, a preface, a list of settings) is passed over and counted by kind in `passed_over`,
     and so is a bystander that is no text. `columns` says which columns of a table, or fields of a record, hold what.
-    What the document was taken for, where that is not plain, is told to `say`, once.
+    What the document was taken for, where that is not plain, is told to `say`: its encoding, its columns, plain text.
 
     Raises SourceError, naming the document and the line, for a broken one.
     """
@@ -64,7 +64,7 @@ def _records(
     counts: Counter[str] = Counter() if passed_over is None else passed_over
     data = document.read()
     try:
-        text = text_of(data, document.name)
+        text = text_of(data, document.name, say)
     except SourceError:
         if document.asked:
             raise
@@ -77,7 +77,7 @@ def _records(
         return RecordBuilder(document.name, unit, choice, say)
 
     if isinstance(document, CoupletDocument):
-        yield from couplet_records(document, text, builder("line"))
+        yield from couplet_records(document, text, builder("line"), say)
         return
     match _sniff(text, document.name) if format == "auto" else format:
         case "json":
@@ -89,7 +89,7 @@ def _records(
         case "lines":
             yield from line_records(without_left_overs(text), document.name)
         case "poems":
-            yield from text_records(without_left_overs(text), document.name, counts)
+            yield from text_records(without_left_overs(text), document.name, counts, say)
         case _:
             yield from passage_records(without_left_overs(text), document.name)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from poetgen.corpus.dynasties import dynasty_of_place
@@ -30,6 +30,8 @@ _FOREIGN_WORD: Final = re.compile(f"[^\\W\\d_{HAN_RANGES}]+")
 _PINYIN: Final = re.compile("[āǎēěīǐōǒūǔǖǘǚǜ]|[áàéèíìóòúù]")
 #: A text of this many characters is poems if a fifth of it is: the rest may be what somebody says of them.
 _SHORT_TEXT: Final = 3000
+#: Characters of the first line that are shown of a text.
+_SHOWN: Final = 30
 #: A couplet or two, which are verse without any sign of it.
 _FEW_WORDS: Final = 40
 
@@ -69,8 +71,12 @@ def line_records(text: str, name: str) -> Iterator[Record]:
         yield builder.record(poem, field_names(("title", "author", "dynasty")), lines_of_field(fields[-1]))
 
 
-def text_records(text: str, name: str, passed_over: Counter[str]) -> Iterator[Record]:
+def text_records(
+    text: str, name: str, passed_over: Counter[str], say: Callable[[str], None] = lambda text: None
+) -> Iterator[Record]:
     """The poems of a text, or its passages where it is not Chinese or no verse; what is neither is counted.
+
+    Chinese that is taken for plain text is told to `say`, for it may have been meant for verse.
 
     >>> text = "登鹳雀楼\\n王之涣\\n\\n白日依山尽，黄河入海流。\\n欲穷千里目，更上一层楼。\\n"
     >>> [poem] = text_records(text, "", Counter())
@@ -80,8 +86,12 @@ def text_records(text: str, name: str, passed_over: Counter[str]) -> Iterator[Re
     2
     """
     left_out: Counter[str] = Counter()
-    drafts = drafts_of(text, left_out) if is_chinese(text) else []
+    chinese = is_chinese(text)
+    drafts = drafts_of(text, left_out) if chinese or _stands_beside_another_language(text) else []
     if not _are_poems(drafts, text):
+        if chinese and (first := next(filter(None, map(str.strip, text.split("\n"))), "")):
+            begins = first if len(first) <= _SHOWN else f"{first[:_SHOWN]}…"
+            say(f"{name}: taken for plain text, not for poems; it begins: {begins}")
         yield from passage_records(text, name)
         return
     passed_over += left_out
@@ -105,6 +115,17 @@ def is_chinese(text: str) -> bool:
     if 2 * sum(map(bool, map(_PINYIN.search, foreign))) > len(foreign):  # the sounds of the characters
         foreign = []
     return han > len(foreign) and len(_KANA.findall(sample)) * 20 < han
+
+
+def _stands_beside_another_language(text: str) -> bool:
+    """Whether a text is Chinese with a translation: a fifth of its lines, or more, have Han characters alone.
+
+    >>> _stands_beside_another_language("白日依山尽，黄河入海流。\\nThe sun beyond the mountains\\nsinks at last.\\n")
+    True
+    """
+    lines = [line for line in text[:_SAMPLE].split("\n") if any(map(str.isalpha, line))]
+    chinese = sum(_HAN.search(line) is not None and not _FOREIGN_WORD.search(line) for line in lines)
+    return 5 * chinese >= len(lines) > 0 and not _KANA.search(text[:_SAMPLE])
 
 
 def _are_poems(drafts: list[PoemDraft], text: str) -> bool:

@@ -19,7 +19,7 @@ Shapes: B rows, T time steps, N poems.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,15 +88,20 @@ class BatchGroup:
 
 
 def batch_groups(
-    split: Split, batch_tokens: int, seq_len: int, seed: tuple[int, ...] | None = None
+    split: Split,
+    batch_tokens: int,
+    seq_len: int,
+    seed: tuple[int, ...] | None = None,
+    given: Collection[str] = GIVEN_FIELDS,
 ) -> list[BatchGroup]:
     """An epoch's plan: poems of like length together, about `batch_tokens` tokens a window.
 
     `seed` draws the order and which header fields each poem shows; without it the order is fixed and every poem
-    shows its form, tune and title, which is what validation measures. Lengths and rows come in multiples of
-    BATCH_MULTIPLE: the kernels of a recurrent layer are prepared once per shape, and that costs more than the padding.
+    shows the fields that are `given`: its form, tune and title, which is what validation measures. Lengths and rows
+    come in multiples of BATCH_MULTIPLE: the kernels of a recurrent layer are prepared once per shape, and that costs
+    more than the padding.
     """
-    shown = np.ones((len(split), len(FIELD_RATES)), dtype=np.bool_) * [name in GIVEN_FIELDS for name in FIELD_RATES]
+    shown = np.ones((len(split), len(FIELD_RATES)), dtype=np.bool_) * [name in given for name in FIELD_RATES]
     order = np.arange(len(split))
     rng = np.random.default_rng(seed)
     if seed is not None:

@@ -23,18 +23,22 @@ from poetgen.corpus import ColumnChoice, Counts, documents, duplicates, keywords
 from poetgen.corpus.script import Script
 from poetgen.corpus.sources import is_address
 from poetgen.data.choosing import Choice, choose
-from poetgen.data.dataset import REPORT_FILE, SPLITS, finish, write_dataset
+from poetgen.data.dataset import DATASET_FILES, REPORT_FILE, SPLITS, finish, write_dataset
 from poetgen.data.encode import count_characters, encode_poems
 from poetgen.data.reading import Poems, read_parts
 from poetgen.data.sequence import CONTROL
 from poetgen.data.vocab import UNK, Vocab
 from poetgen.errors import SourceError, UsageError
 from poetgen.files import parse_json, to_json, write_atomic
+from poetgen.folders import settle, switching
 from poetgen.progress import StageCallback, silent_stages
-from poetgen.text import PUNCTUATION
+from poetgen.prosody.tune_book import is_a_character_off
+from poetgen.text import PUNCTUATION, clauses
 
 #: A corpus of so many characters, and so many different ones, can do without those that it has seldom.
 _LARGE, _DIVERSE = 1_000_000, 1_000
+#: Characters of a poem that the report shows as an example.
+_EXAMPLE = 120
 #: Files of which the report says what they were taken for.
 _NOTES = 1_000
 
@@ -52,7 +56,8 @@ def preprocess(
     A dataset of the same sources that is there is replaced, one of others only with `overwrite`. `progress` is told
     bytes while it downloads and reads, then poems. Raises SourceError where a source cannot be read or holds no poem
     that can be kept, UsageError where `out` holds something else or `min_count` leaves no character, SaveError where
-    `out` cannot be written. Nothing in `out` changes before every source has been read.
+    `out` cannot be written. What is in `out` is replaced at the very end, as one
+    (poetgen/folders.py).
     """
     began = time.perf_counter()
     _check_place(out, sources, overwrite)
@@ -74,30 +79,27 @@ def preprocess(
         chosen = np.flatnonzero(side)
         splits[name] = encode_poems(poems, choice.indices[chosen], [words[i] for i in chosen.tolist()], vocab)
         progress("encoding", len(chosen), len(choice.indices))
-    fingerprint = write_dataset(out, vocab, splits)
     progress("learning tunes and lines", 0, 0)
-    learned = finish(out)
-    report = {
-        "sources": [str(source) for source in sources],
-        "options": asdict(config),
-        "fingerprint": fingerprint,
-        **_report_of_reading(corpus, choice),
-        "most_chars": most_chars(config.max_chars),
-        "characters": characters,
-        "min_count": min_count,
-        "vocabulary": len(vocab),
-        "unknown_tokens": int(sum((tokens == UNK).sum() for tokens, _ in splits.values())),
-        "tunes": learned["tunes"],
-        "lines": learned["lines"],
-        **{name: {"poems": len(records), "tokens": len(tokens)} for name, (tokens, records) in splits.items()},
-        "leak_check": choice.leak_check(),
-        "seconds": {
-            "all": round(time.perf_counter() - began, 2),
-            "workers": round(corpus.seconds, 2),
-            "jieba": round(corpus.jieba_seconds, 2),
-        },
-    }
-    write_atomic(out / REPORT_FILE, to_json(report, indent=2) + "\n")
+    with switching(out, DATASET_FILES) as beside:
+        fingerprint = write_dataset(beside, vocab, splits)
+        learned = finish(beside)
+        report = {
+            "sources": [str(source) for source in sources],
+            "options": asdict(config),
+            "fingerprint": fingerprint,
+            **_report_of_reading(corpus, choice),
+            "most_chars": most_chars(config.max_chars),
+            "characters": characters,
+            "min_count": min_count,
+            "vocabulary": len(vocab),
+            "unknown_tokens": int(sum((tokens == UNK).sum() for tokens, _ in splits.values())),
+            "tunes": learned["tunes"],
+            "lines": learned["lines"],
+            **{name: {"poems": len(records), "tokens": len(tokens)} for name, (tokens, records) in splits.items()},
+            "leak_check": choice.leak_check(),
+            "seconds": corpus.times(began),
+        }
+        write_atomic(beside / REPORT_FILE, to_json(report, indent=2) + "\n")
     return report
 
 
@@ -109,6 +111,7 @@ _OF_A_CHECKPOINT = ("model.safetensors", "config.json", "train.state")
 
 def _check_place(out: Path, sources: Sequence[str | Path], overwrite: bool) -> None:
     """Raise UsageError where a dataset in `out` would overwrite a checkpoint, or that of another corpus unasked."""
+    settle(out)
     if any((out / name).exists() for name in _OF_A_CHECKPOINT):
         raise UsageError(f"{out} holds a checkpoint: give --out another folder")
     if overwrite or not (out / "dataset.json").exists():
@@ -141,10 +144,14 @@ class _Corpus:
     lexicon: keywords.Lexicon = field(default_factory=keywords.Lexicon)
     counts: Counts = field(default_factory=Counts)
     documents: int = 0
-    passed_over: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
     jieba_seconds: float = 0.0
+
+    def times(self, began: float) -> dict[str, float]:
+        """What the report says of the time since the clock stood at `began`."""
+        seconds = {"all": time.perf_counter() - began, "workers": self.seconds, "jieba": self.jieba_seconds}
+        return {name: round(value, 2) for name, value in seconds.items()}
 
 
 def _read(sources: Sequence[str | Path], config: PreprocessConfig, progress: StageCallback, downloads: Path) -> _Corpus:
@@ -153,7 +160,7 @@ def _read(sources: Sequence[str | Path], config: PreprocessConfig, progress: Sta
 
     ColumnChoice.parse(config.columns)  # says now what is wrong with it
     downloading = partial(progress, "downloading")
-    files = paired(documents(sources, downloads=downloads, passed_over=corpus.passed_over, progress=downloading))
+    files = paired(documents(sources, downloads=downloads, passed_over=corpus.counts.passed_over, progress=downloading))
     corpus.documents = len(files)
     for part in read_parts(files, config, progress):
         corpus.clauses += [clauses.shift(len(corpus.poems)) for clauses in part.clauses]
@@ -161,13 +168,13 @@ def _read(sources: Sequence[str | Path], config: PreprocessConfig, progress: Sta
             corpus.lexicon.add(words)
         corpus.poems.extend(part.poems)
         corpus.counts += part.counts
-        corpus.passed_over += part.passed_over
         corpus.notes += part.notes
         corpus.seconds += part.seconds
         corpus.jieba_seconds += part.jieba_seconds
     if not len(corpus.poems):
+        reasons = ", ".join(corpus.counts.reasons() + corpus.counts.kinds_passed_over())
         raise SourceError(
-            f"{', '.join(map(str, sources))}: no poem in it could be kept ({_reasons(corpus.counts)}); "
+            f"{', '.join(map(str, sources))}: no poem in it could be kept ({reasons or 'nothing was found'}); "
             "see poetgen preprocess --help for the formats"
         )
     return corpus
@@ -177,15 +184,9 @@ def _cut_words(corpus: _Corpus, choice: Choice, script: Script) -> None:
     """Cut the words of the poems that stay: of those that are not drawn it would be most of the work, for nothing."""
     began = time.perf_counter()
     poems = corpus.poems
-    corpus.lexicon = keywords.Lexicon()
     telling = [poems.telling(number) if kept else "" for number, kept in enumerate(choice.kept.tolist())]
     corpus.lexicon.add(keywords.cut(telling, script))
     corpus.jieba_seconds += time.perf_counter() - began
-
-
-def _reasons(counts: Counts) -> str:
-    reasons = [f"{tally.poems} {name}" for name, tally in counts.dropped.items()]
-    return ", ".join(reasons) or "nothing was found"
 
 
 # Encoding --------------------------------------------------------------------------------------------------------
@@ -209,11 +210,19 @@ def _vocabulary(counts: dict[str, int], min_count: int) -> Vocab:
 def _report_of_reading(corpus: _Corpus, choice: Choice) -> dict[str, Any]:
     """What was read, what was dropped and why, and what the poems that stay are."""
     poems, indices = corpus.poems, choice.indices.tolist()
+    off = [
+        i for i in indices if poems.tune[i] and is_a_character_off(poems.tune[i], sum(map(len, clauses(poems.body[i]))))
+    ]
     return {
         "documents": corpus.documents,
-        "passed_over": dict(sorted(corpus.passed_over.items())),
         "taken_for": corpus.notes[:_NOTES],
         **corpus.counts.as_dict(),
         "forms": dict(Counter(poems.form[i] or "text" for i in indices).most_common()),
+        "a_character_off_tune": {
+            "poems": len(off),
+            "examples": [
+                {"origin": poems.origin[i], "tune": poems.tune[i], "text": poems.body[i][:_EXAMPLE]} for i in off[:3]
+            ],
+        },
         "dynasties": dict(Counter(poems.dynasty[i] or "unknown" for i in indices).most_common()),
     }

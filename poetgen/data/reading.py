@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import random
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -79,7 +78,6 @@ class Part:
     clauses: list[duplicates.Clauses] = field(default_factory=list)
     words: list[keywords.Words] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
-    passed_over: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)  # what documents were taken for, where that is not plain
     seconds: float = 0.0
     jieba_seconds: float = 0.0
@@ -199,7 +197,9 @@ def _work(task: list[Document], config: PreprocessConfig, add: Callable[[int], N
     part = Part(counts=cleaner.counts)
     for document in task:
         left = document.size
-        records = read(document, config.format, passed_over=part.passed_over, columns=columns, say=part.notes.append)
+        records = read(
+            document, config.format, passed_over=part.counts.passed_over, columns=columns, say=part.notes.append
+        )
         kept = cleaner.clean_all(records)
         while group := list(islice(kept, _GROUP)):
             _take(group, document.name, part, config)
@@ -218,8 +218,10 @@ def _take(group: Sequence[tuple[Record, Poem]], document: str, part: Part, confi
         part.poems.add(record, poem, document)
     bodies = [poem.body if record.verse else _evenly_spaced(poem.body) for record, poem in group]
     part.clauses.append(duplicates.hash_clauses(bodies).shift(first))
+    if config.limit:
+        return
     cutting = time.perf_counter()
-    telling = ["" if config.limit else part.poems.telling(first + n) for n in range(len(group))]
+    telling = list(map(part.poems.telling, range(first, len(part.poems))))
     part.words.append(keywords.cut(telling, config.script))
     part.jieba_seconds += time.perf_counter() - cutting
 

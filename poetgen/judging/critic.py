@@ -8,57 +8,35 @@ This is the classifier two-sample test of Lopez-Paz & Oquab (2017, "Revisiting C
 poems that it has not seen can be told apart, the two distributions differ. They count right answers; the AUC needs no
 threshold, and is taken over folds so that every poem is judged.
 
-Two judges. The critic is a recurrent network over the embeddings of a trained model:
-
-    ids ─▶ embedding ─▶ dropout ─▶ bidirectional LSTM ─▶ dropout ─▶ mean over time ─▶ linear ─▶ logit
-
-The n-gram judge is a logistic regression on the character n-grams of a poem: what can be told from near by.
+Two judges. The critic is a recurrent network over the embeddings of a trained model (network/classifier.py). The n-gram
+judge is a logistic regression on the character n-grams of a poem: what can be told from near by.
 
 Shapes: B rows, T time steps, V vocabulary, N poems.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import ceil
 from statistics import fmean
 from typing import Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch import Tensor
 
 from poetgen.corpus.components import connected_components
 from poetgen.corpus.poem import Poem
-from poetgen.data.batches import batch_groups, poem_batches
-from poetgen.data.dataset import Split, split_of
-from poetgen.data.vocab import PAD, Vocab
+from poetgen.data.dataset import split_of
+from poetgen.data.vocab import Vocab
 from poetgen.errors import SourceError, UsageError
-from poetgen.network.model import LockedDropout
+from poetgen.network.classifier import PoemClassifier, auc, classify, even_marks, train_classifier
 from poetgen.progress import ProgressCallback, silent
 from poetgen.text import clauses
 
 #: Different poems that a side must have at the least.
 LEAST_OF_A_SIDE: Final = 20
-#: Time steps after which a poem is cut off.
-MOST_STEPS: Final = 128
-
-# Chosen on a thousand quatrains of each side (docs/figures.md). The number of epochs is fixed: poems held out to stop
-# by would be too few to trust.
-_HIDDEN, _DROPOUT = 64, 0.3
-_RATE, _DECAY, _CLIP = 3e-3, 0.01, 1.0
-#: Tokens of a batch: sixteen seven-character quatrains.
-_BATCH = 16 * 40
-#: Epochs, and updates that few poems are gone through more often to make.
-_EPOCHS, _UPDATES = 10, 200
-#: Standard deviation that embeddings are brought to.
-_EMBED_STD = 0.3
-#: A character that comes less often than this in training is marked as rare.
-_RARE = 4
 
 Floats = NDArray[np.float64]
 #: The titles of the poems by people, and of the generated ones.
@@ -114,35 +92,7 @@ class JudgeVerdict:
         return fmean(self.aucs)
 
 
-def auc(human: Floats, machine: Floats) -> float:
-    """Area under the ROC curve: how often a machine's score is above a human's, of all pairs, ties counting half.
-
-    It is the Mann–Whitney U divided by the number of pairs (Hanley & McNeil 1982, "The Meaning and Use of the Area
-    under a Receiver Operating Characteristic (ROC) Curve"). Raises ValueError where a side has no score.
-
-    >>> auc(np.array([0.0, 1.0]), np.array([1.0, 2.0]))
-    0.875
-    """
-    if not len(human) or not len(machine):
-        raise ValueError("no pairs to compare: a side has no score")
-    below = np.sort(human)
-    wins = np.searchsorted(below, machine, "left").sum() + np.searchsorted(below, machine, "right").sum()
-    return float(wins) / (2 * len(human) * len(machine))
-
-
 # What judges read, and when ----------------------------------------------------------------------------------------
-
-
-def even_marks(body: str) -> str:
-    """A body with ， after its odd lines, and 。 after its even ones and the last: habits of marking are no verse.
-
-    >>> even_marks("君自故乡来，应知故乡事！来日绮窗前；寒梅著花未？")
-    '君自故乡来，应知故乡事。来日绮窗前，寒梅著花未。'
-    """
-    lines = clauses(body)
-    return "".join(
-        line + ("。" if number % 2 == 0 or number == len(lines) else "，") for number, line in enumerate(lines, start=1)
-    )
 
 
 #: A trained judge: the scores it gives some poems.
@@ -220,38 +170,7 @@ def _folds(
     return place[which]
 
 
-# The critic ------------------------------------------------------------------------------------------------------
-
-
-class Critic(nn.Module):
-    """A bidirectional LSTM over the characters of a poem, mean-pooled over time.
-
-    `table` (V, E) holds embeddings, such as a trained model's, which stay as they are: a thousand poems are too few to
-    learn which characters go together. `counts` (V,) says how often each token came in training; to all that came
-    less than four times one and the same vector is added, which is learned, for most that are rare are met once.
-    """
-
-    def __init__(self, counts: Tensor, table: Tensor) -> None:
-        super().__init__()
-        table = table.detach().float().cpu()
-        table = table - table.mean(0)
-        self.register_buffer("table", table / table.std() * _EMBED_STD)
-        self.register_buffer("is_rare", (counts < _RARE).float())
-        self.rare = nn.Parameter(torch.zeros(table.shape[1]))
-        self.cell = nn.LSTM(table.shape[1], _HIDDEN, bidirectional=True)
-        self.dropout = LockedDropout(_DROPOUT)
-        self.output = nn.Linear(2 * _HIDDEN, 1)
-
-    def forward(self, ids: Tensor) -> Tensor:
-        """`ids` (B, T), [PAD] after the end → logits (B,) that the machine wrote it."""
-        lengths = (ids != PAD).sum(1)
-        x = F.embedding(ids.t(), self.get_buffer("table"))  # (T, B, E)
-        x = self.dropout(x + self.get_buffer("is_rare")[ids.t(), None] * self.rare)
-        # Packed, so that the backward direction starts at a poem's own end; what comes back is 0 at [PAD].
-        packed = pack_padded_sequence(x, lengths.cpu(), enforce_sorted=False)
-        states, _ = pad_packed_sequence(self.cell(packed)[0])  # (T, B, 2H)
-        logits: Tensor = self.output(self.dropout(states).sum(0) / lengths[:, None]).squeeze(1)
-        return logits
+# The judges -----------------------------------------------------------------------------------------------------------
 
 
 def judge(
@@ -281,49 +200,12 @@ def judge(
         # Not torch.manual_seed, which seeds every device; the generator of this one is put back.
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed + fold)
-            critic = Critic(torch.from_numpy(split.frequencies()), table)
-            for share in _train(critic, split, labels, (seed, fold)):
+            critic = PoemClassifier(torch.from_numpy(split.frequencies()), table)
+            for share in train_classifier(critic, split, labels, (seed, fold)):
                 progress(fold + share, folds)
-        return lambda unseen: _scores(critic, unseen, vocab)
+        return lambda unseen: classify(critic, split_of([Poem(text) for text in unseen], vocab))
 
     return _cross_validate(human, machine, titles, seed, folds, top, train)
-
-
-def _batches(
-    split: Split, tokens: int, seed: tuple[int, ...] | None = None
-) -> Iterator[tuple[NDArray[np.int64], Tensor]]:
-    """The numbers of some poems (B,), and the ids of their bodies and ends (B, T), cut off after MOST_STEPS."""
-    for group in batch_groups(split, tokens, MOST_STEPS, seed):
-        yield group.poems, torch.from_numpy(next(poem_batches(split, group, MOST_STEPS)).labels)
-
-
-def _train(critic: Critic, split: Split, machine: NDArray[np.bool_], seed: tuple[int, ...]) -> Iterator[float]:
-    """Train a critic, and yield after each epoch the share that is done."""
-    labels = torch.from_numpy(machine.astype(np.float32))
-    optimizer = torch.optim.AdamW(critic.parameters(), lr=_RATE, weight_decay=_DECAY)
-    updates = len(batch_groups(split, _BATCH, MOST_STEPS))
-    epochs = max(_EPOCHS, ceil(_UPDATES / updates))
-    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, epochs * updates)
-    critic.train()
-    for epoch in range(epochs):
-        for poems, ids in _batches(split, _BATCH, (*seed, epoch)):
-            loss = F.binary_cross_entropy_with_logits(critic(ids), labels[poems])
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(critic.parameters(), _CLIP)
-            optimizer.step()
-            schedule.step()
-        yield (epoch + 1) / epochs
-    critic.eval()
-
-
-@torch.no_grad()
-def _scores(critic: Critic, texts: Sequence[str], vocab: Vocab) -> Floats:
-    """(N,) the logit of each poem."""
-    scores = np.zeros(len(texts))
-    for poems, ids in _batches(split_of([Poem(text) for text in texts], vocab), 16 * _BATCH):
-        scores[poems] = critic(ids).numpy()
-    return scores
 
 
 # The second judge ------------------------------------------------------------------------------------------------

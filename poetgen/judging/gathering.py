@@ -11,6 +11,7 @@ from poetgen.corpus import Poem
 from poetgen.judging.evaluation import HUMAN, Evaluation
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.writing.fitting import LONGEST_TITLE, fit
+from poetgen.writing.reader import DraftReader
 from poetgen.writing.request import Request
 from poetgen.writing.sample import Job
 from poetgen.writing.sampler import Sampler
@@ -47,7 +48,8 @@ def _written(
     evaluation: Evaluation, name: str, checkpoint: Checkpoint, form: str, titles: Sequence[str]
 ) -> Iterator[Poem]:
     rules = evaluation.config.rules
-    sampler = Sampler(checkpoint.model, checkpoint.vocab, checkpoint.forms, checkpoint.lines, rules=rules)
+    reader = DraftReader.load(checkpoint) if rules else None
+    sampler = Sampler(checkpoint.model, checkpoint.vocab, checkpoint.forms, checkpoint.lines, rules, reader=reader)
     config = evaluation.config.sampling()
     if note := sampler.check(Request(form=form), config):
         evaluation.note(f"{name}: {note}")

@@ -11,8 +11,9 @@ from poetgen.corpus import Poem
 from poetgen.errors import SourceError
 from poetgen.judging import bootstrap
 from poetgen.judging.bootstrap import Estimate
-from poetgen.judging.critic import JudgeVerdict, auc, judge, ngram_judge
+from poetgen.judging.critic import JudgeVerdict, judge, ngram_judge
 from poetgen.judging.evaluation import HUMAN, Evaluation, Row
+from poetgen.network.classifier import auc
 
 
 def judged_rows(

@@ -10,7 +10,7 @@ Shapes: B rows, T time steps, V vocabulary.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from poetgen.data.batches import Batch, batch_groups, poem_batches
+from poetgen.data.batches import GIVEN_FIELDS, Batch, batch_groups, poem_batches
 from poetgen.data.dataset import Split
 from poetgen.data.vocab import PAD, UNK, Vocab, counted, unknown_nats
 from poetgen.network.model import PoetModel, State
@@ -113,14 +113,20 @@ class Scorer:
         return total
 
     def poems(
-        self, model: PoetModel, split: Split, progress: Callable[[int, int], object] = silent
+        self,
+        model: PoetModel,
+        split: Split,
+        progress: Callable[[int, int], object] = silent,
+        given: Collection[str] = GIVEN_FIELDS,
     ) -> Iterator[tuple[int, Reading]]:
         """For each poem of a split, given its title, tune and form: its number, and the reading of its body and end.
+
+        `given` names other fields of the header to give; where the rhyme is, its sign is read first.
 
         Poems come in the order of their lengths.
         """
         done = 0
-        for group in batch_groups(split, SCORING_ROWS * SCORING_WINDOW, SCORING_WINDOW):
+        for group in batch_groups(split, SCORING_ROWS * SCORING_WINDOW, SCORING_WINDOW, given=given):
             batches = list(poem_batches(split, group, SCORING_WINDOW))
             readings: list[list[Reading]] = [[] for _ in group.poems]  # of each poem, a window after the other
             for batch, read in zip(batches, self.read(model, batches), strict=True):

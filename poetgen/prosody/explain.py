@@ -26,7 +26,7 @@ from poetgen.prosody.explanation import FAULT, OF_FORM, OF_METER, OF_RHYME, REMA
 from poetgen.prosody.forms import SHAPES
 from poetgen.prosody.meter import check
 from poetgen.prosody.readings import BOTH, Reader
-from poetgen.prosody.rhymes import ANY, LEVEL, OBLIQUE, PINGSHUI
+from poetgen.prosody.rhymes import ANY, LEVEL, MODERN_BOOKS, OBLIQUE, PINGSHUI
 from poetgen.prosody.schools import School
 from poetgen.prosody.template import LONG, Template, old_style, regulated
 from poetgen.prosody.tune_book import TuneShape
@@ -142,7 +142,11 @@ def _explained(
     parallel = isinstance(explainer, RegulatedExplainer) and explainer.pattern and len(lines) > 4
     couplets, said = couplet_notes(lines) if parallel else ((), [])
     notes = school.judged([*explainer.notes, *said])
-    if reader.usual and any(note.kind == FAULT and note.name in OF_METER | OF_RHYME for note in notes):
+    if (
+        reader.usual
+        and reader.book not in MODERN_BOOKS
+        and any(note.kind == FAULT and note.name in OF_METER | OF_RHYME for note in notes)
+    ):
         any_reading = replace(reader, usual=False)
         notes = _with_rare_readings(notes, explainer, _explained(lines, form, template, any_reading, school, shapes))
     return Explanation(
@@ -155,7 +159,7 @@ def _explained(
         tuple(sorted(notes, key=lambda note: (note.kind, note.line or len(lines) + 1))),
         True,
         form != "古体",
-        check(lines, form) if form in SHAPES else None,
+        check(lines, form) if form in SHAPES and reader.book == PINGSHUI else None,
         explainer.shape if isinstance(explainer, TuneExplainer) else 0,
         couplets,
     )

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import cache, lru_cache, reduce
 
 from poetgen.language import Phrase
 from poetgen.prosody.cilin import group_names
 from poetgen.prosody.explanation import FAULT, REMARK, LineExplanation, Note
+from poetgen.prosody.modern import modern_group_names
 from poetgen.prosody.readings import Reader
-from poetgen.prosody.rhymes import ANY, TONE_NAMES, categories
+from poetgen.prosody.rhymes import ANY, MODERN_BOOKS, TONE_NAMES, categories
 from poetgen.prosody.template import Template, TemplateLine
 
 #: A poem is read in the way that costs least: what a wrong tone costs at a place that counts, and a foot that does not
@@ -35,7 +36,11 @@ def in_order(names: frozenset[str]) -> tuple[str, ...]:
 
 @cache
 def _order() -> dict[str, int]:
-    return {name: place for place, name in enumerate((*categories(), *group_names()))}
+    modern = (name for book in MODERN_BOOKS for name in modern_group_names(book))
+    order: dict[str, int] = {}
+    for place, name in enumerate((*categories(), *group_names(), *modern)):
+        order.setdefault(name, place)  # 五微 is in two books
+    return order
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +240,13 @@ class Explainer:
                 )
                 for place in places
             ]
-            self._note(FAULT, "出律", Phrase("{each}", each=each), number, places)
+            self._note(
+                FAULT,
+                "出律",
+                reduce(lambda one, other: Phrase("{one}; {other}", one=one, other=other), each),
+                number,
+                places,
+            )
 
     # What comes twice
 

@@ -13,7 +13,8 @@ from typing import Final
 
 from poetgen.files import read_table
 from poetgen.prosody.feet import feet
-from poetgen.prosody.rhymes import ANY, CILIN, LEVEL, OBLIQUE, PINGSHUI, tones, usual_tones
+from poetgen.prosody.modern import modern_groups, modern_readings, modern_word, tones_of
+from poetgen.prosody.rhymes import ANY, CILIN, LEVEL, MODERN_BOOKS, OBLIQUE, PINGSHUI, tones, usual_tones
 
 #: Stand in the tones of a line for a character of both tones, and for one that the book does not know.
 BOTH, UNKNOWN = "通", "？"
@@ -30,10 +31,12 @@ class Reader:
     ('平平仄仄平', '通平通仄平')
     >>> Reader().signs("此物最相思"), Reader().signs("秋思落谁家")
     ('仄仄仄平平', '平仄仄平平')
+    >>> Reader("中华新韵").signs("独坐幽篁里"), Reader("中华新韵").signs("银行长大")
+    ('平仄平平仄', '平平仄仄')
     """
 
     book: str = ""
-    """One of BOOKS; "" stands for the 平水韵, or in `explain` for the book of the form."""
+    """One of BOOKS (rhymes.py); "" stands for the 平水韵, or in `explain` for the book of the form."""
     usual: bool = True
 
     def tones(self, line: str) -> tuple[frozenset[str], ...]:
@@ -57,6 +60,8 @@ class Reader:
 
     def _feet(self, line: str, tone: str, book: str) -> frozenset[str]:
         foot = line[-1:]
+        if book in MODERN_BOOKS:
+            return modern_groups(frozenset().union(*_read_today(line, self.usual)[-1:]), tone, book)
         if not self.usual:
             return feet(foot, tone, book)
         told = self.tones(line)[-1:]
@@ -73,6 +78,8 @@ class Reader:
 
 @lru_cache(maxsize=1024)  # the lines of a poem are asked for many times
 def _tones(reader: Reader, line: str) -> tuple[frozenset[str], ...]:
+    if reader.book in MODERN_BOOKS:
+        return tuple(map(tones_of, _read_today(line, reader.usual)))
     if not reader.usual:
         return tuple(map(tones, line))
     read = list(map(usual_tones, line))
@@ -84,6 +91,16 @@ def _tones(reader: Reader, line: str) -> tuple[frozenset[str], ...]:
     for at, found in decided.items():  # where two words overlap, either may be meant
         read[at] = frozenset(found)
     return tuple(read)
+
+
+@lru_cache(maxsize=1024)
+def _read_today(line: str, by_words: bool) -> tuple[frozenset[str], ...]:
+    """The readings of the characters of a line today, as modern.py has them, and as words decide."""
+    found: dict[int, frozenset[str]] = {}
+    for place, word in words(line) if by_words else ():
+        for at, read in enumerate(modern_word(word) or (), start=place):
+            found[at] = found.get(at, frozenset()) | read
+    return tuple(found.get(at) or modern_readings(char) for at, char in enumerate(line))
 
 
 def words(line: str) -> Iterator[tuple[int, str]]:

@@ -20,8 +20,10 @@ ANY: Final = "中"
 #: The tones as messages name them.
 TONE_NAMES: Final = MappingProxyType({LEVEL: Phrase("level (平)"), OBLIQUE: Phrase("oblique (仄)")})
 
-#: The rhyme books: the one of regulated verse (here), and the one of 词 (cilin.py).
-PINGSHUI, CILIN = "平水韵", "词林正韵"
+#: The rhyme books: the one of regulated verse (here), the one of 词 (cilin.py), and those of today (modern.py).
+PINGSHUI, CILIN, XINYUN, TONGYUN = "平水韵", "词林正韵", "中华新韵", "中华通韵"
+MODERN_BOOKS: Final = (XINYUN, TONGYUN)
+BOOKS: Final = (PINGSHUI, CILIN, *MODERN_BOOKS)
 
 _LEVEL_PARTS: Final = frozenset({"上平", "下平"})
 _NOTHING: Final[frozenset[str]] = frozenset()

@@ -1,4 +1,7 @@
-"""Which of several drafts is the best poem, by figures that need no judge but the model.
+"""Which of several drafts is the best poem.
+
+A checkpoint with a reader (reader.py) is asked how likely a person wrote each draft. Without one the score is made of
+figures that need no judge but the model:
 
     score =   mean log-likelihood of a character, given the title                  (is it verse?)
             + TITLE_WEIGHT · its gain over the likelihood without the title        (is it about its title?)
@@ -16,13 +19,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import fsum
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poetgen.data.vocab import Vocab
-from poetgen.text import clauses, is_han
+from poetgen.text import CLAUSE_ENDS, clauses, is_han
+from poetgen.writing.reader import DraftReader
 
 #: The weights of the score, chosen by reading (docs/quality.md).
 TITLE_WEIGHT: Final = 3.0
@@ -32,39 +37,54 @@ REPEAT_WEIGHT: Final = 2.0
 
 @dataclass(frozen=True)
 class Draft:
-    """A draft: its number, its tokens, and what they cost in nats with the title and without."""
+    """A draft: its number, its tokens, what each cost in nats (`costs`), and what they cost without the title."""
 
     number: int
     tokens: tuple[int, ...]
-    nats: float
+    costs: tuple[float, ...]
     unconditional_nats: float
+
+    @property
+    def nats(self) -> float:
+        """What all tokens cost, with the title."""
+        return fsum(self.costs)
 
 
 class Ranker:
     """Scores drafts. `weights` (V, E) are those of the output layer, whose rows lie near where tokens are alike."""
 
-    def __init__(self, vocab: Vocab, weights: NDArray[np.float32]) -> None:
-        self.vocab = vocab
+    def __init__(self, vocab: Vocab, weights: NDArray[np.float32], reader: DraftReader | None = None) -> None:
+        self.vocab, self.reader = vocab, reader
         self._weights = weights
         self._unit: NDArray[np.float32] | None = None
 
     def best(self, drafts: Sequence[Draft]) -> tuple[Draft, dict[str, float]]:
         """The draft of the highest score, and its figures; the earlier one of two that are equal."""
-        scored = [(draft, self.scores(draft)) for draft in drafts]
+        scored = zip(drafts, self.scores(drafts), strict=True)
         return max(scored, key=lambda pair: pair[1]["score"])
 
-    def scores(self, draft: Draft) -> dict[str, float]:
-        """The figures of one draft by name, and their sum."""
+    def scores(self, drafts: Sequence[Draft]) -> list[dict[str, float]]:
+        """The figures of each draft by name, and its score."""
+        figures = [self.figures(draft) for draft in drafts]
+        if self.reader is not None:
+            texts = [self.vocab.decode(draft.tokens) for draft in drafts]
+            return [found | {"score": score} for found, score in self.reader.scores(texts, figures)]
+        weights = {"likelihood": 1.0, "title": TITLE_WEIGHT, "parallel": PARALLEL_WEIGHT, "repeats": -REPEAT_WEIGHT}
+        return [found | {"score": sum(weight * found[name] for name, weight in weights.items())} for found in figures]
+
+    def figures(self, draft: Draft) -> dict[str, float]:
+        """What there is to say of a draft without a reader, by name."""
         text = self.vocab.decode(draft.tokens)
         count = max(1, len(draft.tokens))
-        figures = {
+        lines = costs_of_lines(text, draft.costs)
+        return {
             "likelihood": -draft.nats / count,
             "title": (draft.unconditional_nats - draft.nats) / count,
+            "line": -max((sum(line) / len(line) for line in lines), default=0.0),
+            "foot": -max((sum(line[-2:]) / len(line[-2:]) for line in lines[1::2]), default=0.0),
             "parallel": self._parallel(clauses(text)),
             "repeats": share_of_repeats(text),
         }
-        weights = {"likelihood": 1.0, "title": TITLE_WEIGHT, "parallel": PARALLEL_WEIGHT, "repeats": -REPEAT_WEIGHT}
-        return figures | {"score": sum(weights[name] * value for name, value in figures.items())}
 
     def _parallel(self, lines: Sequence[str]) -> float:
         """How alike the characters that face each other in lines 3 and 4, 5 and 6 of eight are, 0 elsewhere.
@@ -98,3 +118,18 @@ def share_of_repeats(text: str) -> float:
         count += char in seen and char != han[number - 1]
         seen.add(char)
     return count / max(1, len(han))
+
+
+def costs_of_lines(text: str, costs: Sequence[float]) -> list[list[float]]:
+    """What the Han characters of each line cost, of a text and the costs of its characters.
+
+    >>> costs_of_lines("春风，秋。", [1, 2, 3, 4, 5])
+    [[1, 2], [4]]
+    """
+    lines: list[list[float]] = [[]]
+    for char, cost in zip(text, costs, strict=False):
+        if is_han(char):
+            lines[-1].append(cost)
+        elif char in CLAUSE_ENDS:
+            lines.append([])
+    return [line for line in lines if line]

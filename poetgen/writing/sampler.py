@@ -43,6 +43,7 @@ from poetgen.writing.choice import best_candidates, pick
 from poetgen.writing.constraint import Constraint, Free, constrain
 from poetgen.writing.masks import Masks
 from poetgen.writing.rank import Draft, Ranker
+from poetgen.writing.reader import DraftReader
 from poetgen.writing.request import Plan, Request, has_regulated, plan
 from poetgen.writing.sample import Job, Sample, random_stream
 from poetgen.writing.slots import SLOTS, Rows, Slot, Written
@@ -63,9 +64,9 @@ REPETITION_PENALTY: Final = 1.0
 class Sampler:
     """Writes poems with one model. Not safe for use by several threads at once.
 
-    `tunes` are the templates of 词, `lines` the lines of the corpus, which no poem may copy, and `profile` tells what
-    its poems are like. Without `rules` the network writes alone: poems are as long as their form, which is in the
-    header, and nothing else is held, nor any line taken back.
+    `tunes` are the templates of 词, `lines` the lines of the corpus, which no poem may copy, `profile` tells what its
+    poems are like, and `reader` chooses among drafts. Without `rules` the network writes alone: poems are as long as
+    their form, which is in the header, and nothing else is held, nor any line taken back.
     """
 
     def __init__(
@@ -76,13 +77,14 @@ class Sampler:
         lines: LineIndex | None = None,
         rules: bool = True,
         profile: CorpusProfile | None = None,
+        reader: DraftReader | None = None,
     ) -> None:
         self.model = model.eval()
         self.vocab = vocab
         self.tunes, self.lines = tunes or {}, lines
         self.layout = Layout(vocab)
         self.masks = Masks(vocab)
-        self.ranker = Ranker(vocab, model.output.weight.detach().float().cpu().numpy())
+        self.ranker = Ranker(vocab, model.output.weight.detach().float().cpu().numpy(), reader)
         self.device = next(model.parameters()).device
         self.rules, self.profile = rules, profile
         self.repetition_penalty = REPETITION_PENALTY if rules and has_regulated(profile) else 0.0
@@ -130,7 +132,7 @@ class Sampler:
                     yield slot.index, text, None
             if ended:
                 complete = drafts.setdefault(slot.index, [])
-                complete.append(Draft(slot.draft, tuple(slot.tokens), slot.nats, slot.unconditional_nats))
+                complete.append(Draft(slot.draft, tuple(slot.tokens), tuple(slot.costs), slot.unconditional_nats))
                 if len(complete) == slot.sample.config.candidates:
                     sample = self._best(slot.sample, drafts.pop(slot.index))
                     if several:
@@ -258,7 +260,7 @@ class Sampler:
             for token in slot.constraint.banned():
                 banned[0].append(row)
                 banned[1].append(token)
-            for token in slot.refused:
+            for token in chain(slot.refused, () if slot.choosing else slot.constraint.avoided()):
                 refused[0].append(row)
                 refused[1].append(token)
         scores = self._room(logits)
@@ -298,7 +300,7 @@ class Sampler:
 
         It stands in the corpus, or has stood in the poem.
         """
-        whole = {id(slot): slot for slot in slots if slot.saved and slot.tries < TRIES and slot.at_line_end}
+        whole = {id(slot): slot for slot in slots if slot.saved and slot.tries < TRIES and slot.at_new_line_end}
         lines = {key: "".join(clauses(self.vocab.decode(slot.line))) for key, slot in whole.items()}
         lines = {key: line for key, line in lines.items() if len(line) >= _LEAST_LINE}
         if not lines:

@@ -29,7 +29,6 @@ class SavedLine:
 
     constraint: Constraint
     count: int
-    nats: float
     unconditional_nats: float
     states: tuple[State, ...]
     refused: list[tuple[list[int], int]] = field(default_factory=list)
@@ -49,9 +48,9 @@ class Slot:
     constraint: Constraint
     hole: int = 0  # the place in the header of the rhyme that is to be chosen, if any
     read: int = 0
-    nats: float = 0.0
     unconditional_nats: float = 0.0
     tokens: list[int] = field(default_factory=list)
+    costs: list[float] = field(default_factory=list)  # of each token, in nats
     handed_out: int = 0  # tokens
     tries: int = 0
     saved: SavedLine | None = None
@@ -103,8 +102,9 @@ class Slot:
         return self.saved is not None and self.saved.count == len(self.tokens)
 
     @property
-    def at_line_end(self) -> bool:
-        return self.constraint.fresh or self.constraint.done
+    def at_new_line_end(self) -> bool:
+        """Whether a line has ended that repeats none by rule."""
+        return (self.constraint.fresh or self.constraint.done) and not self.constraint.repeats
 
     @property
     def refused(self) -> list[int]:
@@ -119,7 +119,7 @@ class Slot:
         self.constraint.push(token)
         if token != end:
             self.tokens.append(token)
-            self.nats += nats
+            self.costs.append(nats)
             self.unconditional_nats += unconditional_nats
 
     def take_back(self) -> None:
@@ -131,8 +131,8 @@ class Slot:
         saved.refused.append((self.line[:place], self.line[place]))
         self.tries += 1
         self.constraint = saved.constraint.copy()
-        del self.tokens[saved.count :]
-        self.nats, self.unconditional_nats = saved.nats, saved.unconditional_nats
+        del self.tokens[saved.count :], self.costs[saved.count :]
+        self.unconditional_nats = saved.unconditional_nats
         if not self.tokens:
             self.read -= 1
 
@@ -181,7 +181,7 @@ class Rows:
         columns = [tuple(part[:, rows].unbind(1) for part in state) for state in self.states]
         for place, (_, slot) in enumerate(opening):
             states = tuple(tuple(part[place] for part in state) for state in columns)
-            slot.saved = SavedLine(slot.constraint.copy(), len(slot.tokens), slot.nats, slot.unconditional_nats, states)
+            slot.saved = SavedLine(slot.constraint.copy(), len(slot.tokens), slot.unconditional_nats, states)
             slot.tries = 0
 
     def take_back(self, row: int) -> None:
@@ -235,5 +235,7 @@ class Written:
         if not self._tokens or self.rows is None:
             return self._poems
         mean = self._tokens / self._drafts
-        under_way = (min(1.0, len(slot.tokens) / mean) / slot.sample.config.candidates for _, slot in self.rows.taken)
-        return self._poems + sum(under_way)
+        under_way = (slot for _, slot in self.rows.taken if not slot.constraint.done)  # a complete one is counted
+        return self._poems + sum(
+            min(1.0, len(slot.tokens) / mean) / slot.sample.config.candidates for slot in under_way
+        )

@@ -18,7 +18,6 @@ from poetgen.corpus.readers import read
 from poetgen.corpus.sources import documents
 from poetgen.errors import SourceError
 
-CASES = Path(__file__).parents[3] / "shared" / "cases" / "corpora"
 LINES = ["床前明月光，", "疑是地上霜。"]
 WORD = "<w:document><w:body>{}</w:body></w:document>"
 ODT = "application/vnd.oasis.opendocument.text"
@@ -192,12 +191,3 @@ def test_files_without_text_are_refused_with_the_way_out(tmp_path: Path, data: b
     with pytest.raises(SourceError, match=words) as caught:
         text_in(path)
     assert str(caught.value).startswith(f"{path}: this is ") and "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [("page.html", "静夜思\n床前明月光，疑是地上霜。\n"), ("verse.docx", "床前明月光，疑是地上霜。\n")],
-)
-@pytest.mark.skipif(not CASES.exists(), reason="../shared/cases is not here")
-def test_the_cases(name: str, text: str) -> None:
-    assert text_in(CASES / name) == text

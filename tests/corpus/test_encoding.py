@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import random
-from pathlib import Path
 
 import pytest
 
 from poetgen.corpus.encoding import decode, encoding_of
 from poetgen.errors import SourceError
-
-CASES = Path(__file__).parents[3] / "shared" / "cases" / "corpora"
 
 SIMPLIFIED = ["床前明月光，疑是地上霜。", "白日依山尽\n黄河入海流\n", "静夜思", "轻轻的我走了，正如我轻轻的来"]
 TRADITIONAL = ["舉頭望明月，低頭思故鄉。", "黃河入海流\n欲窮千里目", "處處聞啼鳥", "獨釣寒江雪"]
@@ -83,18 +80,3 @@ def test_what_makes_no_sense_is_refused(size: int) -> None:
             encoding_of(source.randbytes(size), "noise")
     with pytest.raises(SourceError):
         encoding_of(bytes(size), "zeros")
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("latin1.txt", "no pidió más que esto"),
-        ("cp1252.csv", "the tide’s own clock"),
-        ("gbk_en.csv", "the tide’s own clock"),
-        ("eucjp.txt", "古池や蛙飛びこむ水の音"),
-        ("kanshi_euc.txt", "春眠不覚暁、処処聞啼鳥"),
-    ],
-)
-@pytest.mark.skipif(not CASES.exists(), reason="../shared/cases is not here")
-def test_the_cases(name: str, words: str) -> None:
-    assert words in decode((CASES / name).read_bytes(), name)

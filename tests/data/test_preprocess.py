@@ -170,6 +170,17 @@ def test_tunes_are_kept_and_make_a_ci(tmp_path: Path) -> None:
     assert report["forms"] == {"词": 1}
 
 
+def test_songs_a_character_short_or_long_of_their_tune_are_counted(tmp_path: Path) -> None:
+    whole = "昨夜雨疏风骤，浓睡不消残酒。试问卷帘人，却道海棠依旧。知否，知否，应是绿肥红瘦。"
+    sung = [whole, whole.replace("昨夜", "夜"), whole.replace("残酒", "了残酒"), whole.replace("知否，知否，", "")]
+    for title in ("如梦令", "如夢令 其一"):
+        reports = [prepare(tmp_path / str(n), [{"title": title, "content": body}])[1] for n, body in enumerate(sung)]
+        assert [report["forms"] for report in reports] == [{"词": 1}] * 3 + [{"杂言": 1}]
+        assert [report["a_character_off_tune"]["poems"] for report in reports] == [0, 1, 1, 0]
+    (example,) = reports[1]["a_character_off_tune"]["examples"]
+    assert example["tune"] == "如梦令" and example["text"] == sung[1] and example["origin"].endswith("record 1")
+
+
 def make_song(number: int) -> Poem:
     """A poem to a tune, of two lines that rhyme and one between them that does not."""
     draw = random.Random(number)

@@ -12,17 +12,9 @@ import torch
 from poetgen.data.sequence import CONTROL
 from poetgen.data.vocab import Vocab
 from poetgen.errors import SourceError, UsageError
-from poetgen.judging import critic
-from poetgen.judging.critic import (
-    LEAST_OF_A_SIDE,
-    MOST_STEPS,
-    Critic,
-    JudgeVerdict,
-    auc,
-    even_marks,
-    judge,
-    ngram_judge,
-)
+from poetgen.judging.critic import LEAST_OF_A_SIDE, JudgeVerdict, judge, ngram_judge
+from poetgen.network import classifier
+from poetgen.network.classifier import MOST_STEPS, PoemClassifier, auc, even_marks
 
 CHARACTERS = "春夏秋冬风花雪月山水云雨江河湖海天地日夜星光明白"
 ALIEN = "龙虎龟蛇"
@@ -55,8 +47,8 @@ def shuffled(body: str, seed: int) -> str:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Critics that learn nearly nothing, where it does not matter what they find."""
-    monkeypatch.setattr(critic, "_EPOCHS", 2)
-    monkeypatch.setattr(critic, "_UPDATES", 1)
+    monkeypatch.setattr(classifier, "_EPOCHS", 2)
+    monkeypatch.setattr(classifier, "_UPDATES", 1)
 
 
 # AUC -------------------------------------------------------------------------------------------------------------
@@ -89,9 +81,9 @@ def ids(*bodies: str) -> torch.Tensor:
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
 
 
-def untrained(counts: torch.Tensor) -> Critic:
+def untrained(counts: torch.Tensor) -> PoemClassifier:
     torch.manual_seed(1)
-    return Critic(counts, TABLE).eval().requires_grad_(False)
+    return PoemClassifier(counts, TABLE).eval().requires_grad_(False)
 
 
 def test_padding_changes_nothing() -> None:

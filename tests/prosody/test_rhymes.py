@@ -196,7 +196,7 @@ def test_tones_rhyme_together_in_one_book_only() -> None:
     assert not feet("光", LEVEL, PINGSHUI) & feet("上", OBLIQUE, PINGSHUI)
 
 
-@pytest.mark.parametrize(("tone", "book"), [("入", PINGSHUI), (LEVEL, "中华新韵")])
+@pytest.mark.parametrize(("tone", "book"), [("入", PINGSHUI), (LEVEL, "广韵")])
 def test_feet_know_their_tones_and_books(tone: str, book: str) -> None:
     with pytest.raises(ValueError, match=tone if book == PINGSHUI else book):
         feet("春", tone, book)

@@ -16,7 +16,12 @@ RANKER = Ranker(VOCAB, WEIGHTS)
 
 
 def draft(text: str, nats: float = 0.0, bare: float | None = None, number: int = 0) -> Draft:
-    return Draft(number, tuple(VOCAB.encode(text)), nats, nats if bare is None else bare)
+    tokens = tuple(VOCAB.encode(text))
+    return Draft(number, tokens, (nats / max(1, len(tokens)),) * len(tokens), nats if bare is None else bare)
+
+
+def score_of(draft: Draft) -> dict[str, float]:
+    return RANKER.scores([draft])[0]
 
 
 def poem(third: str, fourth: str, fifth: str = "山山", sixth: str = "水水") -> str:
@@ -24,9 +29,10 @@ def poem(third: str, fourth: str, fifth: str = "山山", sixth: str = "水水") 
 
 
 def test_the_figures_by_hand() -> None:
-    found = RANKER.scores(draft("春山，春水。", nats=12.0, bare=15.0))
+    found = score_of(draft("春山，春水。", nats=12.0, bare=15.0))
     assert found["likelihood"] == pytest.approx(-2.0)
     assert found["title"] == pytest.approx(0.5)
+    assert found["line"] == found["foot"] == pytest.approx(-2.0)
     assert found["parallel"] == 0.0
     assert found["repeats"] == pytest.approx(1 / 4)
     assert found["score"] == pytest.approx(-2.0 + TITLE_WEIGHT * 0.5 - REPEAT_WEIGHT / 4)
@@ -44,24 +50,24 @@ def test_the_figures_by_hand() -> None:
 )
 def test_facing_characters_are_compared(third: str, fourth: str, likeness: float) -> None:
     # The other couplet in the middle is alike.
-    found = RANKER.scores(draft(poem(third, fourth)))["parallel"]
+    found = score_of(draft(poem(third, fourth)))["parallel"]
     assert found == pytest.approx((likeness + 1) / 2, abs=1e-6)
-    swapped = RANKER.scores(draft(poem("山山", "水水", third, fourth)))["parallel"]
+    swapped = score_of(draft(poem("山山", "水水", third, fourth)))["parallel"]
     assert swapped == pytest.approx(found), "lines five and six count as three and four do"
 
 
 def test_only_the_middle_of_eight_even_lines_is_parallel() -> None:
     whole = poem("山春", "水秋")
-    assert RANKER.scores(draft(whole))["parallel"] == pytest.approx(1)
+    assert score_of(draft(whole))["parallel"] == pytest.approx(1)
     outer = whole.replace("山水，春秋。", "红山，白水。").replace("红白，影影。", "春春，红红。")
-    assert RANKER.scores(draft(outer))["parallel"] == pytest.approx(1), "the first and last couplets do not count"
+    assert score_of(draft(outer))["parallel"] == pytest.approx(1), "the first and last couplets do not count"
     for other in (whole[:12], whole[:18], whole + "春秋，山水。", whole.replace("山水，", "山水山，"), "", "，。"):
-        assert RANKER.scores(draft(other))["parallel"] == 0.0, other
+        assert score_of(draft(other))["parallel"] == 0.0, other
 
 
 def test_a_character_without_a_direction_is_like_none() -> None:
     ranker = Ranker(VOCAB, np.zeros_like(WEIGHTS))
-    assert ranker.scores(draft(poem("山春", "水秋")))["parallel"] == 0.0
+    assert ranker.figures(draft(poem("山春", "水秋")))["parallel"] == 0.0
 
 
 @pytest.mark.parametrize(
@@ -91,8 +97,8 @@ def test_the_best_draft_has_the_highest_score() -> None:
     again = draft("春山春水", nats=5, number=3)
     best, scores = RANKER.best([dull, likely, titled, again])
     assert best == titled
-    assert scores == RANKER.scores(titled)
-    assert scores["score"] == max(RANKER.scores(one)["score"] for one in (dull, likely, titled, again))
+    assert scores == score_of(titled)
+    assert scores["score"] == max(score_of(one)["score"] for one in (dull, likely, titled, again))
     assert RANKER.best([dull, likely, again])[0] == likely
     assert RANKER.best([dull, again])[0] == again or REPEAT_WEIGHT > 4
 
@@ -104,4 +110,12 @@ def test_of_equals_the_earlier_is_taken() -> None:
 
 
 def test_an_empty_draft_has_figures_too() -> None:
-    assert RANKER.scores(draft(""))["score"] == 0.0
+    assert score_of(draft(""))["score"] == 0.0
+
+
+def test_the_worst_line_and_the_worst_foot_are_named() -> None:
+    tokens = tuple(VOCAB.encode("春山春，春水秋。山山山，水水白。"))
+    costs = (1, 1, 1, 9, 1, 2, 3, 9, 4, 4, 4, 9, 1, 2, 2, 9)
+    found = RANKER.figures(Draft(0, tokens, tuple(map(float, costs)), 0.0))
+    assert found["line"] == -4.0, "marks cost nothing"
+    assert found["foot"] == -2.5, "the last two characters of the second line"

@@ -649,7 +649,7 @@ def test_the_best_of_the_drafts_is_kept_and_more_are_no_worse(lstm: PoetModel) -
         assert [draft.number for draft in drafts] == list(range(count))
         assert texts[: len(before)] == before, "more drafts are drafts beside those that there were"
         assert len({tuple(text) for text in texts}) == count
-        found = [ranker.scores(draft)["score"] for draft in drafts]
+        found = [scored["score"] for scored in ranker.scores(drafts)]
         assert VOCAB.encode(poem.text) == texts[int(np.argmax(found))]
         assert poem.scores["score"] == max(found) >= scores
         assert poem.perplexity == pytest.approx(np.exp(drafts[int(np.argmax(found))].nats / 24))
