@@ -6,12 +6,12 @@ The shapes come from a file of JSON Lines, one form of the 钦定词谱 a line, 
 form, pattern, stanzas, feet and example. What poets made of them comes from the 词 of a prepared dataset, each laid
 over the shape of its tune that is cut as the poem is (poetgen.prosody.tune_fitting):
 
-- how many poems have each shape;
+- how many poems have each shape, and where most of them end a sentence;
 - a place where --free of the poems, and 3 at least, have the other tone is 中;
 - a foot that --unrhymed of the poems leave without a rhyme is no foot, a repetition that as many leave out is none;
 - where there are too few poems, what the book's own example does not keep is not asked;
-- a place where --agree of the oblique characters are of the departing tone (去) asks for it, and so do feet for the
-  entering tone (入);
+- a place where --departing of the oblique characters are of the departing tone (去) asks for it, and a foot where
+  --entering of them are of the entering tone (入);
 - characters lead on (领字) where a line of four or five is cut behind its first and not behind its second character:
   where jieba's words stand.
 """
@@ -37,7 +37,7 @@ from poetgen.prosody.template import Template, TemplateLine
 from poetgen.prosody.tune_book import TuneShape, lend_lines
 from poetgen.prosody.tune_fitting import Fit, best_fit
 from poetgen.prosody.tune_names import book_tunes
-from poetgen.text import clauses
+from poetgen.text import SENTENCE_ENDS, clauses
 
 ROOT = Path(__file__).parents[1]
 BOOK = ROOT / "poetgen" / "prosody" / "tune_book.tsv"
@@ -139,6 +139,7 @@ class Uses:
     unrhymed: Counter[int] = field(default_factory=Counter)
     entering: Counter[int] = field(default_factory=Counter)
     unrepeated: Counter[int] = field(default_factory=Counter)
+    stops: Counter[int] = field(default_factory=Counter)
     cut_after: Counter[tuple[int, int]] = field(default_factory=Counter)
 
 
@@ -156,8 +157,8 @@ def entering(char: str) -> bool | None:
     return "入" in parts if len(parts) == 1 or "入" not in parts else None
 
 
-def count(uses: Uses, fit: Fit, words: Mapping[str, frozenset[str]]) -> None:
-    """Add one poem, laid over a shape."""
+def count(uses: Uses, fit: Fit, stops: set[int], words: Mapping[str, frozenset[str]]) -> None:
+    """Add one poem, laid over a shape; `stops` are the characters before which a sentence ends."""
     uses.poems += 1
     lines = fit.shape.template.variants[fit.variant]
     text = "".join(fit.lines)
@@ -183,6 +184,7 @@ def count(uses: Uses, fit: Fit, words: Mapping[str, frozenset[str]]) -> None:
             backs = [back for back in line.repeats if back]
             uses.unrepeated[number] += any(text[p] != text[p - b] for p, b in zip(places, backs, strict=True))
         at += len(chars)
+        uses.stops[number] += at in stops
 
 
 def shared_rhymes(cut: Sequence[str], lines: Sequence[TemplateLine]) -> dict[int, frozenset[str]]:
@@ -211,7 +213,8 @@ class Shares:
 
     free: float
     unrhymed: float
-    agree: float
+    departing: float
+    entering: float
     least: int = 8
 
 
@@ -262,7 +265,7 @@ def taught(shape: TuneShape, uses: Uses, shares: Shares, example: Sequence[str])
             if tone == OBLIQUE
             and not (line.rhyme is not None and place + 1 == len(line))
             and uses.oblique[number, place] >= 20
-            and uses.departing[number, place] >= shares.agree * uses.oblique[number, place]
+            and uses.departing[number, place] >= shares.departing * uses.oblique[number, place]
         )
         lead = 0
         if many and len(line) in (4, 5) and not line.pause:
@@ -272,14 +275,14 @@ def taught(shape: TuneShape, uses: Uses, shares: Shares, example: Sequence[str])
             many
             and rhyme is not None
             and line.tones[0][-1] == OBLIQUE
-            and uses.entering[number] >= shares.agree * uses.poems
+            and uses.entering[number] >= shares.entering * uses.poems
         )
         lines.append(
             replace(
                 line,
                 tones=(tone_line,),
                 rhyme=rhyme,
-                mark="，" if rhyme is None else "。",
+                mark="。" if (2 * uses.stops[number] > uses.poems if many else rhyme is not None) else "，",
                 lead=lead,
                 repeats=repeats,
                 departing=wanted,
@@ -302,7 +305,7 @@ def written(shape: TuneShape) -> str:
         for place, sign in ((line.pause, "/"), (line.lead, "-")):
             if place:
                 signs.insert(place, sign)
-        word = "".join(signs) + ("," if line.rhyme is None else str(line.rhyme))
+        word = "".join(signs) + ("" if line.rhyme is None else str(line.rhyme)) + (".", ",")[line.mark == "，"]
         if line.repeats:
             if not any(line.repeats[:-1]) and len(line) > 1:
                 word += f"~{line.repeats[-1]}"
@@ -329,12 +332,13 @@ def jieba_words() -> dict[str, frozenset[str]]:
     return {first: frozenset(seconds) for first, seconds in words.items()}
 
 
-def songs(dataset: Dataset) -> Iterable[tuple[str, list[str]]]:
-    """The tune and the lines of every 词 of the training split."""
+def songs(dataset: Dataset) -> Iterable[tuple[str, list[str], set[int]]]:
+    """The tune and the lines of every 词 of the training split, and how many characters end before each full stop."""
     split = dataset.train
     chosen = split.poems[split.poems["form"] == dataset.vocab.id(control("词"))]
     for poem in poems_of(Split(split.tokens, chosen, split.layout)):
-        yield poem.tune, clauses(poem.body)
+        sentences = ["".join(clauses(part)) for part in re.split(f"[{SENTENCE_ENDS}]", poem.body)]
+        yield poem.tune, clauses(poem.body), set(accumulate(map(len, sentences)))
 
 
 def names_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -383,10 +387,11 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="a folder that poetgen preprocess wrote")
     parser.add_argument("--free", type=float, default=0.1)
     parser.add_argument("--unrhymed", type=float, default=0.4)
-    parser.add_argument("--agree", type=float, default=0.9)
+    parser.add_argument("--departing", type=float, default=0.75)
+    parser.add_argument("--entering", type=float, default=0.8)
     parser.add_argument("--names-only", action="store_true", help="write the names alone")
     options = parser.parse_args()
-    shares = Shares(options.free, options.unrhymed, options.agree)
+    shares = Shares(options.free, options.unrhymed, options.departing, options.entering)
     rows = [parse_json(line) for line in options.forms.read_text(encoding="utf-8").splitlines()] + MORE_FORMS
     write_atomic(NAMES, NAMES_HEADER + "\n".join(names_table(rows)) + "\n")
     if options.names_only:
@@ -405,7 +410,7 @@ def main() -> None:
     uses = {(shape.tune, shape.number): Uses() for shapes in by_tune.values() for shape in shapes}
     lent: dict[str, list[TuneShape]] = {}
     read = unknown = unfitting = 0
-    for name, lines in songs(Dataset.load(options.data)):
+    for name, lines, stops in songs(Dataset.load(options.data)):
         read += 1
         if name not in lent:
             lent[name] = lend_lines([shape for tune in book_tunes(name) for shape in by_tune.get(tune, ())])
@@ -416,7 +421,7 @@ def main() -> None:
         if fit is None or not fit.whole:
             unfitting += 1
             continue
-        count(uses[fit.shape.tune, fit.shape.number], fit, words)
+        count(uses[fit.shape.tune, fit.shape.number], fit, stops, words)
     print(f"{read:,} songs: {unknown:,} to tunes that the book lacks, {unfitting:,} of no shape of theirs")
     out = []
     for tune, shapes in by_tune.items():

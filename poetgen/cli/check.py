@@ -91,13 +91,17 @@ def _check(
     from poetgen.cli.handout import handout
     from poetgen.cli.progress_bar import ProgressBar
     from poetgen.judging.checking import FORMS_TO_CHECK, Summary, explain_poem, explanation_record
+    from poetgen.prosody.tune_names import asked_form, near_names
 
     if as_json and show == "table":
         raise UsageError(Phrase("--show table: is for people; with --json give --show readings, or none"))
+    form = asked_form(form)
     if form not in FORMS_TO_CHECK and not tunes(form):
+        if near := near_names(form, FORMS_TO_CHECK):
+            raise UsageError(Phrase("--form {form}: no such form; did you mean {near}?", form=form, near=near))
         raise UsageError(
             Phrase(
-                "--form {form}: choose one of {choices}, or a tune that {folder} knows",
+                "--form {form}: choose one of {choices}, or a tune of the book or of {folder}",
                 form=form,
                 choices=FORMS_TO_CHECK,
                 folder=tunes.folder,
@@ -162,7 +166,10 @@ class _Tunes:
                     Phrase("{folder}: no such checkpoint folder; give --checkpoint another", folder=self.folder)
                 )
             self._known = {name: tune.template for name, tune in load_tunes(self.folder / TUNES_FILE).items()}
-        shapes = tune_shapes(name, self._known)
+        tune, _, number = name.partition(":")
+        shapes = tune_shapes(tune, self._known)
+        if number:
+            shapes = shapes[int(number) - 1 : int(number)] if number.isdecimal() and int(number) else ()
         if not shapes:
             self.missing[name] += 1
         return shapes

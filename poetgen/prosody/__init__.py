@@ -3,7 +3,8 @@
     rhymes, cilin, modern, feet         the four rhyme books; what a character rhymes with at the end of a line
     readings                            how the characters of a line are read
     forms, meter, template              which forms there are; regulated tones; what a form asks of every line
-    tune_book, tune_names, near_rhymes  shapes of 词牌 and their names; rhymes that 词 let mix
+    tune_book, tune_names               shapes of 词牌 and their names
+    near_rhymes, oblique_tones          rhymes that 词 let mix, tones that they tell apart
     tune_fitting                        a 词 laid over the shapes of its tune
     tunes, tune_learning                templates of 词牌 that a corpus teaches, and their file
     explain, explanation                a poem against its form; what there is to say of it

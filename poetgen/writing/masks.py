@@ -16,9 +16,11 @@ from poetgen.corpus.script import Script, fold_variants, to_simplified
 from poetgen.data.sequence import RHYME, Layout
 from poetgen.data.vocab import Vocab
 from poetgen.prosody.feet import feet
+from poetgen.prosody.oblique_tones import DEPARTING, oblique_tones
 from poetgen.prosody.rhyme_sign import rhyme_signs
 from poetgen.prosody.rhymes import ANY, usual_tones
 from poetgen.text import PUNCTUATION, is_han
+from poetgen.writing.words import second_characters
 
 Mask: TypeAlias = NDArray[np.bool_]
 
@@ -83,8 +85,24 @@ class Masks:
         return {tone: mask & self.han for tone, mask in masks.items()} | {ANY: self.han}
 
     def tone(self, tone: str) -> Mask:
-        """Characters that can be read in a tone: 平, 仄, or 中 for any character at all, (V,)."""
-        return self._tones[tone]
+        """Characters that can be read in a tone: 平, 仄, 去, or 中 for any character at all, (V,)."""
+        return self._departing if tone == DEPARTING else self._tones[tone]
+
+    @cached_property
+    def _departing(self) -> Mask:
+        chars = [len(t) == 1 and DEPARTING in oblique_tones(t, usual=True) for t in self.vocab.tokens]
+        return np.array(chars) & self._tones["仄"]
+
+    def seconds(self, first: int) -> tuple[int, ...]:
+        """The characters that make a word with one before them."""
+        if first not in self._seconds:
+            chars = second_characters().get(self.vocab.tokens[first], "")
+            self._seconds[first] = tuple(self.vocab.id(char) for char in chars if char in self.vocab)
+        return self._seconds[first]
+
+    @cached_property
+    def _seconds(self) -> dict[int, tuple[int, ...]]:
+        return {}
 
     def chars(self, text: str) -> Mask:
         """The characters of a text, (V,)."""

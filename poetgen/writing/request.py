@@ -19,7 +19,8 @@ from poetgen.prosody.feet import feet
 from poetgen.prosody.forms import FORMS, SHAPES, form_of_shape
 from poetgen.prosody.rhymes import ANY, CILIN, LEVEL, OBLIQUE, TONE_NAMES, categories, characters, is_level
 from poetgen.prosody.template import LONG, Template, old_style, regulated
-from poetgen.prosody.tune_names import listed, tune_names
+from poetgen.prosody.tune_book import tune_shapes
+from poetgen.prosody.tune_names import near_names, tune_names
 
 #: Old-style verse of one line length, as long as the model or `lines` makes it.
 OLD: Final = {"五古": 5, "七古": 7}
@@ -34,7 +35,7 @@ MOST_LINES: Final = 100
 class Options(TypedDict, total=False):
     """What may be asked of a poem besides its title; what is left out, or None, has its default.
 
-    `form`: a form or a tune by name, "auto" (the default: by length), or "free".
+    `form`: a form or a tune by name, "auto" (the default: by length), or "free"; 水调歌头:2 is the tune's second shape.
     `dynasty`, `author`: as in this dynasty, in this poet's manner.
     `keywords`: words to write about, a list of them or text with commas or spaces between them.
     `length`: characters with punctuation, where the form has no length of its own; 64, or as many as most poems of the
@@ -129,7 +130,8 @@ def split_keywords(text: str) -> list[str]:
 class Request:
     """What to write.
 
-    `form` is one of FORM_NAMES, or a tune (词牌). `rhyme` is "auto" (the model chooses), "off", or a rhyme of the book
+    `form` is one of FORM_NAMES, or a tune (词牌), with the number of its shape where that is not the commonest
+    (水调歌头:2). `rhyme` is "auto" (the model chooses), "off", or a rhyme of the book
     that the form rhymes by (东, 一东, 第一部); `tones` is "strict" or "off". `acrostic` gives the first character of
     each line, from the first on. `lines` counts the lines of forms that have no number of their own (0: the form's
     usual).
@@ -249,16 +251,52 @@ def _template_of(form: str, request: Request, tunes: Mapping[str, Template]) -> 
         return regulated(form, lines or max(12, needed if needed <= MOST_LINES else 0))
     if form in OLD:
         return old_style(OLD[form], lines)
-    if (name := listed(form)) in tunes:
-        return replace(tunes[name], form=form)
-    if {form, listed(form)} & tune_names() or form in ("", "free", *FORMS):
+    if form in ("", "free", *FORMS):
         return None
-    choices = f"{', '.join(FORM_NAMES)} or a tune, as poetgen sample --list-forms shows"
-    raise UsageError(Option("form", form), f": no such form; choose {choices}")
+    return _tune_of(form, tunes, request.rhyme)
+
+
+def _tune_of(form: str, tunes: Mapping[str, Template], rhyme: str) -> Template:
+    """The template of the shape of a tune that was asked for, else of the commonest that can rhyme so.
+
+    Raises UsageError where there is no such tune or shape.
+    """
+    name, colon, number = form.partition(":")
+    shapes = tune_shapes(name, tunes)
+    option = Option("form", form)
+    if not shapes and name in tune_names():
+        raise UsageError(option, f": {name} names no one pattern, in no book of tunes; choose another tune, or 词")
+    if not shapes:
+        raise no_such_form(name)
+    if not colon:
+        templates = [shape.template for shape in shapes]
+        return next((template for template in templates if _takes_rhyme(rhyme, template)), templates[0])
+    if not (number.isdecimal() and 1 <= int(number) <= len(shapes)):
+        has = f"{len(shapes)} shapes, from {name}:1 to {name}:{len(shapes)}" if len(shapes) > 1 else "one shape"
+        raise UsageError(option, f": {name} has {has}; see poetgen sample --list-forms {name}")
+    return shapes[int(number) - 1].template
+
+
+def no_such_form(name: str) -> UsageError:
+    """The error for a name that is no form's, with those that look like it."""
+    near = near_names(name, FORM_NAMES)
+    if near:
+        way_out = f"did you mean {' or '.join(near)}?"
+    else:
+        way_out = f"choose {', '.join(FORM_NAMES)} or a tune, as poetgen sample --list-forms shows"
+    return UsageError(Option("form", name), f": no such form; {way_out}")
+
+
+def _takes_rhyme(rhyme: str, template: Template) -> bool:
+    try:
+        _rhyme(rhyme, template)
+    except UsageError:
+        return False
+    return True
 
 
 def _header_of(form: str, template: Template | None, request: Request) -> Header:
-    tune = form if {form, listed(form)} & tune_names() or (template is not None and template.book == CILIN) else ""
+    tune = template.form if template is not None and template.book == CILIN else ""
     if tune:
         name = "词"
     elif template is not None:
@@ -273,7 +311,7 @@ def _untamed(request: Request, header: Header, length: int, may_end: bool) -> Pl
     rhyme = "" if request.rhyme in ("auto", "off") else request.rhyme
     for option in (Option("acrostic", request.acrostic), Option("rhyme", rhyme)):
         if option.value:
-            what = f"{header.tune or header.form} has no template here" if header.form else "no form is asked for"
+            what = f"{header.form} has no rules" if header.form else "no form is asked for"
             another = " or another of poetgen sample --list-forms"
             raise UsageError(option, f": {what}; give ", Option("form", "七绝"), another)
     return Plan(header, length, may_end)

@@ -24,8 +24,9 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
+from poetgen.prosody.oblique_tones import DEPARTING, entering_groups
 from poetgen.prosody.rhyme_sign import rhymes_of_sign, tone_of_sign
-from poetgen.prosody.rhymes import ANY, tones
+from poetgen.prosody.rhymes import ANY, LEVEL, OBLIQUE, tones
 from poetgen.prosody.template import Template, TemplateLine
 from poetgen.text import PUNCTUATION
 from poetgen.writing.masks import Mask, Masks
@@ -42,8 +43,19 @@ class _Foot:
     tone: str
 
 
-#: What a place of a line asks for: a tone, a foot, a mark ("，"), or the id of one character (an acrostic's).
-_Demand: TypeAlias = "str | _Foot | int"
+@dataclass(frozen=True, slots=True)
+class _Repeat:
+    """The demand for the character that stands so many before (叠句); `opens` is the line that it opens, if it does."""
+
+    back: int
+    opens: int | None
+
+
+#: What a place of a line asks for: a tone, a foot, a mark ("，"), what it repeats, or the id of one character (an
+#: acrostic's).
+_Demand: TypeAlias = "str | _Foot | _Repeat | int"
+#: By line the alternatives, each with a demand for every place.
+_Lines: TypeAlias = "list[list[tuple[_Demand, ...]]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +72,12 @@ class Verse:
     def __init__(self, masks: Masks, template: Template, rhyme: frozenset[str], heads: Sequence[int]) -> None:
         self.masks, self.template = masks, template
         self._heads = tuple(heads)
-        self._lines = [
-            [[_demands(line, tones) for tones in line.tones] for line in variant] for variant in template.variants
-        ]
-        self._needs = [_needs(variant) for variant in template.variants]
+        self._lines = [_demands_of(variant) for variant in template.variants]
+        self._needs = [_needs(lines) for lines in self._lines]
+        self._pauses = [_unwritten_pause(line) for line in template.variants[0]]
         self._at, self._place = 0, 0  # line, and place in it
         self._feet: frozenset[int] = frozenset()  # the feet so far
+        self._written: tuple[int, ...] = ()  # the characters so far, without marks
         # What _viable gave for these feet; copies share it until they go on to another foot.
         self._viable_rhymes: dict[tuple[_Way, int, int], frozenset[str]] = {}
         self.fresh, self.done = True, False
@@ -79,12 +91,16 @@ class Verse:
     def _all_rhymes(self, variant: Sequence[TemplateLine], first: frozenset[str]) -> tuple[frozenset[str], ...]:
         count = max((line.rhyme for line in variant if line.rhyme is not None), default=-1) + 1
         known = frozenset(name for tone in ("平", "仄", ANY) for name in self.masks.members(tone, self.template.book))
-        return tuple(first if first and number == 0 else known for number in range(count))
+        entering = {line.rhyme for line in variant if line.entering}
+        return tuple(
+            first if first and number == 0 else known & entering_groups() if number in entering else known
+            for number in range(count)
+        )
 
     def _possible(self, way: _Way) -> bool:
         """Whether the vocabulary and the acrostic leave a way through the variant."""
         asked = {d for line in self._lines[way.variant] for alternative in line for d in alternative}
-        if not all(self.masks.tone(d).any() for d in asked if d in ("平", "仄", ANY)):
+        if not all(self.masks.tone(d).any() for d in asked if isinstance(d, str) and not _is_mark(d)):
             return False
         marks = {(d, self._last(n)) for n, line in enumerate(self._lines[way.variant]) for d in line[0]}
         if not all(self.masks.chars(_marks(d, last)).any() for d, last in marks if isinstance(d, str) and _is_mark(d)):
@@ -92,10 +108,12 @@ class Verse:
         return self._passable(way, 0) and not self._stumbles(way.variant)
 
     def _fits_head(self, head: int, demand: _Demand) -> bool:
+        if isinstance(demand, _Repeat):
+            return demand.opens is not None and self._heads[demand.opens] == head
         if not isinstance(demand, str):  # a line of one character, which rhymes
             return False
         known = tones(self.masks.vocab.tokens[head])  # any reading: the user chose the character
-        return demand == ANY or demand in known or not known
+        return demand == ANY or (OBLIQUE if demand == DEPARTING else demand) in known or not known
 
     @property
     def possible(self) -> bool:
@@ -157,6 +175,8 @@ class Verse:
 
     def _count(self, way: _Way, rhyme: int, line: int) -> frozenset[str]:
         asked, count = self._needs[way.variant][line]
+        if line == self._at:
+            count -= sum(isinstance(demand, _Foot) for demand in self._lines[way.variant][line][0][: self._place])
         members = [self.masks.members(tone, self.template.book) for tone in asked[rhyme]]
         return frozenset(
             name
@@ -176,6 +196,8 @@ class Verse:
         """A demand with all that its mask follows from."""
         if isinstance(demand, _Foot):
             return demand.tone, self._viable(way, demand.rhyme, self._at)
+        if isinstance(demand, _Repeat):
+            return self._written[-demand.back]
         return demand
 
     def _agreed(self) -> str | None:
@@ -213,6 +235,18 @@ class Verse:
         whole = self._at >= max(4, len(self._heads)) and self._at % 2 == 0
         return self.template.open and whole and not self._unfinished
 
+    def avoided(self) -> Iterable[int]:
+        if self._place and self._place == self._pauses[self._at]:
+            return self.masks.seconds(self._written[-1])
+        return ()
+
+    @property
+    def repeats(self) -> bool:
+        if not self._at or self._place:
+            return False
+        line = self.template.variants[self._ways[0].variant][self._at - 1] if self._ways else None
+        return line is not None and bool(line.repeats) and all(line.repeats)
+
     def banned(self) -> Iterable[int]:
         return self._feet if any(isinstance(demands[self._place], _Foot) for _, demands in self._alive) else ()
 
@@ -233,6 +267,8 @@ class Verse:
         self._advance(token)
 
     def _advance(self, token: int) -> None:
+        if self.masks.han[token]:
+            self._written = (*self._written, token)
         self._place += 1
         self.fresh = self._place == len(self._alive[0][1])
         if self.fresh:
@@ -249,6 +285,8 @@ class Verse:
             shared = of_token & self._viable(way, demand.rhyme, self._at)
             rhymes = (*way.rhymes[: demand.rhyme], shared, *way.rhymes[demand.rhyme + 1 :])
             return replace(way, rhymes=rhymes) if shared else None
+        if isinstance(demand, _Repeat):
+            return way if token == self._written[-demand.back] else None
         if isinstance(demand, int):
             return way if token == demand else None
         if _is_mark(demand):
@@ -259,9 +297,34 @@ class Verse:
         return copy(self)  # what it holds is never changed, only replaced
 
 
+def _demands_of(variant: Sequence[TemplateLine]) -> _Lines:
+    """By line and alternative what each place asks for, marks too.
+
+    A character that is repeated as a foot of another rhyme later on must be able to be one: 路迷，迷路 in 调笑令.
+    """
+    lines = [[_demands(line, pattern) for pattern in line.tones] for line in variant]
+    places = [(number, place) for number, line in enumerate(variant) for place in range(len(line))]
+    for at, (number, place) in enumerate(places):
+        line = variant[number]
+        back = line.repeats[place] if line.repeats else 0
+        if not back:
+            continue
+        source, source_place = places[at - back]
+        opens = source if not source_place else None
+        lines[number] = [_with(demands, line, place, _Repeat(back, opens)) for demands in lines[number]]
+        is_foot = line.rhyme is not None and place + 1 == len(line)
+        ends_source = source_place + 1 == len(variant[source]) and variant[source].rhyme == line.rhyme
+        if is_foot and not ends_source and not variant[source].repeats and line.rhyme is not None:
+            foot = _Foot(line.rhyme, line.tones[0][-1])
+            lines[source] = [_with(demands, variant[source], source_place, foot) for demands in lines[source]]
+    return lines
+
+
 def _demands(line: TemplateLine, pattern: str) -> tuple[_Demand, ...]:
     """What the places of a line ask for, one after the other, its marks too."""
-    places: list[_Demand] = list(pattern)
+    places: list[_Demand] = [
+        DEPARTING if place in line.departing and tone != LEVEL else tone for place, tone in enumerate(pattern)
+    ]
     if line.rhyme is not None:
         places[-1] = _Foot(line.rhyme, pattern[-1])
     if line.pause:
@@ -269,16 +332,29 @@ def _demands(line: TemplateLine, pattern: str) -> tuple[_Demand, ...]:
     return (*places, line.mark)
 
 
-def _needs(variant: Sequence[TemplateLine]) -> list[tuple[list[frozenset[str]], int]]:
+def _with(demands: tuple[_Demand, ...], line: TemplateLine, place: int, demand: _Demand) -> tuple[_Demand, ...]:
+    """The demands of a line with another one for a character of it."""
+    at = place + bool(line.pause and place >= line.pause)
+    return (*demands[:at], demand, *demands[at + 1 :])
+
+
+def _unwritten_pause(line: TemplateLine) -> int:
+    """How many demands stand before a pause that no mark shows, and no word may cross; 0 for none.
+
+    It comes after the characters that lead on, and after the fourth of seven.
+    """
+    return line.lead or (4 if len(line) == 7 and not line.pause else 0)
+
+
+def _needs(lines: _Lines) -> list[tuple[list[frozenset[str]], int]]:
     """By line: the tones in which each rhyme is still to come, and how many feet of any rhyme are."""
-    count = max((line.rhyme for line in variant if line.rhyme is not None), default=-1) + 1
+    feet = [[[demand for demand in demands if isinstance(demand, _Foot)] for demands in line] for line in lines]
+    count = max((foot.rhyme for line in feet for alternative in line for foot in alternative), default=-1) + 1
     needs = []
-    for start in range(len(variant)):
-        feet_left = [line for line in variant[start:] if line.rhyme is not None]
-        asked = [
-            {tones[-1] for line in feet_left if line.rhyme == rhyme for tones in line.tones} for rhyme in range(count)
-        ]
-        needs.append((list(map(frozenset, asked)), len(feet_left)))
+    for start in range(len(lines)):
+        left = [foot for line in feet[start:] for alternative in line for foot in alternative]
+        asked = [frozenset(foot.tone for foot in left if foot.rhyme == rhyme) for rhyme in range(count)]
+        needs.append((asked, sum(len(line[0]) for line in feet[start:])))
     return needs
 
 
