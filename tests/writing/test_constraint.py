@@ -458,8 +458,8 @@ def test_masks_by_hand() -> None:
     def text(mask: np.ndarray) -> set[str]:
         return {vocab.tokens[id] for id in np.flatnonzero(mask)}
 
-    assert text(masks.han) == text(masks.tone(ANY)) == set("春月看東冻〇")
-    assert text(masks.tone("平")) == set("春看東〇") and text(masks.tone("仄")) == set("月看冻")
+    assert text(masks.han) == text(masks.tone(ANY, PINGSHUI)) == set("春月看東冻〇")
+    assert text(masks.tone("平", PINGSHUI)) == set("春看東〇") and text(masks.tone("仄", PINGSHUI)) == set("月看冻")
     assert text(masks.chars("春a龘")) == set("春a")
     assert text(masks.of_rhymes(["十四寒", "一东"], "平", PINGSHUI)) == set("看東")
     assert text(masks.of_rhymes(["第一部"], "仄", CILIN)) == {"冻"}
