@@ -165,15 +165,15 @@ def lock(file: IO[bytes]) -> bool:
 
     Where a system or a file has no locks (flock), it is as if it had been taken.
     """
-    return _lock(file) is not False
+    return try_lock(file) is not False
 
 
-def _lock(file: IO[bytes]) -> bool | None:
-    """Whether a file could be locked; None where there are no locks."""
+def try_lock(file: IO[bytes] | int, wait: bool = False) -> bool | None:
+    """Whether a file or folder could be locked, if need be after a `wait`; None where there are no locks."""
     try:
         import fcntl
 
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         return False
     except (ImportError, OSError):
@@ -206,7 +206,7 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
             with suppress(OSError):
                 temporary.unlink()
         if isinstance(error, OSError):
-            raise _unwritable(path, error) from error
+            raise unwritable(path, error) from error
         raise
 
 
@@ -227,7 +227,7 @@ def ensure_writable(*paths: Path) -> None:
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         except OSError as error:
-            raise _unwritable(path, error) from error
+            raise unwritable(path, error) from error
 
 
 def _open_beside(path: Path) -> tuple[Path, IO[bytes]]:
@@ -247,9 +247,10 @@ def _remove_leftovers(path: Path) -> None:
     name = re.compile(re.escape(f".{path.name}") + r"(\.[0-9a-f]{8})?\.part")
     for leftover in [entry for entry in path.parent.iterdir() if name.fullmatch(entry.name)]:
         with suppress(OSError), leftover.open("rb") as file:
-            if _lock(file):
+            if try_lock(file):
                 leftover.unlink()
 
 
-def _unwritable(path: Path, error: OSError) -> SaveError:
+def unwritable(path: Path, error: OSError) -> SaveError:
+    """What to raise where a file or folder cannot be written."""
     return SaveError(f"{path}: cannot be written ({error.strerror or error}); free some room, or choose another place")

@@ -22,7 +22,7 @@ PACKAGE = Path(str(poetgen.__file__)).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
 #: Modules at the root: the ground, which looks into nothing but itself, and the interface above all rooms but cli.
-GROUND = {"errors", "text", "humanize", "progress", "config", "files", "language", "signals"}
+GROUND = {"errors", "text", "humanize", "progress", "config", "files", "folders", "language", "signals"}
 INTERFACE = {"__init__", "__main__", "poet"}
 
 

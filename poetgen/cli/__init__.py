@@ -1,7 +1,7 @@
 """The command line, a module a command (parse, call, print), and all that knows of a terminal.
 
-Looks into: text, humanize, errors, progress, config, files, language, signals, prosody, corpus, data, network, writing,
-judging, inspect, plots, poet.
+Looks into: text, humanize, errors, progress, config, files, folders, language, signals, prosody, corpus, data,
+network, writing, judging, inspect, plots, poet.
 """
 
 # Commands are listed in help in the order in which they are imported here.

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from poetgen.cli.root import PREPARED, Columns, app, notes_of_files
+from poetgen.cli.root import PREPARED, Columns, app, claim, notes_of_files
 from poetgen.config import SCRIPTS, PreprocessConfig
 from poetgen.errors import UsageError
 
@@ -72,7 +72,7 @@ def preprocess_command(
     )
     if format not in FORMATS:
         raise UsageError(f"--format {format}: choose one of {', '.join(FORMATS)}")
-    with ProgressBar() as progress:
+    with claim(out), ProgressBar() as progress:
 
         def show(stage: str, done: float, total: float) -> None:
             counted = megabytes(int(done), int(total)) if stage in ("reading", "downloading") else f"{total:,.0f} poems"

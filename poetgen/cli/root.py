@@ -14,6 +14,7 @@ import typer
 from poetgen import __version__
 from poetgen.cli.terminal import shown_escaped
 from poetgen.errors import PoetgenError, UsageError
+from poetgen.folders import claimed
 from poetgen.humanize import shortened
 from poetgen.language import ENGLISH, Phrase, translated
 from poetgen.network import distributed
@@ -130,6 +131,15 @@ def told_once(world: distributed.World) -> Iterator[None]:
         if world.tells():
             raise
         raise typer.Exit(1) from error
+
+
+@contextmanager
+def claim(out: Path) -> Iterator[None]:
+    """Have a folder for this command alone; it is said where nothing keeps others out. Raises SaveError."""
+    with claimed(out) as sure:
+        if not sure:
+            note(f"{out}: this file system has no locks; start nothing else that writes there")
+        yield
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from poetgen.cli.root import CheckpointFolder, app, note, told_once
 from poetgen.config import CANDIDATES, SampleConfig
 from poetgen.errors import CheckpointError, SourceError, UsageError
 from poetgen.files import STDIN
+from poetgen.folders import read_as_one
 from poetgen.network import distributed
 
 if TYPE_CHECKING:
@@ -189,7 +190,8 @@ def _list_forms(checkpoint: Path | None, names: Sequence[str], as_json: bool) ->
     folder = find(checkpoint)
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such checkpoint folder; give --checkpoint another")
-    learned = {name: tune.template for name, tune in load_tunes(folder / TUNES_FILE).items()}
+    found = read_as_one(folder, [TUNES_FILE], lambda where: load_tunes(where(TUNES_FILE)))
+    learned = {name: tune.template for name, tune in found.items()}
     tunes = {name: tune_shapes(name, learned) for name in map(asked_form, names)} if names else known_tunes(learned)
     for name, shapes in tunes.items():
         if not shapes:

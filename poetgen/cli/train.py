@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from poetgen.cli.lists import numbers
-from poetgen.cli.root import CHECKPOINTS, PREPARED, Device, app, enough_memory, note, told_once
+from poetgen.cli.root import CHECKPOINTS, PREPARED, Device, app, claim, enough_memory, note, told_once
 from poetgen.config import CELLS, PRECISIONS, SAMPLINGS, SampleConfig, TrainConfig
 from poetgen.errors import SaveError, UsageError
 from poetgen.network import distributed
@@ -22,7 +22,7 @@ from poetgen.signals import StopRequest
 
 if TYPE_CHECKING:
     from poetgen.cli.progress_bar import ProgressBar
-    from poetgen.network.tensorboard import Board
+    from poetgen.network.tensorboard import Events
     from poetgen.network.trainer import Trainer
 
 
@@ -106,8 +106,8 @@ def train(
     # is loaded, and harmless elsewhere.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     world = distributed.join()
-    with told_once(world):
-        config, out = world.first(lambda: _settled(context))
+    with told_once(world), ExitStack() as claims:
+        config, out = world.first(lambda: _settled(context, claims))
         from poetgen.data.dataset import Dataset
         from poetgen.network.trainer import Trainer
 
@@ -115,8 +115,6 @@ def train(
         with StopRequest(world.size > 1, _say_stopping) as stops, world, enough_memory(_LESS):
             trainer = Trainer(dataset, config, out, resume, lambda: stops.count > 0, world=world)
             if world.rank == 0:
-                if overwrite:  # only now, when nothing stands in the way of the new run
-                    _remove_run(out)
                 reason = _lead(trainer, data, tensorboard)
             else:
                 *_, end = trainer.run()
@@ -125,8 +123,11 @@ def train(
         raise typer.Exit(128 + (stops.number or signal.SIGTERM))
 
 
-def _settled(context: typer.Context) -> tuple[TrainConfig, Path]:
-    """The options of a run, and its folder; raises PoetgenError where they do not go together or with what is there."""
+def _settled(context: typer.Context, claims: ExitStack) -> tuple[TrainConfig, Path]:
+    """The options of a run, and its folder, which is claimed.
+
+    Raises PoetgenError where the options do not go together or with what is there.
+    """
     given = context.params
     values = {field.name: given[field.name] for field in fields(TrainConfig)} | {"lr_steps": rates(given["lr_steps"])}
     config = TrainConfig(**values)
@@ -134,6 +135,7 @@ def _settled(context: typer.Context) -> tuple[TrainConfig, Path]:
     if resume and overwrite:
         raise UsageError("--resume and --overwrite: give one of them")
     out = _folder(given["out"], data)
+    claims.enter_context(claim(out))
     if not resume and not overwrite and any((out / name).exists() for name in _OF_A_RUN):
         goes_on = "--resume goes on with it, " if (out / "train.state").exists() else ""
         raise UsageError(f"{out} holds a run already: {goes_on}--out DIR trains elsewhere, --overwrite starts anew")
@@ -157,13 +159,12 @@ def _folder(out: Path | None, data: Path) -> Path:
 def _lead(trainer: Trainer, data: Path, tensorboard: bool) -> str:
     """Train, and say what there is to say, as one process of a run does for all; returns why the run ended."""
     from poetgen.cli.progress_bar import ProgressBar
-    from poetgen.network.tensorboard import Board
+    from poetgen.network.tensorboard import Events
 
     out = trainer.out
     with ProgressBar(delay=0.0) as progress:
         note(_opening(trainer, data))
-        place = out, trainer.position.step, trainer.position.seconds
-        with Board(*place) if tensorboard else nullcontext() as events:
+        with Events(trainer, tensorboard) as events:
             reason = _follow(trainer, progress, events)
     if reason == "interrupted" and not trainer.position.step:
         note("stopped before the first step: nothing is saved, and the same command begins again")
@@ -180,42 +181,30 @@ def _lead(trainer: Trainer, data: Path, tensorboard: bool) -> str:
 _LESS = "give --accumulate 2 or more, or a smaller --hidden or --layers"
 #: Any of these in a folder says that it holds a run.
 _OF_A_RUN = ("model.safetensors", "train.state", LOG)
-#: What a run may leave in its folder.
-_RUN_FILES = (
-    "model.safetensors",
-    "train.state",
-    "config.json",
-    "vocab.json",
-    LOG,
-    "run.png",
-    "run.svg",
-)
 #: Characters of the few lines that are shown in a language without regulated verse.
 _SPECIMEN = 160
 #: Seconds between two pictures of a run; drawing one takes one or two.
 _PLOT_EVERY = 120.0
 
 
-def _follow(trainer: Trainer, progress: ProgressBar, events: Board | None) -> str:
+def _follow(trainer: Trainer, progress: ProgressBar, events: Events) -> str:
     """Show a run to its end and draw its picture now and then; returns why it ended."""
     from poetgen.cli.training_view import RunView
     from poetgen.plots import training
 
     def write() -> list[str]:
         lines = _specimen(trainer)
-        if events is not None:
-            events.write(lines, trainer.position.step, trainer.position.seconds)
+        events.write(lines)
         return lines
 
     view = RunView(progress, write)
     drawn, reason = time.monotonic(), ""
     for record in trainer.run(lambda done, total: progress.update("skip-gram vectors", done, total)):
         view.show(record)
-        if events is not None:
-            events.show(record)
+        events.show(record)
         reason = record.reason if isinstance(record, EndRecord) else ""
         due = isinstance(record, EvalRecord) and time.monotonic() - drawn >= _PLOT_EVERY
-        if due or (reason and record.step):
+        if (due and trainer.folder.begun) or (reason and record.step and trainer.folder.logged):
             try:
                 training.draw_run(trainer.out / LOG, trainer.out, trainer.config.clip)
             except SaveError as error:  # a run is worth more than its picture
@@ -261,20 +250,6 @@ def rates(text: str) -> tuple[float, ...]:
 def _is_given(context: typer.Context, name: str) -> bool:
     source = context.get_parameter_source(name)
     return source is not None and source.name != "DEFAULT"
-
-
-def _remove_run(out: Path) -> None:
-    """Remove what an earlier run left, but for the vocabulary, which is the new one's already."""
-    from poetgen.network.tensorboard import FILES, FOLDER
-
-    files = [out / name for name in _RUN_FILES if name != "vocab.json"]
-    for path in [*files, *(out / FOLDER).glob(FILES)]:
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise SaveError(f"{path}: cannot be removed ({error.strerror})") from error
-    with suppress(OSError):  # what else may lie in there is not the run's
-        (out / FOLDER).rmdir()
 
 
 def _say_stopping() -> None:

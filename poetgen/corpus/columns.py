@@ -27,6 +27,7 @@ from poetgen.corpus.fields import (
     taken,
 )
 from poetgen.corpus.names import family_names
+from poetgen.language import Phrase
 from poetgen.prosody.forms import recognise
 from poetgen.text import CLAUSE_ENDS, is_han
 
@@ -175,7 +176,7 @@ def layout_of(
         return TableLayout(header, result)
     if header:
         return TableLayout(header, result, told=taken(shown))
-    return TableLayout(header, result, told="no header; " + re.sub(r'"(\d+)"', r"column \1", taken(_from_one(result))))
+    return TableLayout(header, result, told=Phrase("no header; {taken}", taken=taken(_from_one(result), numbers=True)))
 
 
 def _from_one(names: FieldNames) -> FieldNames:
@@ -222,7 +223,13 @@ def _chosen(
         elif wanted.isdecimal() and 1 <= int(wanted) <= len(keys):
             chosen[role] = [str(int(wanted) - 1)]
         elif wanted:
-            raise ColumnsUnclear(f"no column is {wanted}; there are {_listed(keys, called, columns, ())}")
+            raise ColumnsUnclear(
+                Phrase(
+                    "no column is {wanted}; there are {columns}",
+                    wanted=wanted,
+                    columns=_listed(keys, called, columns, ()),
+                )
+            )
         else:
             chosen[role] = []
     return chosen
@@ -314,7 +321,8 @@ def _han(text: str) -> int:
 def _unclear(
     keys: Sequence[str], called: Sequence[str], columns: Sequence[_Column], rows: Sequence[Sequence[str]]
 ) -> str:
-    return f"which column holds the verse cannot be told: {_listed(keys, called, columns, rows)}"
+    listed = _listed(keys, called, columns, rows)
+    return Phrase("which column holds the verse cannot be told: {columns}", columns=listed)
 
 
 def _listed(

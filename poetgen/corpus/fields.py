@@ -16,6 +16,7 @@ from poetgen.corpus.dynasties import dynasty, dynasty_of_place
 from poetgen.corpus.poem import Record
 from poetgen.errors import Option, UsageError
 from poetgen.files import read_table
+from poetgen.language import Phrase
 from poetgen.prosody.tune_names import fits_tune, tune_in_title, tune_names
 from poetgen.text import CLAUSE_ENDS, HAN_RANGES, PUNCTUATION
 
@@ -103,14 +104,22 @@ def is_plain(names: FieldNames) -> bool:
     return all(normal_name(name) in _PLAIN for role in names for name in role[:1])
 
 
-def taken(names: FieldNames) -> str:
-    """What was taken for what, for people.
+def taken(names: FieldNames, numbers: bool = False) -> Phrase:
+    """What was taken for what, for people; names may be `numbers` of columns.
 
     >>> taken(FieldNames(body=("verse",), author=("poet",)))
     'verse from "verse", authors from "poet"'
     """
     pairs = zip(_SPOKEN.values(), names, strict=True)
-    return ", ".join(f'{spoken} from "{name[0]}"' for spoken, name in pairs if name)
+    return Phrase.listed(
+        [
+            Phrase("{role} from column {column}", role=Phrase.known(spoken), column=name[0])
+            if numbers
+            else Phrase('{role} from "{column}"', role=Phrase.known(spoken), column=name[0])
+            for spoken, name in pairs
+            if name
+        ]
+    )
 
 
 @dataclass(frozen=True)
@@ -134,7 +143,10 @@ class ColumnChoice:
             role, equals, name = (piece.strip() for piece in part.partition("="))
             if not equals or role not in FieldNames._fields:
                 choices = ", ".join(f"{role}=…" for role in FieldNames._fields)
-                raise UsageError(Option("columns", text), f": give {choices} with the name or the number of a column")
+                raise UsageError(
+                    Option("columns", text),
+                    Phrase(": give {choices} with the name or the number of a column", choices=choices),
+                )
             names[role] = name
         return cls(names)
 
@@ -221,7 +233,7 @@ class RecordBuilder:
     def say(self, text: str) -> None:
         """Say what the document was taken for; of what is said of one document the first is enough."""
         if self._say:
-            self._say(f"{self.name}: {text}")
+            self._say(Phrase("{file}: {told}", file=self.name, told=text))
             self._say = None
 
     def record(

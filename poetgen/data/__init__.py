@@ -1,4 +1,4 @@
 """What poems become for a network: a vocabulary, sequences of ids, the prepared dataset and its batches.
 
-Looks into: text, humanize, errors, progress, config, files, prosody, corpus.
+Looks into: text, humanize, errors, progress, config, files, folders, prosody, corpus.
 """

@@ -8,8 +8,9 @@
       forms.json          templates of the tunes that the training split has enough poems of, if any
       lines.safetensors   which lines stand in either split, to know a borrowed line by
 
-The arrays are memory-mapped: a corpus never becomes Python objects. Control tokens are not stored; a sequence
-is put together when it is drawn (see sequence.py), with header fields dropped at random.
+A folder is written as one (poetgen/folders.py) and read as one, and read whole: a run keeps what it was started with,
+whatever becomes of the folder. In memory too the poems are arrays and never become Python objects. Control tokens are
+not stored; a sequence is put together when it is drawn (see sequence.py), with header fields dropped at random.
 
 Shapes: N poems, C characters of bodies, V vocabulary.
 """
@@ -20,7 +21,7 @@ import hashlib
 import os
 import re
 import tokenize
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -34,8 +35,9 @@ from poetgen.data.line_index import LineIndex
 from poetgen.data.profile import CorpusProfile
 from poetgen.data.sequence import RHYME, Layout, control
 from poetgen.data.vocab import Vocab
-from poetgen.errors import CheckpointError, DatasetError, SaveError
+from poetgen.errors import CheckpointError, DatasetError
 from poetgen.files import atomic, read_json, to_json, write_atomic
+from poetgen.folders import read_as_one
 from poetgen.humanize import shortened
 from poetgen.prosody.rhyme_sign import sign_of_poem
 from poetgen.prosody.tune_learning import learn_tunes
@@ -48,6 +50,10 @@ SPLITS = ("train", "valid")
 REPORT_FILE = "report.json"
 #: What the poems taught besides: the templates of tunes, and the index of lines.
 TUNES_FILE, LINES_FILE = "forms.json", "lines.safetensors"
+_META, _VOCAB = "dataset.json", "vocab.json"
+_ARRAYS = tuple(f"{split}.{kind}.npy" for split in SPLITS for kind in ("tokens", "poems"))
+#: All that a prepared dataset may have.
+DATASET_FILES = (_META, _VOCAB, *_ARRAYS, TUNES_FILE, LINES_FILE, REPORT_FILE)
 
 #: Token ids, in any width of integer.
 Ids = NDArray[np.integer[Any]]
@@ -201,14 +207,27 @@ def _texts(vocab: Vocab) -> list[str]:
 
 
 class Dataset:
-    """A prepared dataset: its vocabulary and its two splits; `folder` is where it lies, None if only in memory."""
+    """A prepared dataset: its vocabulary and its two splits.
 
-    def __init__(self, vocab: Vocab, train: Split, valid: Split, fingerprint: str, folder: Path | None = None) -> None:
+    `folder` is where it lies, None if only in memory. `learned` are the files of what the poems taught besides, by
+    their names, and None where nothing is known of that.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        train: Split,
+        valid: Split,
+        fingerprint: str,
+        folder: Path | None = None,
+        learned: Mapping[str, bytes] | None = None,
+    ) -> None:
         self.vocab = vocab
         self.train = train
         self.valid = valid
         self.fingerprint = fingerprint
         self.folder = folder
+        self.learned = learned
 
     @cached_property
     def profile(self) -> CorpusProfile:
@@ -227,26 +246,30 @@ class Dataset:
 
     @classmethod
     def load(cls, folder: Path) -> Dataset:
-        """Open a folder that `poetgen preprocess` wrote; raises DatasetError where it is missing, cut or foreign."""
-        meta = _read_meta(folder)
+        """Read a folder that `poetgen preprocess` wrote; raises DatasetError where it is missing, cut or foreign."""
+        return read_as_one(folder, DATASET_FILES, lambda where: cls._read(folder, where))
+
+    @classmethod
+    def _read(cls, folder: Path, where: Callable[[str], Path]) -> Dataset:
+        meta = _read_meta(folder, where(_META))
         try:
-            vocab = Vocab.load(folder / "vocab.json")
+            vocab = Vocab.load(where(_VOCAB))
         except CheckpointError as error:
             raise DatasetError(str(error)) from None
         if len(vocab) != meta["vocab_size"]:
-            raise DatasetError(f"{folder / 'vocab.json'}: of another dataset; run poetgen preprocess again")
+            raise DatasetError(f"{where(_VOCAB)}: of another dataset; run poetgen preprocess again")
         layout = Layout(vocab)
-        splits = [Split(*_read_split(folder, name, meta["splits"][name], vocab), layout) for name in SPLITS]
-        try:  # what a run copies beside its weights
-            load_tunes(folder / TUNES_FILE)
-            LineIndex.load(folder / LINES_FILE)
+        splits = [Split(*_read_split(folder, where, name, meta["splits"][name], vocab), layout) for name in SPLITS]
+        try:  # what a run writes beside its weights
+            load_tunes(where(TUNES_FILE))
+            LineIndex.load(where(LINES_FILE))
         except CheckpointError as error:
             raise DatasetError(str(error)) from None
-        return cls(vocab, splits[0], splits[1], meta["fingerprint"], folder)
+        learned = {name: where(name).read_bytes() for name in (TUNES_FILE, LINES_FILE) if where(name).exists()}
+        return cls(vocab, splits[0], splits[1], meta["fingerprint"], folder, learned)
 
 
-def _read_meta(folder: Path) -> dict[str, Any]:
-    path = folder / "dataset.json"
+def _read_meta(folder: Path, path: Path) -> dict[str, Any]:
     try:
         meta = read_json(path, _MOST_META)
         version = meta["format"]
@@ -267,10 +290,12 @@ def _read_meta(folder: Path) -> dict[str, Any]:
     return dict(meta)
 
 
-def _read_split(folder: Path, name: str, counts: Mapping[str, int], vocab: Vocab) -> tuple[Ids, NDArray[np.void]]:
-    """The arrays of a split, mapped; raises DatasetError unless all they say of each other and of `vocab` holds."""
-    paths = {kind: folder / f"{name}.{kind}.npy" for kind in ("tokens", "poems")}
-    tokens, poems = (_map_array(path, counts[kind]) for kind, path in paths.items())
+def _read_split(
+    folder: Path, where: Callable[[str], Path], name: str, counts: Mapping[str, int], vocab: Vocab
+) -> tuple[Ids, NDArray[np.void]]:
+    """The arrays of a split; raises DatasetError unless all they say of each other and of `vocab` holds."""
+    paths = {kind: where(f"{name}.{kind}.npy") for kind in ("tokens", "poems")}
+    tokens, poems = (_read_array(path, counts[kind]) for kind, path in paths.items())
     if poems.dtype != POEM or tokens.dtype.kind != "u":
         raise DatasetError(f"{folder}: {name} arrays are of another version; run poetgen preprocess again")
     end = 0
@@ -292,11 +317,11 @@ def _read_split(folder: Path, name: str, counts: Mapping[str, int], vocab: Vocab
     return tokens, poems
 
 
-def _map_array(path: Path, count: int) -> Any:
-    """A .npy of one dimension and `count` entries, mapped; raises DatasetError.
+def _read_array(path: Path, count: int) -> Any:
+    """A .npy of one dimension and `count` entries, in memory; raises DatasetError.
 
-    What its header says is held against the size of the file before anything is mapped; numpy's own way parses any
-    header, and multiplies what it says.
+    Not mapped: the first look at what somebody has cut off kills a process. What its header says is held against the
+    size of the file before anything is read; numpy's own way parses any header, and multiplies what it says.
     """
     try:
         if not path.is_file() and path.exists():
@@ -306,34 +331,26 @@ def _map_array(path: Path, count: int) -> Any:
             if version != (1, 0):
                 raise ValueError(f"format {version}")
             shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-            start = file.tell()
-            size = os.fstat(file.fileno()).st_size
+            size = os.fstat(file.fileno()).st_size - file.tell()
+            if shape != (count,) or dtype.hasobject or size != count * dtype.itemsize:
+                raise DatasetError(f"{path}: cut short or of another dataset; run poetgen preprocess again")
+            return np.frombuffer(file.read(size), dtype, count) if size else np.zeros(0, dtype)
     except FileNotFoundError:
         raise DatasetError(f"{path}: missing; run poetgen preprocess again") from None
     except (OSError, ValueError, TypeError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError) as error:
         reason = shortened(str(error).partition("\n")[0], 200)
         raise DatasetError(f"{path}: cut short or not an array ({reason}); run poetgen preprocess again") from error
-    if shape != (count,) or dtype.hasobject or size != start + count * dtype.itemsize:
-        raise DatasetError(f"{path}: cut short or of another dataset; run poetgen preprocess again")
-    if not count:
-        return np.zeros(0, dtype)
-    return np.memmap(path, dtype, "r", start, shape)
 
 
 def write_dataset(folder: Path, vocab: Vocab, splits: dict[str, tuple[Ids, NDArray[np.void]]]) -> str:
-    """Write the arrays, the vocabulary and, last, dataset.json; returns the fingerprint.
+    """Write the arrays, the vocabulary and dataset.json, and return the fingerprint.
 
-    A folder without its dataset.json does not load, so a kill leaves no half dataset that looks whole. What `finish`
-    wrote for an older dataset goes with it.
+    One after the other: to replace a dataset, give a folder of `switching`. Raises SaveError.
     """
-    try:
-        for name in ("dataset.json", TUNES_FILE, LINES_FILE):
-            (folder / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise SaveError(f"{folder}: cannot be written ({error.strerror}); choose another place") from error
     digest = hashlib.sha256()
+
     vocab_json = vocab.to_json()
-    write_atomic(folder / "vocab.json", vocab_json)
+    write_atomic(folder / _VOCAB, vocab_json)
     digest.update(vocab_json.encode())
     for name in SPLITS:
         for kind, array in zip(("tokens", "poems"), splits[name], strict=True):
@@ -343,7 +360,7 @@ def write_dataset(folder: Path, vocab: Vocab, splits: dict[str, tuple[Ids, NDArr
     fingerprint = digest.hexdigest()[:16]
     counts = {name: {"poems": len(splits[name][1]), "tokens": len(splits[name][0])} for name in SPLITS}
     meta = {"format": DATASET_FORMAT, "fingerprint": fingerprint, "vocab_size": len(vocab), "splits": counts}
-    write_atomic(folder / "dataset.json", to_json(meta, indent=2) + "\n")
+    write_atomic(folder / _META, to_json(meta, indent=2) + "\n")
     return fingerprint
 
 

@@ -23,13 +23,14 @@ from poetgen.corpus import ColumnChoice, Counts, documents, duplicates, keywords
 from poetgen.corpus.script import Script
 from poetgen.corpus.sources import is_address
 from poetgen.data.choosing import Choice, choose
-from poetgen.data.dataset import REPORT_FILE, SPLITS, finish, write_dataset
+from poetgen.data.dataset import DATASET_FILES, REPORT_FILE, SPLITS, finish, write_dataset
 from poetgen.data.encode import count_characters, encode_poems
 from poetgen.data.reading import Poems, read_parts
 from poetgen.data.sequence import CONTROL
 from poetgen.data.vocab import UNK, Vocab
 from poetgen.errors import SourceError, UsageError
 from poetgen.files import parse_json, to_json, write_atomic
+from poetgen.folders import settle, switching
 from poetgen.progress import StageCallback, silent_stages
 from poetgen.prosody.tune_book import is_a_character_off
 from poetgen.text import PUNCTUATION, clauses
@@ -55,7 +56,8 @@ def preprocess(
     A dataset of the same sources that is there is replaced, one of others only with `overwrite`. `progress` is told
     bytes while it downloads and reads, then poems. Raises SourceError where a source cannot be read or holds no poem
     that can be kept, UsageError where `out` holds something else or `min_count` leaves no character, SaveError where
-    `out` cannot be written. Nothing in `out` changes before every source has been read.
+    `out` cannot be written. What is in `out` is replaced at the very end, as one
+    (poetgen/folders.py).
     """
     began = time.perf_counter()
     _check_place(out, sources, overwrite)
@@ -77,30 +79,27 @@ def preprocess(
         chosen = np.flatnonzero(side)
         splits[name] = encode_poems(poems, choice.indices[chosen], [words[i] for i in chosen.tolist()], vocab)
         progress("encoding", len(chosen), len(choice.indices))
-    fingerprint = write_dataset(out, vocab, splits)
     progress("learning tunes and lines", 0, 0)
-    learned = finish(out)
-    report = {
-        "sources": [str(source) for source in sources],
-        "options": asdict(config),
-        "fingerprint": fingerprint,
-        **_report_of_reading(corpus, choice),
-        "most_chars": most_chars(config.max_chars),
-        "characters": characters,
-        "min_count": min_count,
-        "vocabulary": len(vocab),
-        "unknown_tokens": int(sum((tokens == UNK).sum() for tokens, _ in splits.values())),
-        "tunes": learned["tunes"],
-        "lines": learned["lines"],
-        **{name: {"poems": len(records), "tokens": len(tokens)} for name, (tokens, records) in splits.items()},
-        "leak_check": choice.leak_check(),
-        "seconds": {
-            "all": round(time.perf_counter() - began, 2),
-            "workers": round(corpus.seconds, 2),
-            "jieba": round(corpus.jieba_seconds, 2),
-        },
-    }
-    write_atomic(out / REPORT_FILE, to_json(report, indent=2) + "\n")
+    with switching(out, DATASET_FILES) as beside:
+        fingerprint = write_dataset(beside, vocab, splits)
+        learned = finish(beside)
+        report = {
+            "sources": [str(source) for source in sources],
+            "options": asdict(config),
+            "fingerprint": fingerprint,
+            **_report_of_reading(corpus, choice),
+            "most_chars": most_chars(config.max_chars),
+            "characters": characters,
+            "min_count": min_count,
+            "vocabulary": len(vocab),
+            "unknown_tokens": int(sum((tokens == UNK).sum() for tokens, _ in splits.values())),
+            "tunes": learned["tunes"],
+            "lines": learned["lines"],
+            **{name: {"poems": len(records), "tokens": len(tokens)} for name, (tokens, records) in splits.items()},
+            "leak_check": choice.leak_check(),
+            "seconds": corpus.times(began),
+        }
+        write_atomic(beside / REPORT_FILE, to_json(report, indent=2) + "\n")
     return report
 
 
@@ -112,6 +111,7 @@ _OF_A_CHECKPOINT = ("model.safetensors", "config.json", "train.state")
 
 def _check_place(out: Path, sources: Sequence[str | Path], overwrite: bool) -> None:
     """Raise UsageError where a dataset in `out` would overwrite a checkpoint, or that of another corpus unasked."""
+    settle(out)
     if any((out / name).exists() for name in _OF_A_CHECKPOINT):
         raise UsageError(f"{out} holds a checkpoint: give --out another folder")
     if overwrite or not (out / "dataset.json").exists():
@@ -147,6 +147,11 @@ class _Corpus:
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
     jieba_seconds: float = 0.0
+
+    def times(self, began: float) -> dict[str, float]:
+        """What the report says of the time since the clock stood at `began`."""
+        seconds = {"all": time.perf_counter() - began, "workers": self.seconds, "jieba": self.jieba_seconds}
+        return {name: round(value, 2) for name, value in seconds.items()}
 
 
 def _read(sources: Sequence[str | Path], config: PreprocessConfig, progress: StageCallback, downloads: Path) -> _Corpus:

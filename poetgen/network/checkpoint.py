@@ -8,15 +8,16 @@
     README.md           model card: model, data, training, figures
     train.state         everything --resume needs, weights included (safetensors); not needed to sample
 
-Nothing is ever unpickled. Every file is written beside itself and renamed, and neither weights file relies on the
-other, so a kill at any instant leaves a checkpoint that samples and one that resumes.
+Nothing is ever unpickled. What belongs together changes as one (poetgen/folders.py), and neither weights file relies on
+the other, so that a kill at any instant leaves a checkpoint that samples and one that resumes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
@@ -27,13 +28,14 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from poetgen.config import ModelConfig, TrainConfig
-from poetgen.data.dataset import LINES_FILE, TUNES_FILE, Dataset
+from poetgen.config import ModelConfig
+from poetgen.data.dataset import LINES_FILE, TUNES_FILE
 from poetgen.data.line_index import LineIndex
 from poetgen.data.profile import CorpusProfile
 from poetgen.data.vocab import Vocab
-from poetgen.errors import CheckpointError, PoetgenError, SaveError
+from poetgen.errors import CheckpointError, PoetgenError
 from poetgen.files import from_json, parse_json, read_json, to_json, write_atomic
+from poetgen.folders import located, read_as_one, switching
 from poetgen.network.model import PoetModel
 from poetgen.prosody.template import Template
 from poetgen.prosody.tunes import load_tunes
@@ -46,6 +48,8 @@ _MOST_CONFIG = 1 << 20
 #: The file of a reader (writing/reader.py), which belongs to one set of weights.
 READER: Final = "reader.safetensors"
 WEIGHTS, CONFIG, VOCAB, STATE, CARD = "model.safetensors", "config.json", "vocab.json", "train.state", "README.md"
+#: The picture of a run, which plots/training.py draws.
+PICTURES = ("run.png", "run.svg")
 
 #: Stands at the head of the cards that training writes, and may write again.
 _CARD_MARK = "<!-- written by poetgen train -->"
@@ -77,28 +81,33 @@ class Checkpoint:
         """Open a checkpoint; raises CheckpointError that names the file which is missing, cut or foreign."""
         if not path.is_dir():
             raise CheckpointError(f"{path}: no such checkpoint folder; give --checkpoint one that poetgen train wrote")
-        config = _read_config(path / CONFIG)
-        model_config = _model_config(config.get("model"), path / CONFIG)
-        vocab = Vocab.load(path / VOCAB)
+        names = (WEIGHTS, CONFIG, VOCAB, TUNES_FILE, LINES_FILE)
+        return read_as_one(path, names, lambda where: cls._read(path, where, device))
+
+    @classmethod
+    def _read(cls, path: Path, where: Callable[[str], Path], device: torch.device | str) -> Checkpoint:
+        config = _read_config(where(CONFIG))
+        model_config = _model_config(config.get("model"), where(CONFIG))
+        vocab = Vocab.load(where(VOCAB))
         if len(vocab) != model_config.vocab_size:
             raise CheckpointError(
-                f"{path / VOCAB}: {len(vocab)} tokens where {CONFIG} says {model_config.vocab_size}; "
+                f"{where(VOCAB)}: {len(vocab)} tokens where {CONFIG} says {model_config.vocab_size}; "
                 "the files are of different checkpoints: copy the whole folder again"
             )
-        tensors, metadata = read_tensors(path / WEIGHTS)
+        tensors, metadata = read_tensors(where(WEIGHTS))
         if metadata.get("vocab", vocab.fingerprint) != vocab.fingerprint:
             raise CheckpointError(
-                f"{path / VOCAB}: not the vocabulary that {WEIGHTS} was trained with; "
+                f"{where(VOCAB)}: not the vocabulary that {WEIGHTS} was trained with; "
                 "the files are of different checkpoints: copy the whole folder again"
             )
         try:
             with torch.device("meta"), _Unfilled():
                 model = PoetModel(model_config)
         except (TypeError, RuntimeError) as error:
-            raise CheckpointError(f"{path / CONFIG}: does not describe a model ({error}); copy it again") from error
-        load_weights(model, tensors, path / WEIGHTS)
-        forms = {name: tune.template for name, tune in load_tunes(path / TUNES_FILE).items()}
-        lines = LineIndex.load(path / LINES_FILE)
+            raise CheckpointError(f"{where(CONFIG)}: does not describe a model ({error}); copy it again") from error
+        load_weights(model, tensors, where(WEIGHTS))
+        forms = {name: tune.template for name, tune in load_tunes(where(TUNES_FILE)).items()}
+        lines = LineIndex.load(where(LINES_FILE))
         return cls(path, model.to(device).eval(), vocab, config, metadata.get("id", ""), forms, lines)
 
 
@@ -113,8 +122,17 @@ class _Unfilled(TorchFunctionMode):
 
 def newest(folder: Path) -> Path | None:
     """The checkpoint in `folder` that was written last, or None."""
-    found = [path for path in folder.glob(f"*/{WEIGHTS}") if (path.parent / CONFIG).exists()]
-    return max(found, key=lambda path: path.stat().st_mtime).parent if found else None
+    written: dict[Path, float] = {}
+    for path in folder.iterdir() if folder.is_dir() else ():
+        with suppress(OSError):
+            if located(path, CONFIG).exists():
+                written[path] = located(path, WEIGHTS).stat().st_mtime
+    return max(written, key=lambda path: written[path]) if written else None
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether a folder has a model, or the state of a run."""
+    return any(located(folder, name).exists() for name in (WEIGHTS, STATE))
 
 
 def boxed() -> Path:
@@ -169,19 +187,6 @@ def check_fit(model: PoetModel, tensors: Mapping[str, Tensor], path: Path) -> No
         )
 
 
-def save_best(out: Path, model: PoetModel, dataset: Dataset, train: TrainConfig, figures: Mapping[str, Any]) -> None:
-    """Write what sampling needs and what training may change: weights, config.json and the model card.
-
-    `dataset` is what the model was trained on. Raises SaveError.
-    """
-    (out / READER).unlink(missing_ok=True)  # it was taught by other weights
-    # First what needs the most room: where there is none, all of the last best model stays.
-    save_weights(out / WEIGHTS, model, dataset.vocab, step=figures["step"])
-    told = {"train": asdict(train), "dataset": dataset.fingerprint, "corpus": asdict(dataset.profile)}
-    config = write_config(out, model.config, **told, figures=figures)
-    write_card(out, config)
-
-
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """A safetensors file with poetgen's format version in its metadata; raises SaveError."""
     write_atomic(path, save(dict(tensors), {"format": f"poetgen {CHECKPOINT_FORMAT}", **metadata}))
@@ -219,8 +224,11 @@ def write_config(path: Path, model: ModelConfig, **rest: object) -> dict[str, An
     return dict(parse_json(text))
 
 
-def write_card(path: Path, config: Mapping[str, Any]) -> None:
-    """Write the model card that a config.json tells of, unless a person wrote a README there; raises SaveError."""
+def write_card(path: Path, config: Mapping[str, Any], beside: Path | None = None) -> None:
+    """Write the model card that a config.json tells of, unless a person wrote a README there; raises SaveError.
+
+    It is that of the checkpoint in `path`, and goes there, or `beside`.
+    """
     card = path / CARD
     if card.exists() and not card.read_bytes().startswith(_CARD_MARK.encode()):
         return
@@ -249,23 +257,7 @@ def write_card(path: Path, config: Mapping[str, Any]) -> None:
         "taste and the blind spots of its corpus. The figures are those of the best evaluation, as are the weights.",
         "",
     ]
-    write_atomic(card, "\n".join(lines))
-
-
-def copy_learned(source: Path, target: Path) -> None:
-    """Copy the tunes and the lines of a dataset or a checkpoint into `target`, and delete there what `source` lacks.
-
-    Raises SaveError.
-    """
-    for name in (TUNES_FILE, LINES_FILE):
-        try:
-            found = (source / name).read_bytes() if (source / name).exists() else None
-            if found is None:
-                (target / name).unlink(missing_ok=True)
-        except OSError as error:
-            raise SaveError(f"{target / name}: cannot be copied from {source} ({error.strerror})") from error
-        if found is not None:
-            write_atomic(target / name, found)
+    write_atomic((beside or path) / CARD, "\n".join(lines))
 
 
 def export(source: Path, target: Path) -> str:
@@ -274,14 +266,14 @@ def export(source: Path, target: Path) -> str:
     Raises CheckpointError or SaveError.
     """
     loaded = Checkpoint.load(source)
-    for name in (CONFIG, VOCAB, CARD):
-        if (source / name).exists():
-            write_atomic(target / name, (source / name).read_bytes())
-    copy_learned(source, target)
-    id = save_weights(target / WEIGHTS, loaded.model, loaded.vocab, torch.float16, source=loaded.id)
-    if (source / READER).exists():
-        tensors, metadata = read_tensors(source / READER)
-        write_tensors(target / READER, tensors, metadata | {"checkpoint": id})
+    with switching(target, (TUNES_FILE, LINES_FILE, READER)) as beside:
+        for name in (CONFIG, VOCAB, CARD, TUNES_FILE, LINES_FILE):
+            if (source / name).exists():
+                write_atomic(beside / name, (source / name).read_bytes())
+        id = save_weights(beside / WEIGHTS, loaded.model, loaded.vocab, torch.float16, source=loaded.id)
+        if (source / READER).exists():
+            tensors, metadata = read_tensors(source / READER)
+            write_tensors(beside / READER, tensors, metadata | {"checkpoint": id})
     return id
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -165,13 +165,22 @@ def parse_record(line: str | bytes) -> TrainingRecord:
     return from_json(_KINDS[values["kind"]], values, _MISSING)
 
 
+def write_log(path: Path, records: Sequence[TrainingRecord]) -> None:
+    """Write the log of some records; raises SaveError."""
+    write_atomic(path, "".join(map(_line, records)))
+
+
 def append_record(path: Path, record: TrainingRecord) -> None:
     """Add a record to a log; raises SaveError."""
     try:
         with path.open("a", encoding="utf-8") as file:
-            file.write(to_json(record.facts()) + "\n")
+            file.write(_line(record))
     except OSError as error:
         raise SaveError(f"{path}: cannot be written ({error.strerror}); free some room, then --resume") from error
+
+
+def _line(record: TrainingRecord) -> str:
+    return to_json(record.facts()) + "\n"
 
 
 def cut_log(path: Path, step: int) -> None:

@@ -10,12 +10,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from poetgen.errors import SaveError, UsageError
 from poetgen.network.records import EvalRecord, StepRecord, TrainingRecord
+
+if TYPE_CHECKING:
+    from poetgen.network.trainer import Trainer
 
 #: The folder beside a run's files, and the event files in it.
 FOLDER, FILES = "tensorboard", "events.out.tfevents.*"
@@ -43,6 +46,62 @@ def summary_writer() -> Any:
             f'--tensorboard: cannot be loaded here ({error}); install it: pip install "poetgen[tensorboard]"'
         ) from error
     return SummaryWriter
+
+
+class Events:
+    """What TensorBoard is shown of a run, if that is `wanted`; a context, which closes the files.
+
+    Until a new run has taken the place of an earlier one, its records wait; then the events of the earlier one go.
+    """
+
+    def __init__(self, trainer: Trainer, wanted: bool) -> None:
+        self._trainer, self._wanted = trainer, wanted
+        self._new, self._step = not trainer.folder.begun, trainer.position.step
+        self._waiting: list[TrainingRecord] = []
+        self._board: Board | None = None
+        self._closing = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._closing.__exit__(*error)
+
+    def show(self, record: TrainingRecord) -> None:
+        """Write the figures of a record, now or when the folder is the run's own; raises SaveError."""
+        self._waiting.append(record)
+        board = self._open()
+        if board:
+            for waiting in self._waiting:
+                board.show(waiting)
+        if self._trainer.folder.begun:
+            self._waiting.clear()
+
+    def write(self, lines: Sequence[str]) -> None:
+        """Write some lines by the model as it stands; raises SaveError."""
+        if board := self._open():
+            board.write(lines, self._trainer.position.step, self._trainer.position.seconds)
+
+    def _open(self) -> Board | None:
+        """The board, if there is to be one and it is time."""
+        if self._trainer.folder.begun and self._new:
+            _remove_events(self._trainer.out)
+            self._new = False
+        if self._trainer.folder.begun and self._wanted and self._board is None:
+            board = Board(self._trainer.out, self._step, self._trainer.position.seconds)
+            self._board = self._closing.enter_context(board)
+        return self._board
+
+
+def _remove_events(out: Path) -> None:
+    """Remove what an earlier run wrote for TensorBoard; raises SaveError."""
+    for path in (out / FOLDER).glob(FILES):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise SaveError(f"{path}: cannot be removed ({error.strerror})") from error
+    with suppress(OSError):  # what else may lie in there is not the run's
+        (out / FOLDER).rmdir()
 
 
 class Board:

@@ -19,6 +19,7 @@ from torch import Tensor
 from poetgen.config import TrainConfig
 from poetgen.errors import CheckpointError, UsageError
 from poetgen.files import from_json, parse_json, to_json
+from poetgen.folders import settle
 from poetgen.network import checkpoint
 from poetgen.network.budget import RunPosition
 from poetgen.network.feed import Epoch
@@ -95,6 +96,7 @@ def write_train_state(out: Path, state: TrainState, config: TrainConfig, fingerp
 
 def read_train_state(out: Path, model: PoetModel, config: TrainConfig, fingerprint: str) -> TrainState:
     """What the train.state in `out` holds; raises CheckpointError or UsageError where it is not of such a run."""
+    settle(out)
     path = out / checkpoint.STATE
     tensors, metadata = checkpoint.read_tensors(path)
     try:

@@ -24,7 +24,6 @@ from poetgen.config import ModelConfig, TrainConfig
 from poetgen.data.batches import validation_batches, validation_stride
 from poetgen.data.dataset import Dataset
 from poetgen.errors import DatasetError, DivergedError
-from poetgen.files import write_atomic
 from poetgen.network import checkpoint, skipgram
 from poetgen.network.budget import Budget, RunPosition
 from poetgen.network.device import pick_device, pick_precision
@@ -34,7 +33,6 @@ from poetgen.network.gradients import Gradients
 from poetgen.network.model import PoetModel
 from poetgen.network.perplexity import Scorer, Tally
 from poetgen.network.records import (
-    LOG,
     EndRecord,
     EvalRecord,
     RateRecord,
@@ -42,12 +40,11 @@ from poetgen.network.records import (
     StepSums,
     TrainingRecord,
     VectorsRecord,
-    append_record,
-    cut_log,
 )
+from poetgen.network.run_folder import RunFolder
 from poetgen.network.schedule import LearningRateSchedule
 from poetgen.network.starting import start_from_checkpoint, start_from_vectors
-from poetgen.network.train_state import TrainState, check_place, read_train_state, state_tensors, write_train_state
+from poetgen.network.train_state import TrainState, check_place, read_train_state, state_tensors
 from poetgen.progress import ProgressCallback, silent
 
 #: Validation tokens scored at each evaluation: enough for a stable second digit, cheap enough to do often.
@@ -100,6 +97,7 @@ class Trainer:
             _parameter_groups(self.model, config.weight_decay), lr=config.lr_steps[0], betas=(0.9, 0.99), fused=True
         )
         self.schedule = LearningRateSchedule(config.lr_steps, config.warmup, config.patience)
+        self.folder = RunFolder(out, dataset, begun=resume, writes=self.world.rank == 0)
         self.position = RunPosition()
         self.last_norm = math.nan  # the last one that was a number
         self._broken = 0  # gradients since then that were none
@@ -110,18 +108,9 @@ class Trainer:
         self._eval_every = config.eval_every or max(50, min(1000, self._groups))
         if resume:
             self._restore()
-        else:
-            self._begin()
-
-    def _begin(self) -> None:
-        """Take the weights of --init, if there is one, and write what does not change in training."""
-        if self.config.init:
-            start_from_checkpoint(self.model, self.dataset.vocab, Path(self.config.init))
+        elif config.init:
+            start_from_checkpoint(self.model, dataset.vocab, Path(config.init))
             self.gradients.publish()
-        if self.world.rank == 0:
-            write_atomic(self.out / checkpoint.VOCAB, self.dataset.vocab.to_json())
-            if self.dataset.folder is not None:
-                checkpoint.copy_learned(self.dataset.folder, self.out)
 
     # The loop ----------------------------------------------------------------------------------------------------
 
@@ -133,8 +122,8 @@ class Trainer:
         another process of the run is gone. All ranks yield the same records.
         """
         self.budget.start(self.position.seconds)
-        if self.position.step and self.world.rank == 0:
-            cut_log(self.out / LOG, self.position.step)
+        if self.position.step:
+            self.folder.cut_log(self.position.step)
         if self.config.init_embeddings and not self.position.step:
             vectors = self._begin_from_vectors(embedding)
             if vectors is None:
@@ -156,17 +145,15 @@ class Trainer:
                     yield self._log(sums.record(self._stamp()))
                     sums = StepSums()
                 if evaluating:
-                    record, verdict = self._evaluate()
-                    yield record
-                    if verdict in ("jump", "plateau"):
-                        yield self._log(RateRecord(**self._stamp(), why=verdict))
+                    records, verdict = self._evaluate()
+                    yield from records
                 if verdict == "diverged":
-                    yield self._log(EndRecord(**self._stamp(), reason="diverged"))
+                    end = self._log(EndRecord(**self._stamp(), reason="diverged"))
+                    self.folder.leave_log()
+                    yield end
                     raise _divergence(self)
-                if step.stop and not self.position.evaluations:  # there is no model to sample from yet
-                    self.save_best(_eval_record(self._stamp(), self.validate(), best=True))
-                if evaluating or step.stop:
-                    self.save_state()
+                if step.stop and not evaluating:
+                    self.save()
                 reason = "budget" if share >= 1 else "patience" if verdict == "stop" else ""
                 reason = reason or ("interrupted" if step.stop else "")
                 if reason:
@@ -230,19 +217,21 @@ class Trainer:
 
     # Evaluation and records --------------------------------------------------------------------------------------
 
-    def _evaluate(self) -> tuple[EvalRecord, str | None]:
-        """Score, log, and keep the weights if they are the best; also returns the schedule's verdict, or "diverged"."""
+    def _evaluate(self) -> tuple[list[TrainingRecord], str | None]:
+        """Score, log, and save; also returns the schedule's verdict, or "diverged", where nothing is saved."""
         tally = self.validate()
         loss = _loss(tally)
         self._take_time()
         record = _eval_record(self._stamp(), tally, best=loss < self.schedule.best)
-        self._log(record)
+        records = [self._log(record)]
         if tally.all and not math.isfinite(loss):
-            return record, "diverged"
+            return records, "diverged"
         self.position.evaluations += 1
-        if record.best or self.position.evaluations == 1:
-            self.save_best(record)
-        return record, self.schedule.observe(loss)
+        verdict = self.schedule.observe(loss)
+        if verdict in ("jump", "plateau"):
+            records.append(self._log(RateRecord(**self._stamp(), why=verdict)))
+        self.save(record if record.best or not self.folder.begun else None)
+        return records, verdict
 
     def validate(self) -> Tally:
         """Score about EVAL_TOKENS of the validation split, or of the training split where that is empty.
@@ -269,31 +258,29 @@ class Trainer:
         }
 
     def _log(self, record: TrainingRecord) -> TrainingRecord:
-        if self.world.rank == 0:
-            append_record(self.out / LOG, record)
+        self.folder.log(record)
         return record
 
     # Saving ------------------------------------------------------------------------------------------------------
 
-    def save_best(self, record: EvalRecord) -> None:
-        """Write what sampling needs, and the model card, with the figures of `record`."""
-        if self.world.rank:
-            return
-        kept = ("step", "epoch", "seconds", "tokens", "ppl_char", "ppl_all", "valid_tokens")
-        figures = {name: getattr(record, name) for name in kept} | {
-            "train_poems": len(self.dataset.train),
-            "valid_poems": len(self.dataset.valid),
-        }
-        checkpoint.save_best(self.out, self.model, self.dataset, self.config, figures)
+    def save(self, best: EvalRecord | None = None) -> None:
+        """Write what --resume needs and, of the `best` evaluation, what sampling needs, with its figures; all as one.
 
-    def save_state(self) -> None:
-        """Write what --resume needs: weights, optimizer, schedule, carried state, time and data position."""
+        A run that has no model yet is evaluated for it.
+        """
+        if best is None and not self.folder.begun:
+            best = _eval_record(self._stamp(), self.validate(), best=True)
         self._take_time()
-        carried = self.gradients.gather_states()
-        if self.world.rank == 0:
-            tensors = state_tensors(self.model, self.optimizer, carried)
-            state = TrainState(tensors, self.position, self.schedule)
-            write_train_state(self.out, state, self.config, self.dataset.fingerprint)
+        state = TrainState(
+            state_tensors(self.model, self.optimizer, self.gradients.gather_states()), self.position, self.schedule
+        )
+        self.folder.save(self.model, state, self.config, self._figures(best) if best else None)
+
+    def _figures(self, record: EvalRecord) -> dict[str, Any]:
+        """What config.json and the model card say of an evaluation."""
+        kept = ("step", "epoch", "seconds", "tokens", "ppl_char", "ppl_all", "valid_tokens")
+        counts = {"train_poems": len(self.dataset.train), "valid_poems": len(self.dataset.valid)}
+        return {name: getattr(record, name) for name in kept} | counts
 
     def _restore(self) -> None:
         """Take up the run in `out`, as rank 0 finds it there, on every rank."""
@@ -316,8 +303,9 @@ def _divergence(trainer: Trainer) -> DivergedError:
     position, out = trainer.position, trainer.out
     rate = trainer.schedule.rate(position.step - 1, trainer.share)
     begin = f"--resume: {out} holds the last good checkpoint"
-    if not position.evaluations:
-        begin = "--overwrite: nothing is saved yet"
+    if not trainer.folder.begun:
+        kept = f", and {out} keeps the run that it holds" if checkpoint.holds_run(out) else ""
+        begin = f"--overwrite: nothing is saved yet{kept}"
     return DivergedError(
         f"the run diverged at step {position.step:,}: its loss or its gradient is no number any more "
         f"(learning rate {rate:g}, last gradient norm {trainer.last_norm:.3g}); give --clip 1, or a lower first rate "

@@ -113,14 +113,17 @@ class TitleBatch:
                 continue
             try:
                 options: Options = {**self.options, "seed": self.seed, **line.options}
-                if options["seed"] is None:
-                    options["seed"] = self._settle_seed(line.number)
+                unsettled = options["seed"] is None
+                if unsettled:
+                    options["seed"] = self._drawn
                 job, notes = self.writer.job(line.title, **options)
             except UsageError as error:
                 if not self.titles.name:
                     raise
                 self._leave_out(line.number, str(error))
                 continue
+            if unsettled:  # only now: a line that is left out has no poem to tell the seed of the run
+                job = job._replace(config=replace(job.config, seed=self._settle_seed(line.number)))
             if line.asked and self.writer.remembers(line.asked, job):
                 job = job._replace(asked=line.asked)
             self._good += 1

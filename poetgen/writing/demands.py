@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from poetgen.prosody.oblique_tones import DEPARTING
+from poetgen.prosody.readings import PAUSES
 from poetgen.prosody.rhymes import ANY, LEVEL
 from poetgen.prosody.template import TemplateLine
 from poetgen.text import PUNCTUATION
@@ -43,6 +44,15 @@ def tone_asked(demand: Demand) -> str:
     if isinstance(demand, Foot):
         return demand.tone
     return demand if isinstance(demand, str) and not is_mark(demand) else ANY
+
+
+def word_place(demands: Sequence[Demand], place: int) -> int | None:
+    """The place of the character that may make a word with the one at `place`; None at a pause, and for a mark."""
+    characters = [at for at, demand in enumerate(demands) if not (isinstance(demand, str) and is_mark(demand))]
+    before = sum(at < place for at in characters)
+    if place not in characters or not before or before in PAUSES.get(len(characters), ()):
+        return None
+    return characters[before - 1]
 
 
 def demands_of(variant: Sequence[TemplateLine]) -> LineDemands:

@@ -296,10 +296,7 @@ class Sampler:
         return [float(cost) for cost in costs.cpu().numpy().astype(np.float64)]
 
     def _copies(self, slots: Sequence[Slot]) -> set[int]:
-        """Of the slots that have just filled a line, the ids of those whose line has to go.
-
-        It stands in the corpus, or has stood in the poem.
-        """
+        """Of the slots that have just filled a line, the ids of those whose line the corpus or the poem has already."""
         ended = (slot for slot in slots if slot.saved and slot.tries < TRIES and slot.at_line_end)
         whole = {id(slot): slot for slot in ended if not slot.constraint.repeats}
         lines = {key: "".join(clauses(self.vocab.decode(slot.line))) for key, slot in whole.items()}

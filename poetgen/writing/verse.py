@@ -16,7 +16,7 @@ Shapes: V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,7 +24,7 @@ from functools import cached_property
 import numpy as np
 
 from poetgen.prosody.oblique_tones import DEPARTING, entering_groups
-from poetgen.prosody.readings import PAUSES, Reader
+from poetgen.prosody.readings import Reader
 from poetgen.prosody.rhyme_sign import rhymes_of_sign, tone_of_sign
 from poetgen.prosody.rhymes import ANY, MODERN_BOOKS, OBLIQUE
 from poetgen.prosody.template import Template, TemplateLine
@@ -38,6 +38,7 @@ from poetgen.writing.demands import (
     needs_of,
     tone_asked,
     unwritten_pause,
+    word_place,
 )
 from poetgen.writing.masks import Mask, Masks, reads
 
@@ -232,37 +233,23 @@ class Verse:
     def avoided(self) -> Iterable[int]:
         if self._place and self._place == self._pauses[self._at]:
             return self.masks.seconds(self._written[-1])
-        before = self._before()
+        before = word_place(self._alive[0][1], self._place)
         if before is None:
             return ()
-        asked = ((tone_asked(demands[before]), self._demand(way, demands[self._place])) for way, demands in self._alive)
-        return self.masks.misread(self._written[-1], self.template.book, frozenset(asked))
+        return self.masks.misread(self._written[-1], self.template.book, frozenset(self._asked(before)))
 
-    def _before(self) -> int | None:
-        """The place of the character that may make a word with the next one; None at a pause, and before a mark."""
-        demands = self._alive[0][1]
-        marks = [isinstance(demand, str) and is_mark(demand) for demand in demands[: self._place + 1]]
-        characters = marks.count(False) - 1
-        length = len(self.template.variants[0][self._at])
-        if marks[-1] or not characters or characters in PAUSES.get(length, ()):
-            return None
-        return self._place - 1 - marks[-2]
+    def _asked(self, before: int) -> Iterator[tuple[str, object]]:
+        """What each way asks of a word: the tone of its first character, and the demand for its second."""
+        return ((tone_asked(demands[before]), self._demand(way, demands[self._place])) for way, demands in self._alive)
 
     def _heeding(self, token: int) -> tuple[tuple[_Way, tuple[Demand, ...]], ...]:
         """The ways that ask for what a word means its characters to be; all where none does, or there is no word."""
-        before = self._before()
-        word = None if before is None else self.masks.words(self._written[-1], self.template.book).get(token)
+        before = word_place(self._alive[0][1], self._place)
+        word = self.masks.words(self._written[-1], self.template.book).get(token) if before is not None else None
         if before is None or word is None:
             return self._alive
-        reader = Reader(self.template.book)
-        return (
-            tuple(
-                (way, demands)
-                for way, demands in self._alive
-                if reads(reader, word, tone_asked(demands[before]), self._demand(way, demands[self._place]))
-            )
-            or self._alive
-        )
+        asked, reader = zip(self._alive, self._asked(before), strict=True), Reader(self.template.book)
+        return tuple(way for way, (first, second) in asked if reads(reader, word, first, second)) or self._alive
 
     @property
     def repeats(self) -> bool:

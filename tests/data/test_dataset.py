@@ -1,5 +1,6 @@
 """The prepared dataset, in memory and on disk."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from poetgen.data.dataset import Dataset, Split, write_dataset
 from poetgen.errors import DatasetError, SaveError
+from poetgen.folders import switching
 
 from helpers import VOCAB, make_split
 
@@ -27,11 +29,15 @@ def test_bodies_are_gathered_from_any_poems_in_any_order() -> None:
 # On disk ---------------------------------------------------------------------------------------------------------
 
 
-def test_what_was_written_is_mapped_and_not_read(prepared: Path) -> None:
-    dataset = Dataset.load(prepared)
-    for split in (dataset.train, dataset.valid):
-        assert isinstance(split.tokens, np.memmap) and isinstance(split.poems, np.memmap)
-        assert split.tokens.dtype == np.uint16, "ids that fit take two bytes"
+def test_a_dataset_stays_as_it_was_read_whatever_becomes_of_its_files(prepared: Path, tmp_path: Path) -> None:
+    """A mapped array that is cut short in place kills the process that looks at it."""
+    folder = Path(shutil.copytree(prepared, tmp_path / "data"))
+    dataset = Dataset.load(folder)
+    before = [dataset.train.tokens.tolist(), dataset.train.poems.tolist(), dict(dataset.learned or {})]
+    for path in folder.iterdir():
+        os.truncate(path, 10)
+    assert [dataset.train.tokens.tolist(), dataset.train.poems.tolist(), dataset.learned] == before
+    assert dataset.train.tokens.dtype == np.uint16, "ids that fit take two bytes"
 
 
 def test_another_content_has_another_fingerprint(tmp_path: Path) -> None:
@@ -122,8 +128,11 @@ def test_a_spoilt_description_is_named(
     assert str(folder) in str(error.value)
 
 
-def test_a_half_written_dataset_is_none(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_there_is_no_room_the_old_dataset_stays(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = Path(shutil.copytree(prepared, tmp_path / "data"))
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
     save = np.save
     calls = []
 
@@ -135,10 +144,10 @@ def test_a_half_written_dataset_is_none(prepared: Path, tmp_path: Path, monkeypa
 
     monkeypatch.setattr(np, "save", save_two)
     splits = {name: (make_split(3).tokens, make_split(3).poems) for name in ("train", "valid")}
-    with pytest.raises(SaveError, match="valid.tokens.npy: cannot be written"):
-        write_dataset(folder, VOCAB, splits)
-    with pytest.raises(DatasetError, match="no prepared dataset here"):
-        Dataset.load(folder)
+    with pytest.raises(SaveError) as error, switching(folder) as beside:
+        write_dataset(beside, VOCAB, splits)
+    assert str(error.value).startswith(f"{folder / 'valid.tokens.npy'}: cannot be written (No space left")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:

@@ -167,14 +167,14 @@ def test_what_another_dataset_taught_does_not_stay(prepared: Path, tmp_path: Pat
     out = tmp_path / "run"
     out.mkdir()
     teach(out)
-    Trainer(Dataset.load(prepared), TINY, out)
+    list(Trainer(Dataset.load(prepared), TINY, out).run())
     assert not (out / TUNES_FILE).exists() and (out / LINES_FILE).exists()
 
 
 def test_a_dataset_made_in_memory_teaches_nothing_and_deletes_nothing(prepared: Path, tmp_path: Path) -> None:
     found = Dataset.load(prepared)
     teach(tmp_path)
-    Trainer(Dataset(found.vocab, found.train, found.valid, "0"), TINY, tmp_path)
+    list(Trainer(Dataset(found.vocab, found.train, found.valid, "0"), TINY, tmp_path).run())
     assert (tmp_path / TUNES_FILE).exists()
 
 
@@ -187,10 +187,13 @@ def test_broken_tunes_and_lines_are_named(name: str, tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_where_tunes_cannot_be_copied(prepared: Path, tmp_path: Path) -> None:
-    (tmp_path / TUNES_FILE).mkdir()  # what lies in the way cannot be removed
-    with pytest.raises(SaveError, match=TUNES_FILE):
-        checkpoint.copy_learned(prepared, tmp_path)
+def test_what_lies_in_the_way_of_a_file_is_named(tiny: Path, prepared: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(tiny, tmp_path / "run"))
+    (run / TUNES_FILE).mkdir()  # which no file can replace
+    before = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    with pytest.raises(SaveError, match=f"{TUNES_FILE}: cannot be written"):
+        list(Trainer(Dataset.load(prepared), TINY, run).run())
+    assert {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
 
 
 def test_a_card_that_a_person_wrote_is_left_alone(tiny: Path, tmp_path: Path) -> None:

@@ -163,6 +163,34 @@ def test_every_point_of_a_break(run: Run, place: Path) -> None:
         assert Path("poems.jsonl").read_bytes() == whole, end
 
 
+@pytest.mark.slow
+def test_the_seed_of_a_broken_run_is_told_by_its_first_poem_not_by_its_first_line(run: Run, place: Path) -> None:
+    """A line that is left out, and one with a seed of its own, may come before it."""
+    lines = [
+        '{"title": "冬", "temperature": -1}',
+        "{oops",
+        '{"title": "秋", "form": "五绝", "seed": 7}',
+        '{"title": "冬", "form": "无此体"}',
+        '{"title": "春"}',
+        '{"title": 5}',
+        '{"title": "春"}',
+    ]
+    Path("requests.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    words = ("--input", "requests.jsonl", "--num", 2, "--output", "poems.jsonl")
+    run(*words)
+    whole = Path("poems.jsonl").read_bytes()
+    own, *rest = [at for at, byte in enumerate(whole, 1) if byte == 10][1:]
+    for end in rest:  # from the first poem on whose seed is that of the run
+        for more in (0, 40):
+            Path("poems.jsonl").write_bytes(whole[: end + more])
+            run(*words, "--resume")
+            assert Path("poems.jsonl").read_bytes() == whole
+    Path("poems.jsonl").write_bytes(whole[:own])
+    run(*words, "--resume")
+    assert [record["seed"] for record in records("poems.jsonl")][:2] == [7, 7]
+    assert len({record["seed"] for record in records("poems.jsonl")[2:]}) == 1
+
+
 def test_a_run_that_has_not_begun_is_begun(run: Run, place: Path) -> None:
     Path("titles.txt").write_text("春\n秋\n", encoding="utf-8")
     assert run("--input", "titles.txt", "--output", "new/poems.jsonl", "--resume")[0] == 0
