@@ -30,9 +30,10 @@ from typing import Any
 from poetgen.data.dataset import Dataset, Split, poems_of
 from poetgen.data.sequence import control
 from poetgen.files import parse_json, write_atomic
-from poetgen.prosody import ANY, CILIN, OBLIQUE, categories, rhymes, tones, usual_tones
-from poetgen.prosody.feet import feet
+from poetgen.prosody import ANY, CILIN, OBLIQUE, categories, rhymes, usual_tones
+from poetgen.prosody.explainer import broken_places
 from poetgen.prosody.near_rhymes import near_rhyme
+from poetgen.prosody.readings import Reader
 from poetgen.prosody.template import Template, TemplateLine
 from poetgen.prosody.tune_book import TuneShape, lend_lines
 from poetgen.prosody.tune_fitting import Fit, best_fit
@@ -43,6 +44,7 @@ ROOT = Path(__file__).parents[1]
 BOOK = ROOT / "poetgen" / "prosody" / "tune_book.tsv"
 NAMES = ROOT / "poetgen" / "prosody" / "tune_book_names.tsv"
 MORE_NAMES = ROOT / "scripts" / "tune_book_names.tsv"
+READER = Reader(CILIN)
 SIGNS = {"平": "p", "仄": "z", "中": "x"}
 
 #: Forms that the 钦定词谱 lacks, in its manner. Sources: for 九张机 the nine poems in the 乐府雅词 (曾慥, 1146); for
@@ -65,6 +67,14 @@ MORE_FORMS = [
         "虚设。便纵有、千种风情，更与何人说。",
     },
 ]  # fmt: skip
+
+
+#: Model poems as anthologies print them, where the 词谱 has another wording whose tones differ: tune, form, text.
+OTHER_WORDINGS = {
+    ("念奴娇", 2): "大江东去，浪淘尽、千古风流人物。故垒西边，人道是、三国周郎赤壁。乱石穿空，惊涛拍岸，卷起千堆雪。"
+    "江山如画，一时多少豪杰。遥想公瑾当年，小乔初嫁了，雄姿英发。羽扇纶巾，谈笑间、樯橹灰飞烟灭。故国神游，多情应笑我，早生华发。"
+    "人生如梦，一尊还酹江月。",
+}  # fmt: skip
 
 
 # From the source to lines ----------------------------------------------------------------------------------------
@@ -166,8 +176,8 @@ def count(uses: Uses, fit: Fit, stops: set[int], words: Mapping[str, frozenset[s
     at = 0
     for number, (line, chars) in enumerate(zip(lines, fit.lines, strict=True)):
         broken = min((wrong(chars, alternative) for alternative in line.tones), key=len)
-        for place, char in enumerate(chars):
-            uses.known[number, place] += len(tones(char)) == 1
+        for place, (char, read) in enumerate(zip(chars, READER.tones(chars), strict=True)):
+            uses.known[number, place] += len(read) == 1
             uses.broken[number, place] += place in broken
             is_departing = departing(char)
             uses.oblique[number, place] += is_departing is not None
@@ -175,7 +185,7 @@ def count(uses: Uses, fit: Fit, stops: set[int], words: Mapping[str, frozenset[s
             if place + 1 < len(chars):
                 uses.cut_after[number, place] += chars[place + 1] not in words.get(char, ())
         if line.rhyme is not None:
-            names = feet(chars[-1], ANY, CILIN)
+            names = READER.feet(chars, ANY)
             near = any(near_rhyme(names, group) for group in shared[line.rhyme])
             uses.unrhymed[number] += not (near or names & shared[line.rhyme])
             uses.entering[number] += entering(chars[-1]) is not False
@@ -192,7 +202,7 @@ def shared_rhymes(cut: Sequence[str], lines: Sequence[TemplateLine]) -> dict[int
     groups: dict[int, Counter[str]] = {}
     for line, chars in zip(lines, cut, strict=True):
         if line.rhyme is not None:
-            groups.setdefault(line.rhyme, Counter()).update(feet(chars[-1], ANY, CILIN))
+            groups.setdefault(line.rhyme, Counter()).update(READER.feet(chars, ANY))
     return {
         number: frozenset(name for name, votes in names.items() if votes == max(names.values()))
         for number, names in groups.items()
@@ -200,11 +210,8 @@ def shared_rhymes(cut: Sequence[str], lines: Sequence[TemplateLine]) -> dict[int
 
 
 def wrong(chars: str, pattern: str) -> list[int]:
-    return [
-        place
-        for place, (char, tone) in enumerate(zip(chars, pattern, strict=True))
-        if tone != ANY and tones(char) and tone not in tones(char)
-    ]
+    """The places, from 0, of a line whose character is not read in the tone asked for."""
+    return [place - 1 for place in broken_places(chars, pattern, READER)]
 
 
 @dataclass(frozen=True)
@@ -228,7 +235,7 @@ def shown(shape: TuneShape, example: Sequence[str]) -> TuneShape:
         tone_line = "".join(ANY if place in broken else tone for place, tone in enumerate(line.tones[0]))
         rhyme = line.rhyme
         if rhyme is not None:
-            names = feet(text[-1], line.tones[0][-1], CILIN)
+            names = READER.feet(text, line.tones[0][-1])
             if not (names & shared[rhyme] or any(near_rhyme(names, group) for group in shared[rhyme])):
                 rhyme = None
         return replace(line, tones=(tone_line,), rhyme=rhyme, mark="，" if rhyme is None else "。")
@@ -236,10 +243,11 @@ def shown(shape: TuneShape, example: Sequence[str]) -> TuneShape:
     return replace(shape, template=replace(shape.template, variants=(tuple(map(kept, lines, example)),)))
 
 
-def taught(shape: TuneShape, uses: Uses, shares: Shares, example: Sequence[str]) -> TuneShape:
-    """A shape with what its poems teach, and where there are few, its example."""
+def taught(shape: TuneShape, uses: Uses, shares: Shares, examples: Sequence[Sequence[str]]) -> TuneShape:
+    """A shape with what its poems teach, and where there are few, its examples."""
     if uses.poems < shares.least:
-        shape = shown(shape, example)
+        for example in examples:
+            shape = shown(shape, example)
     if uses.poems < 3:
         return replace(shape, poems=uses.poems)
     lines = []
@@ -427,9 +435,11 @@ def main() -> None:
     for tune, shapes in by_tune.items():
         for shape in shapes:
             ends = [0, *accumulate(shape.template.lengths)]
-            text = examples[tune, shape.number]
-            example = [text[start:end] for start, end in zip(ends, ends[1:], strict=False)]
-            done = taught(shape, uses[tune, shape.number], shares, example)
+            wordings = [examples[tune, shape.number]]
+            if (tune, shape.number) in OTHER_WORDINGS:
+                wordings.append("".join(clauses(OTHER_WORDINGS[tune, shape.number])))
+            cut = [[text[start:end] for start, end in zip(ends, ends[1:], strict=False)] for text in wordings]
+            done = taught(shape, uses[tune, shape.number], shares, cut)
             out.append(f"{tune}\t{shape.number}\t{done.poems}\t{written(done)}")
     write_atomic(BOOK, BOOK_HEADER.format(poems=read) + "\n".join(out) + "\n")
 

@@ -109,22 +109,10 @@ class _Style:
 def _check(file: Path, form: str, tunes: _Tunes, columns: str, school: School, reader: Reader, style: _Style) -> None:
     from poetgen.cli.explanation_text import summary_table
     from poetgen.cli.progress_bar import ProgressBar
-    from poetgen.judging.checking import FORMS_TO_CHECK, Summary, explain_poem
-    from poetgen.prosody.tune_names import asked_form, near_names
+    from poetgen.judging.checking import Summary, explain_poem
 
     language = style.language
-    form = asked_form(form)
-    if form not in FORMS_TO_CHECK and not tunes(form):
-        if near := near_names(form, FORMS_TO_CHECK):
-            raise UsageError(Phrase("--form {form}: no such form; did you mean {near}?", form=form, near=near))
-        raise UsageError(
-            Phrase(
-                "--form {form}: choose one of {choices}, or a tune of the book or of {folder}",
-                form=form,
-                choices=FORMS_TO_CHECK,
-                folder=tunes.folder,
-            )
-        )
+    form = _known_form(form, tunes)
     poems = poems_of_file(file, columns, language=language)
     summary = Summary()
     terminal = is_terminal(sys.stdout)
@@ -145,6 +133,26 @@ def _check(file: Path, form: str, tunes: _Tunes, columns: str, school: School, r
     if len(poems) > 1 and style.kind not in ("json", "table"):
         print("\n" + summary_table(summary, language), end="")
     sys.stdout.flush()
+
+
+def _known_form(form: str, tunes: _Tunes) -> str:
+    """A form by its short name; raises UsageError where there is none."""
+    from poetgen.judging.checking import FORMS_TO_CHECK
+    from poetgen.prosody.tune_names import asked_form, near_names
+
+    form = asked_form(form)
+    if form not in FORMS_TO_CHECK and not tunes(form):
+        if near := near_names(form, FORMS_TO_CHECK):
+            raise UsageError(Phrase("--form {form}: no such form; did you mean {near}?", form=form, near=near))
+        raise UsageError(
+            Phrase(
+                "--form {form}: choose one of {choices}, or a tune of the book or of {folder}",
+                form=form,
+                choices=FORMS_TO_CHECK,
+                folder=tunes.folder,
+            )
+        )
+    return form
 
 
 class _Tunes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ import typer
 from poetgen.cli.root import CheckpointFolder, app, note, told_once
 from poetgen.config import CANDIDATES, SampleConfig
 from poetgen.errors import CheckpointError, SourceError, UsageError
-from poetgen.files import STDIN
+from poetgen.files import STDIN, to_json
 from poetgen.folders import read_as_one
 from poetgen.network import distributed
 
@@ -190,15 +189,15 @@ def _list_forms(checkpoint: Path | None, names: Sequence[str], as_json: bool) ->
     folder = find(checkpoint)
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such checkpoint folder; give --checkpoint another")
-    found = read_as_one(folder, [TUNES_FILE], lambda where: load_tunes(where(TUNES_FILE)))
-    learned = {name: tune.template for name, tune in found.items()}
+    read = read_as_one(folder, [TUNES_FILE], lambda where: load_tunes(where(TUNES_FILE)))
+    learned = {name: tune.template for name, tune in read.items()}
     tunes = {name: tune_shapes(name, learned) for name in map(asked_form, names)} if names else known_tunes(learned)
     for name, shapes in tunes.items():
         if not shapes:
             raise no_such_form(name)
     if as_json:
         for record in shape_records(tunes):
-            print(json.dumps(record, ensure_ascii=False))
+            print(to_json(record))
     elif names:
         print("\n".join(shapes_text(name, shapes) for name, shapes in tunes.items()), end="")
     else:

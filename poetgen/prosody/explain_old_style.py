@@ -25,7 +25,8 @@ class OldStyleExplainer(Explainer):
         places = [place for place, line in enumerate(self.explained) if line.group is not None]
         texts = [self.explained[place].text for place in places]
         names = [self.reader.feet(text, ANY) for text in texts]
-        runs = _runs([self.reader.neighbours(text, ANY) for text in texts])
+        # Feet go on with each other by their rhyme or by its sound: 喧 and 门 are both of 十三元, of different groups.
+        runs = _runs([self.reader.feet(text, ANY) | self.reader.neighbours(text, ANY) for text in texts])
         if not places or frozenset.intersection(*names) or any(len(run) < 2 for run in runs):
             super()._explain_rhymes()
             return

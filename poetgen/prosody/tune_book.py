@@ -76,6 +76,17 @@ def tune_shapes(name: str, learned: Mapping[str, Template] | None = None) -> tup
     return (*shapes, TuneShape(template, 0, listed(name), 0))
 
 
+def known_tunes(learned: Mapping[str, Template] | None = None) -> dict[str, tuple[TuneShape, ...]]:
+    """Every tune of the book and of a checkpoint with its shapes, those with most poems of their own first."""
+    tunes = {name: tune_shapes(name, learned) for name in [*_rows(), *(learned or ())]}
+    return dict(sorted(tunes.items(), key=lambda item: -own_poems(*item)))
+
+
+def own_poems(name: str, shapes: Iterable[TuneShape]) -> int:
+    """The poems of the shapes that a tune has in the book under this very name."""
+    return sum(shape.poems for shape in shapes if shape.tune == name)
+
+
 def is_a_character_off(name: str, characters: int) -> bool:
     """Whether a poem of so many characters is one short or one long of its tune: none of its shapes has as many.
 
@@ -91,17 +102,6 @@ def _totals(name: str) -> frozenset[int]:
     """How many characters the shapes of a tune have in the book."""
     shapes = (shape for tune in book_tunes(name) for _, _, shape in _rows().get(tune, ()))
     return frozenset(sum(map(shape.count, _TONES)) for shape in shapes)
-
-
-def known_tunes(learned: Mapping[str, Template] | None = None) -> dict[str, tuple[TuneShape, ...]]:
-    """Every tune of the book and of a checkpoint with its shapes, those with most poems of their own first."""
-    tunes = {name: tune_shapes(name, learned) for name in [*_rows(), *(learned or ())]}
-    return dict(sorted(tunes.items(), key=lambda item: -own_poems(*item)))
-
-
-def own_poems(name: str, shapes: Iterable[TuneShape]) -> int:
-    """The poems of the shapes that a tune has in the book under this very name."""
-    return sum(shape.poems for shape in shapes if shape.tune == name)
 
 
 @cache

@@ -296,9 +296,11 @@ class Sampler:
         return [float(cost) for cost in costs.cpu().numpy().astype(np.float64)]
 
     def _copies(self, slots: Sequence[Slot]) -> set[int]:
-        """Of the slots that have just filled a line, the ids of those whose line the corpus or the poem has already."""
-        ended = (slot for slot in slots if slot.saved and slot.tries < TRIES and slot.at_line_end)
-        whole = {id(slot): slot for slot in ended if not slot.constraint.repeats}
+        """Of the slots that have just filled a line, the ids of those whose line has to go.
+
+        It stands in the corpus, or has stood in the poem.
+        """
+        whole = {id(slot): slot for slot in slots if slot.saved and slot.tries < TRIES and slot.at_new_line_end}
         lines = {key: "".join(clauses(self.vocab.decode(slot.line))) for key, slot in whole.items()}
         lines = {key: line for key, line in lines.items() if len(line) >= _LEAST_LINE}
         if not lines:

@@ -102,8 +102,9 @@ class Slot:
         return self.saved is not None and self.saved.count == len(self.tokens)
 
     @property
-    def at_line_end(self) -> bool:
-        return self.constraint.fresh or self.constraint.done
+    def at_new_line_end(self) -> bool:
+        """Whether a line has ended that repeats none by rule."""
+        return (self.constraint.fresh or self.constraint.done) and not self.constraint.repeats
 
     @property
     def refused(self) -> list[int]:

@@ -23,10 +23,10 @@ from functools import cached_property
 
 import numpy as np
 
-from poetgen.prosody.oblique_tones import DEPARTING, entering_groups
+from poetgen.prosody.oblique_tones import entering_groups
 from poetgen.prosody.readings import Reader
 from poetgen.prosody.rhyme_sign import rhymes_of_sign, tone_of_sign
-from poetgen.prosody.rhymes import ANY, MODERN_BOOKS, OBLIQUE
+from poetgen.prosody.rhymes import ANY, MODERN_BOOKS
 from poetgen.prosody.template import Template, TemplateLine
 from poetgen.writing.demands import (
     Demand,
@@ -84,26 +84,20 @@ class Verse:
 
     def _possible(self, way: _Way) -> bool:
         """Whether the vocabulary and the acrostic leave a way through the variant."""
-        asked = {d for line in self._lines[way.variant] for alternative in line for d in alternative}
-        if not all(
-            self.masks.tone(d, self.template.book).any() for d in asked if isinstance(d, str) and not is_mark(d)
-        ):
-            return False
-        marks = {(d, self._last(n)) for n, line in enumerate(self._lines[way.variant]) for d in line[0]}
-        if not all(
-            self.masks.chars(marks_for(d, last)).any() for d, last in marks if isinstance(d, str) and is_mark(d)
-        ):
-            return False
+        lines, book = self._lines[way.variant], self.template.book
+        asked = {(d, self._last(n)) for n, line in enumerate(lines) for places in line for d in places}
+        for demand, last in asked:
+            if isinstance(demand, str):
+                mask = self.masks.chars(marks_for(demand, last)) if is_mark(demand) else self.masks.tone(demand, book)
+                if not mask.any():
+                    return False
         return self._passable(way, 0) and not self._stumbles(way.variant)
 
     def _fits_head(self, head: int, demand: Demand) -> bool:
         if isinstance(demand, Repeat):
             return demand.opens is not None and self._heads[demand.opens] == head
-        if not isinstance(demand, str):  # a line of one character, which rhymes
-            return False
-        # Any reading: the user chose the character.
-        (known,) = Reader(self.template.book, usual=False).tones(self.masks.vocab.tokens[head])
-        return demand == ANY or (OBLIQUE if demand == DEPARTING else demand) in known or not known
+        # What is no tone is the foot of a line of one character.
+        return isinstance(demand, str) and self.masks.may_be(head, demand, self.template.book)
 
     @property
     def possible(self) -> bool:
@@ -217,9 +211,8 @@ class Verse:
             elif isinstance(demand, int):
                 mask[demand] = True
             else:
-                text = str(demand)
-                last = self._last(self._at)
-                mask |= masks.chars(marks_for(text, last)) if is_mark(text) else masks.tone(text, self.template.book)
+                text, last, book = str(demand), self._last(self._at), self.template.book
+                mask |= masks.chars(marks_for(text, last)) if is_mark(text) else masks.tone(text, book)
         mask[masks.end] = end
         return mask
 
