@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from poetgen.cli.root import CheckpointFolder, app, note, told_once
-from poetgen.config import CANDIDATES, SampleConfig
-from poetgen.errors import CheckpointError, SourceError, UsageError
+from poetgen.config import CANDIDATES, MOST_POEMS, SampleConfig
+from poetgen.errors import CheckpointError, Option, SourceError, UsageError
 from poetgen.files import STDIN, to_json
 from poetgen.folders import read_as_one
 from poetgen.network import distributed
@@ -107,6 +107,8 @@ def sample(
     SampleConfig(SampleConfig.length if length is None else length, top_k, top_p, temperature, seed or 0, candidates)
     if num < 1:
         raise UsageError(f"--num {num}: give a number of at least 1")
+    if num > MOST_POEMS:
+        raise UsageError(Option("num", num), f": give a number of at most {MOST_POEMS:,}")
     if stream and (as_json or output):
         raise UsageError("--stream shows characters on the screen: leave out --json and --output")
     if titles and input:
