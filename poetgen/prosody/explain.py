@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from poetgen.language import Phrase
-from poetgen.prosody.explain_old_style import OldStyleExplainer
+from poetgen.prosody.explain_old_style import OldStyleExplainer, sounds
 from poetgen.prosody.explain_parallel import COUPLET, couplet_notes, explain_couplet
 from poetgen.prosody.explain_regulated import RegulatedExplainer
 from poetgen.prosody.explain_tune import TuneExplainer
@@ -118,9 +118,9 @@ def _breaks_half(explanation: Explanation) -> bool:
 
 
 def _rhyme_oblique(lines: Sequence[str], reader: Reader) -> bool:
-    """Whether the even lines share a rhyme that is oblique, and none that is level."""
-    feet = {tone: [reader.feet(line, tone) for line in lines[1::2]] for tone in (LEVEL, OBLIQUE)}
-    return bool(lines[1:] and frozenset.intersection(*feet[OBLIQUE])) and not frozenset.intersection(*feet[LEVEL])
+    """Whether the even lines rhyme by oblique readings and by no level ones; neighbouring rhymes count too."""
+    shared = frozenset.intersection(*(sounds(reader, line) for line in lines[1::2])) if lines[1:] else frozenset()
+    return bool(shared) and not any(name.startswith(LEVEL) for name in shared)
 
 
 def _explained(
