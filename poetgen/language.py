@@ -8,8 +8,8 @@ wherever one is asked for, and what the table lacks comes out in English.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Mapping, Sequence
+from functools import cache, reduce
 from typing import Any, Final
 
 from poetgen.files import read_table
@@ -22,7 +22,7 @@ LANGUAGES: Final = (ENGLISH, CHINESE)
 class Phrase(str):
     """A sentence with gaps and their values; as a str it is English.
 
-    A value may be a phrase itself, or a list: of phrases, parted by semicolons, or of other things, by commas.
+    A value may be a phrase itself, or a list, which is parted by commas.
 
     >>> phrase = Phrase("the rhyme turns to {rhyme} here", rhyme="一东")
     >>> phrase, phrase.translated("zh")
@@ -36,6 +36,23 @@ class Phrase(str):
         phrase = super().__new__(cls, _filled(sentence, values, ENGLISH))
         phrase.sentence, phrase.values = sentence, values
         return phrase
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:  # errors go from process to process
+        return (self.sentence,), dict(self.values)
+
+    @classmethod
+    def known(cls, text: str) -> Phrase:
+        """A sentence without gaps that stands as a plain string elsewhere, in a table of the code."""
+        return cls(text)
+
+    @classmethod
+    def listed(cls, parts: Sequence[Phrase]) -> Phrase:
+        """Some phrases, parted by commas.
+
+        >>> Phrase.listed([Phrase("form"), Phrase("rhyme")]).translated("zh")
+        '格式，押韵'
+        """
+        return reduce(lambda one, other: cls("{one}, {other}", one=one, other=other), parts)
 
     def translated(self, language: str) -> str:
         """The phrase in one of LANGUAGES."""
@@ -66,8 +83,8 @@ def _filled(sentence: str, values: Mapping[str, Any], language: str) -> str:
 def _value(value: Any, language: str) -> Any:
     if isinstance(value, (list, tuple)):
         phrases = any(isinstance(part, Phrase) for part in value)
-        comma, semicolon = (", ", "; ") if language == ENGLISH else ("、", "；")
-        return (semicolon if phrases else comma).join(str(_value(part, language)) for part in value)
+        mark = ", " if language == ENGLISH else "，" if phrases else "、"
+        return mark.join(str(_value(part, language)) for part in value)
     return translated(value, language) if isinstance(value, str) else value
 
 

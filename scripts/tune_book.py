@@ -6,12 +6,12 @@ The shapes come from a file of JSON Lines, one form of the 钦定词谱 a line, 
 form, pattern, stanzas, feet and example. What poets made of them comes from the 词 of a prepared dataset, each laid
 over the shape of its tune that is cut as the poem is (poetgen.prosody.tune_fitting):
 
-- how many poems have each shape;
+- how many poems have each shape, and where most of them end a sentence;
 - a place where --free of the poems, and 3 at least, have the other tone is 中;
 - a foot that --unrhymed of the poems leave without a rhyme is no foot, a repetition that as many leave out is none;
 - where there are too few poems, what the book's own example does not keep is not asked;
-- a place where --agree of the oblique characters are of the departing tone (去) asks for it, and so do feet for the
-  entering tone (入);
+- a place where --departing of the oblique characters are of the departing tone (去) asks for it, and a foot where
+  --entering of them are of the entering tone (入);
 - characters lead on (领字) where a line of four or five is cut behind its first and not behind its second character:
   where jieba's words stand.
 """
@@ -30,19 +30,21 @@ from typing import Any
 from poetgen.data.dataset import Dataset, Split, poems_of
 from poetgen.data.sequence import control
 from poetgen.files import parse_json, write_atomic
-from poetgen.prosody import ANY, CILIN, OBLIQUE, categories, rhymes, tones, usual_tones
-from poetgen.prosody.feet import feet
+from poetgen.prosody import ANY, CILIN, OBLIQUE, categories, rhymes, usual_tones
+from poetgen.prosody.explainer import broken_places
 from poetgen.prosody.near_rhymes import near_rhyme
+from poetgen.prosody.readings import Reader
 from poetgen.prosody.template import Template, TemplateLine
 from poetgen.prosody.tune_book import TuneShape, lend_lines
 from poetgen.prosody.tune_fitting import Fit, best_fit
 from poetgen.prosody.tune_names import book_tunes
-from poetgen.text import clauses
+from poetgen.text import SENTENCE_ENDS, clauses
 
 ROOT = Path(__file__).parents[1]
 BOOK = ROOT / "poetgen" / "prosody" / "tune_book.tsv"
 NAMES = ROOT / "poetgen" / "prosody" / "tune_book_names.tsv"
 MORE_NAMES = ROOT / "scripts" / "tune_book_names.tsv"
+READER = Reader(CILIN)
 SIGNS = {"平": "p", "仄": "z", "中": "x"}
 
 #: Forms that the 钦定词谱 lacks, in its manner. Sources: for 九张机 the nine poems in the 乐府雅词 (曾慥, 1146); for
@@ -65,6 +67,14 @@ MORE_FORMS = [
         "虚设。便纵有、千种风情，更与何人说。",
     },
 ]  # fmt: skip
+
+
+#: Model poems as anthologies print them, where the 词谱 has another wording whose tones differ: tune, form, text.
+OTHER_WORDINGS = {
+    ("念奴娇", 2): "大江东去，浪淘尽、千古风流人物。故垒西边，人道是、三国周郎赤壁。乱石穿空，惊涛拍岸，卷起千堆雪。"
+    "江山如画，一时多少豪杰。遥想公瑾当年，小乔初嫁了，雄姿英发。羽扇纶巾，谈笑间、樯橹灰飞烟灭。故国神游，多情应笑我，早生华发。"
+    "人生如梦，一尊还酹江月。",
+}  # fmt: skip
 
 
 # From the source to lines ----------------------------------------------------------------------------------------
@@ -139,6 +149,7 @@ class Uses:
     unrhymed: Counter[int] = field(default_factory=Counter)
     entering: Counter[int] = field(default_factory=Counter)
     unrepeated: Counter[int] = field(default_factory=Counter)
+    stops: Counter[int] = field(default_factory=Counter)
     cut_after: Counter[tuple[int, int]] = field(default_factory=Counter)
 
 
@@ -156,8 +167,8 @@ def entering(char: str) -> bool | None:
     return "入" in parts if len(parts) == 1 or "入" not in parts else None
 
 
-def count(uses: Uses, fit: Fit, words: Mapping[str, frozenset[str]]) -> None:
-    """Add one poem, laid over a shape."""
+def count(uses: Uses, fit: Fit, stops: set[int], words: Mapping[str, frozenset[str]]) -> None:
+    """Add one poem, laid over a shape; `stops` are the characters before which a sentence ends."""
     uses.poems += 1
     lines = fit.shape.template.variants[fit.variant]
     text = "".join(fit.lines)
@@ -165,8 +176,8 @@ def count(uses: Uses, fit: Fit, words: Mapping[str, frozenset[str]]) -> None:
     at = 0
     for number, (line, chars) in enumerate(zip(lines, fit.lines, strict=True)):
         broken = min((wrong(chars, alternative) for alternative in line.tones), key=len)
-        for place, char in enumerate(chars):
-            uses.known[number, place] += len(tones(char)) == 1
+        for place, (char, read) in enumerate(zip(chars, READER.tones(chars), strict=True)):
+            uses.known[number, place] += len(read) == 1
             uses.broken[number, place] += place in broken
             is_departing = departing(char)
             uses.oblique[number, place] += is_departing is not None
@@ -174,7 +185,7 @@ def count(uses: Uses, fit: Fit, words: Mapping[str, frozenset[str]]) -> None:
             if place + 1 < len(chars):
                 uses.cut_after[number, place] += chars[place + 1] not in words.get(char, ())
         if line.rhyme is not None:
-            names = feet(chars[-1], ANY, CILIN)
+            names = READER.feet(chars, ANY)
             near = any(near_rhyme(names, group) for group in shared[line.rhyme])
             uses.unrhymed[number] += not (near or names & shared[line.rhyme])
             uses.entering[number] += entering(chars[-1]) is not False
@@ -183,6 +194,7 @@ def count(uses: Uses, fit: Fit, words: Mapping[str, frozenset[str]]) -> None:
             backs = [back for back in line.repeats if back]
             uses.unrepeated[number] += any(text[p] != text[p - b] for p, b in zip(places, backs, strict=True))
         at += len(chars)
+        uses.stops[number] += at in stops
 
 
 def shared_rhymes(cut: Sequence[str], lines: Sequence[TemplateLine]) -> dict[int, frozenset[str]]:
@@ -190,7 +202,7 @@ def shared_rhymes(cut: Sequence[str], lines: Sequence[TemplateLine]) -> dict[int
     groups: dict[int, Counter[str]] = {}
     for line, chars in zip(lines, cut, strict=True):
         if line.rhyme is not None:
-            groups.setdefault(line.rhyme, Counter()).update(feet(chars[-1], ANY, CILIN))
+            groups.setdefault(line.rhyme, Counter()).update(READER.feet(chars, ANY))
     return {
         number: frozenset(name for name, votes in names.items() if votes == max(names.values()))
         for number, names in groups.items()
@@ -198,11 +210,8 @@ def shared_rhymes(cut: Sequence[str], lines: Sequence[TemplateLine]) -> dict[int
 
 
 def wrong(chars: str, pattern: str) -> list[int]:
-    return [
-        place
-        for place, (char, tone) in enumerate(zip(chars, pattern, strict=True))
-        if tone != ANY and tones(char) and tone not in tones(char)
-    ]
+    """The places, from 0, of a line whose character is not read in the tone asked for."""
+    return [place - 1 for place in broken_places(chars, pattern, READER)]
 
 
 @dataclass(frozen=True)
@@ -211,7 +220,8 @@ class Shares:
 
     free: float
     unrhymed: float
-    agree: float
+    departing: float
+    entering: float
     least: int = 8
 
 
@@ -225,7 +235,7 @@ def shown(shape: TuneShape, example: Sequence[str]) -> TuneShape:
         tone_line = "".join(ANY if place in broken else tone for place, tone in enumerate(line.tones[0]))
         rhyme = line.rhyme
         if rhyme is not None:
-            names = feet(text[-1], line.tones[0][-1], CILIN)
+            names = READER.feet(text, line.tones[0][-1])
             if not (names & shared[rhyme] or any(near_rhyme(names, group) for group in shared[rhyme])):
                 rhyme = None
         return replace(line, tones=(tone_line,), rhyme=rhyme, mark="，" if rhyme is None else "。")
@@ -233,10 +243,11 @@ def shown(shape: TuneShape, example: Sequence[str]) -> TuneShape:
     return replace(shape, template=replace(shape.template, variants=(tuple(map(kept, lines, example)),)))
 
 
-def taught(shape: TuneShape, uses: Uses, shares: Shares, example: Sequence[str]) -> TuneShape:
-    """A shape with what its poems teach, and where there are few, its example."""
+def taught(shape: TuneShape, uses: Uses, shares: Shares, examples: Sequence[Sequence[str]]) -> TuneShape:
+    """A shape with what its poems teach, and where there are few, its examples."""
     if uses.poems < shares.least:
-        shape = shown(shape, example)
+        for example in examples:
+            shape = shown(shape, example)
     if uses.poems < 3:
         return replace(shape, poems=uses.poems)
     lines = []
@@ -262,7 +273,7 @@ def taught(shape: TuneShape, uses: Uses, shares: Shares, example: Sequence[str])
             if tone == OBLIQUE
             and not (line.rhyme is not None and place + 1 == len(line))
             and uses.oblique[number, place] >= 20
-            and uses.departing[number, place] >= shares.agree * uses.oblique[number, place]
+            and uses.departing[number, place] >= shares.departing * uses.oblique[number, place]
         )
         lead = 0
         if many and len(line) in (4, 5) and not line.pause:
@@ -272,14 +283,14 @@ def taught(shape: TuneShape, uses: Uses, shares: Shares, example: Sequence[str])
             many
             and rhyme is not None
             and line.tones[0][-1] == OBLIQUE
-            and uses.entering[number] >= shares.agree * uses.poems
+            and uses.entering[number] >= shares.entering * uses.poems
         )
         lines.append(
             replace(
                 line,
                 tones=(tone_line,),
                 rhyme=rhyme,
-                mark="，" if rhyme is None else "。",
+                mark="。" if (2 * uses.stops[number] > uses.poems if many else rhyme is not None) else "，",
                 lead=lead,
                 repeats=repeats,
                 departing=wanted,
@@ -302,7 +313,7 @@ def written(shape: TuneShape) -> str:
         for place, sign in ((line.pause, "/"), (line.lead, "-")):
             if place:
                 signs.insert(place, sign)
-        word = "".join(signs) + ("," if line.rhyme is None else str(line.rhyme))
+        word = "".join(signs) + ("" if line.rhyme is None else str(line.rhyme)) + (".", ",")[line.mark == "，"]
         if line.repeats:
             if not any(line.repeats[:-1]) and len(line) > 1:
                 word += f"~{line.repeats[-1]}"
@@ -329,12 +340,13 @@ def jieba_words() -> dict[str, frozenset[str]]:
     return {first: frozenset(seconds) for first, seconds in words.items()}
 
 
-def songs(dataset: Dataset) -> Iterable[tuple[str, list[str]]]:
-    """The tune and the lines of every 词 of the training split."""
+def songs(dataset: Dataset) -> Iterable[tuple[str, list[str], set[int]]]:
+    """The tune and the lines of every 词 of the training split, and how many characters end before each full stop."""
     split = dataset.train
     chosen = split.poems[split.poems["form"] == dataset.vocab.id(control("词"))]
     for poem in poems_of(Split(split.tokens, chosen, split.layout)):
-        yield poem.tune, clauses(poem.body)
+        sentences = ["".join(clauses(part)) for part in re.split(f"[{SENTENCE_ENDS}]", poem.body)]
+        yield poem.tune, clauses(poem.body), set(accumulate(map(len, sentences)))
 
 
 def names_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -383,10 +395,11 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="a folder that poetgen preprocess wrote")
     parser.add_argument("--free", type=float, default=0.1)
     parser.add_argument("--unrhymed", type=float, default=0.4)
-    parser.add_argument("--agree", type=float, default=0.9)
+    parser.add_argument("--departing", type=float, default=0.75)
+    parser.add_argument("--entering", type=float, default=0.8)
     parser.add_argument("--names-only", action="store_true", help="write the names alone")
     options = parser.parse_args()
-    shares = Shares(options.free, options.unrhymed, options.agree)
+    shares = Shares(options.free, options.unrhymed, options.departing, options.entering)
     rows = [parse_json(line) for line in options.forms.read_text(encoding="utf-8").splitlines()] + MORE_FORMS
     write_atomic(NAMES, NAMES_HEADER + "\n".join(names_table(rows)) + "\n")
     if options.names_only:
@@ -405,7 +418,7 @@ def main() -> None:
     uses = {(shape.tune, shape.number): Uses() for shapes in by_tune.values() for shape in shapes}
     lent: dict[str, list[TuneShape]] = {}
     read = unknown = unfitting = 0
-    for name, lines in songs(Dataset.load(options.data)):
+    for name, lines, stops in songs(Dataset.load(options.data)):
         read += 1
         if name not in lent:
             lent[name] = lend_lines([shape for tune in book_tunes(name) for shape in by_tune.get(tune, ())])
@@ -416,15 +429,17 @@ def main() -> None:
         if fit is None or not fit.whole:
             unfitting += 1
             continue
-        count(uses[fit.shape.tune, fit.shape.number], fit, words)
+        count(uses[fit.shape.tune, fit.shape.number], fit, stops, words)
     print(f"{read:,} songs: {unknown:,} to tunes that the book lacks, {unfitting:,} of no shape of theirs")
     out = []
     for tune, shapes in by_tune.items():
         for shape in shapes:
             ends = [0, *accumulate(shape.template.lengths)]
-            text = examples[tune, shape.number]
-            example = [text[start:end] for start, end in zip(ends, ends[1:], strict=False)]
-            done = taught(shape, uses[tune, shape.number], shares, example)
+            wordings = [examples[tune, shape.number]]
+            if (tune, shape.number) in OTHER_WORDINGS:
+                wordings.append("".join(clauses(OTHER_WORDINGS[tune, shape.number])))
+            cut = [[text[start:end] for start, end in zip(ends, ends[1:], strict=False)] for text in wordings]
+            done = taught(shape, uses[tune, shape.number], shares, cut)
             out.append(f"{tune}\t{shape.number}\t{done.poems}\t{written(done)}")
     write_atomic(BOOK, BOOK_HEADER.format(poems=read) + "\n".join(out) + "\n")
 

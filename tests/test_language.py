@@ -1,6 +1,7 @@
 """English and Chinese: the table has every phrase of the package, with the same gaps, and no other."""
 
 import ast
+import pickle
 import string
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 import poetgen
 from poetgen.cli.root import speaking
+from poetgen.corpus.contents import _REFUSED
 from poetgen.errors import SourceError, UsageError
 from poetgen.files import read_table
 from poetgen.language import Phrase, language_of_locale, translated
@@ -16,15 +18,21 @@ from poetgen.language import Phrase, language_of_locale, translated
 TABLE: dict[str, str] = {row[0]: row[1] for row in read_table(".", "chinese.tsv", 2)}
 
 
+SOURCES = [ast.parse(path.read_text(encoding="utf-8")) for path in Path(str(poetgen.__file__)).parent.rglob("*.py")]
+
+
 def sentences() -> Iterator[str]:
-    """The sentence of every Phrase that the package makes."""
-    for path in Path(str(poetgen.__file__)).parent.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Phrase":
-                assert isinstance(node.args[0], ast.Constant), (
-                    f"{path.name}, line {node.lineno}: write the sentence out"
-                )
-                yield node.args[0].value
+    """The sentence of every Phrase that the package makes, but of those that stand in a table of the code."""
+    for node in (node for source in SOURCES for node in ast.walk(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Phrase":
+            assert isinstance(node.args[0], ast.Constant), f"line {node.lineno}: write the sentence out"
+            yield node.args[0].value
+
+
+def strings() -> set[str]:
+    """Every string of the package."""
+    nodes = (node for source in SOURCES for node in ast.walk(source))
+    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
 def gaps(sentence: str) -> set[str]:
@@ -32,7 +40,26 @@ def gaps(sentence: str) -> set[str]:
 
 
 def test_the_table_has_every_phrase_and_no_other() -> None:
-    assert set(sentences()) == set(TABLE)
+    articles = {f"{article} {kind}" for kind in strings() for article in ("a", "an")}  # of kinds of office files
+    assert set(sentences()) <= set(TABLE) <= strings() | articles
+
+
+def test_what_files_are_and_why_poems_are_left_out_is_in_the_table() -> None:
+    for _, _, kind, way_out in _REFUSED:
+        assert {kind, way_out} <= set(TABLE)
+    for source in SOURCES:
+        for node in ast.walk(source):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("Dropped", "cleaner.counts.drop"):
+                if isinstance(reason := node.args[0], ast.Constant):
+                    assert reason.value in TABLE
+
+
+def test_a_phrase_goes_from_process_to_process() -> None:
+    error = SourceError(Phrase("{file}: cannot be read ({reason}).", file="a{b}.txt", reason="{}"))
+    back = pickle.loads(pickle.dumps(error))
+    assert (
+        str(back) == "a{b}.txt: cannot be read ({})." and back.args[0].translated("zh") == "a{b}.txt：无法读取（{}）。"
+    )
 
 
 @pytest.mark.parametrize("english", TABLE)
@@ -49,8 +76,8 @@ def test_a_phrase_is_english_until_it_is_translated_and_so_are_its_values() -> N
     marked = Phrase(
         "comes more than once: {each}", each=[Phrase("{char} (lines {lines})", char="春", lines=[1, 2])] * 2
     )
-    assert marked == "comes more than once: 春 (lines 1, 2); 春 (lines 1, 2)"
-    assert marked.translated("zh") == "重复的字：“春”（第1、2句）；“春”（第1、2句）"
+    assert marked == "comes more than once: 春 (lines 1, 2), 春 (lines 1, 2)"
+    assert marked.translated("zh") == "重复的字：“春”（第1、2句），“春”（第1、2句）"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -15,9 +16,11 @@ from poetgen.cli.terminal import is_terminal
 from poetgen.errors import CheckpointError, UsageError
 from poetgen.files import to_json
 from poetgen.folders import read_as_one
-from poetgen.language import Phrase, language_of_locale
+from poetgen.language import Phrase, language_of_locale, translated
 
 if TYPE_CHECKING:
+    from poetgen.corpus import Poem
+    from poetgen.prosody.explanation import Explanation
     from poetgen.prosody.readings import Reader
     from poetgen.prosody.schools import School
 
@@ -74,36 +77,42 @@ def check(
         from poetgen.prosody.schools import School
 
         reader = Reader("" if book == "auto" else book, usual=readings == "usual")
-        _check(file, form, as_json, _Tunes(checkpoint), columns, School.parse(strict, allow), reader, show, language)
+        if as_json and show == "table":
+            raise UsageError(Phrase("--show table: is for people; with --json give --show readings, or none"))
+        style = _Style("json" if as_json else show, language, show == "readings")
+        _check(file, form, _Tunes(checkpoint), columns, School.parse(strict, allow), reader, style)
 
 
-def _check(
-    file: Path,
-    form: str,
-    as_json: bool,
-    tunes: _Tunes,
-    columns: str,
-    school: School,
-    reader: Reader,
-    show: str,
-    language: str,
-) -> None:
-    from poetgen.cli.explanation_text import explanation_text, summary_table
-    from poetgen.cli.handout import handout
+@dataclass(frozen=True)
+class _Style:
+    """How poems are shown: as tones, readings, table or json, in which language, and with readings or without."""
+
+    kind: str
+    language: str
+    readings: bool
+
+    def text(self, poem: Poem, explanation: Explanation, terminal: bool) -> str:
+        from poetgen.cli.explanation_text import explanation_text
+        from poetgen.cli.handout import handout
+        from poetgen.judging.checking import explanation_record
+
+        title = " ".join(part for part in (poem.title, poem.author) if part)
+        match self.kind:
+            case "json":
+                return to_json(explanation_record(poem, explanation, self.language, self.readings)) + "\n"
+            case "table":
+                return handout(title, explanation, self.language)
+            case _:
+                return explanation_text(title, explanation, terminal, self.language, self.readings)
+
+
+def _check(file: Path, form: str, tunes: _Tunes, columns: str, school: School, reader: Reader, style: _Style) -> None:
+    from poetgen.cli.explanation_text import summary_table
     from poetgen.cli.progress_bar import ProgressBar
-    from poetgen.judging.checking import FORMS_TO_CHECK, Summary, explain_poem, explanation_record
+    from poetgen.judging.checking import Summary, explain_poem
 
-    if as_json and show == "table":
-        raise UsageError(Phrase("--show table: is for people; with --json give --show readings, or none"))
-    if form not in FORMS_TO_CHECK and not tunes(form):
-        raise UsageError(
-            Phrase(
-                "--form {form}: choose one of {choices}, or a tune that {folder} knows",
-                form=form,
-                choices=FORMS_TO_CHECK,
-                folder=tunes.folder,
-            )
-        )
+    language = style.language
+    form = _known_form(form, tunes)
     poems = poems_of_file(file, columns, language=language)
     summary = Summary()
     terminal = is_terminal(sys.stdout)
@@ -111,32 +120,39 @@ def _check(
         for number, poem in enumerate(poems, start=1):
             explanation = explain_poem(poem, form, tunes, school, reader)
             summary.add(explanation)
-            if as_json:
-                record = explanation_record(poem, explanation, language, readings=show == "readings")
-                print(to_json(record))
-            else:
-                title = " ".join(part for part in (poem.title, poem.author) if part)
-                text = (
-                    handout(title, explanation, language)
-                    if show == "table"
-                    else explanation_text(title, explanation, terminal, language, show == "readings")
-                )
-                print("\n" * (number > 1) + text, end="")
+            print("\n" * (number > 1 and style.kind != "json") + style.text(poem, explanation, terminal), end="")
             if not terminal:  # there the poems themselves show how far it is
-                progress.update("checking", number, len(poems), f"{number:,} of {len(poems):,} poems")
+                progress.update(
+                    translated(Phrase("checking"), language),
+                    number,
+                    len(poems),
+                    translated(Phrase("{number:,} of {count:,} poems", number=number, count=len(poems)), language),
+                )
     if tunes.missing:
-        count, names = sum(tunes.missing.values()), len(tunes.missing)
-        unknown = Phrase(
-            "{poems} to {tunes} that neither the book of tunes nor {folder} knows ({some}): shown without rules",
-            poems=Phrase("{count:,} poems", count=count) if count > 1 else Phrase("{count} poem", count=1),
-            tunes=Phrase("{count:,} tunes", count=names) if names > 1 else Phrase("{count} tune", count=1),
-            folder=tunes.folder,
-            some=[*islice(tunes.missing, 5), *["…"] * (names > 5)],
-        )
-        note(unknown, language)
-    if len(poems) > 1 and not as_json and show != "table":
+        note(tunes.unknown(), language)
+    if len(poems) > 1 and style.kind not in ("json", "table"):
         print("\n" + summary_table(summary, language), end="")
     sys.stdout.flush()
+
+
+def _known_form(form: str, tunes: _Tunes) -> str:
+    """A form by its short name; raises UsageError where there is none."""
+    from poetgen.judging.checking import FORMS_TO_CHECK
+    from poetgen.prosody.tune_names import asked_form, near_names
+
+    form = asked_form(form)
+    if form not in FORMS_TO_CHECK and not tunes(form):
+        if near := near_names(form, FORMS_TO_CHECK):
+            raise UsageError(Phrase("--form {form}: no such form; did you mean {near}?", form=form, near=near))
+        raise UsageError(
+            Phrase(
+                "--form {form}: choose one of {choices}, or a tune of the book or of {folder}",
+                form=form,
+                choices=FORMS_TO_CHECK,
+                folder=tunes.folder,
+            )
+        )
+    return form
 
 
 class _Tunes:
@@ -164,7 +180,21 @@ class _Tunes:
                 )
             learned = read_as_one(self.folder, [TUNES_FILE], lambda where: load_tunes(where(TUNES_FILE)))
             self._known = {name: tune.template for name, tune in learned.items()}
-        shapes = tune_shapes(name, self._known)
+        tune, _, number = name.partition(":")
+        shapes = tune_shapes(tune, self._known)
+        if number:
+            shapes = shapes[int(number) - 1 : int(number)] if number.isdecimal() and int(number) else ()
         if not shapes:
             self.missing[name] += 1
         return shapes
+
+    def unknown(self) -> Phrase:
+        """What there is to say of the tunes that are missing."""
+        count, names = sum(self.missing.values()), len(self.missing)
+        return Phrase(
+            "{poems} to {tunes} that neither the book of tunes nor {folder} knows ({some}): shown without rules",
+            poems=Phrase("{count:,} poems", count=count) if count > 1 else Phrase("{count} poem", count=1),
+            tunes=Phrase("{count:,} tunes", count=names) if names > 1 else Phrase("{count} tune", count=1),
+            folder=self.folder,
+            some=[*islice(self.missing, 5), *["…"] * (names > 5)],
+        )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import Final
 
 from poetgen.cli.terminal import BOLD, DIM, INDENT, PLAIN, RED, YELLOW, columns, table, wants_colour
@@ -150,12 +149,12 @@ def verdict_text(explanation: Explanation) -> str:
     names = list(dict.fromkeys(name for _, name in explanation.category))
     parts = [_part(part, holds, names if part == "rhyme" else ()) for part, holds in held.items() if holds is not None]
     if explanation.verdict is None:
-        return _commas(parts)
+        return Phrase.listed(parts)
     counted = {part: getattr(explanation.verdict, part) for part in held}
     differ = [_part(part, holds) for part, holds in counted.items() if holds != held[part]]
     if not differ:
-        return _commas(parts)
-    return Phrase("{parts}; as figures are counted, {differ}", parts=_commas(parts), differ=_commas(differ))
+        return Phrase.listed(parts)
+    return Phrase("{parts}; as figures are counted, {differ}", parts=Phrase.listed(parts), differ=Phrase.listed(differ))
 
 
 def couplets_text(explanation: Explanation) -> Phrase:
@@ -167,7 +166,7 @@ def couplets_text(explanation: Explanation) -> Phrase:
             each.append(Phrase("{lines} parallel ({sure:.0%} sure)", lines=lines, sure=couplet.sure))
         else:
             each.append(Phrase("{lines} not parallel ({sure:.0%} sure)", lines=lines, sure=1 - couplet.sure))
-    return Phrase("couplets {each}", each=_commas(each))
+    return Phrase("couplets {each}", each=Phrase.listed(each))
 
 
 def _part(part: str, holds: bool, rhymes: Sequence[str] = ()) -> Phrase:
@@ -176,11 +175,6 @@ def _part(part: str, holds: bool, rhymes: Sequence[str] = ()) -> Phrase:
     if rhymes:
         return Phrase("{part} holds ({rhymes})", part=_PARTS[part], rhymes=rhymes)
     return Phrase("{part} holds", part=_PARTS[part])
-
-
-def _commas(parts: Sequence[Phrase]) -> Phrase:
-    """Some phrases in a row."""
-    return reduce(lambda one, other: Phrase("{one}, {other}", one=one, other=other), parts)
 
 
 def summary_table(summary: Summary, language: str = ENGLISH) -> str:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
 from poetgen.cli.root import CheckpointFolder, app, note, told_once
-from poetgen.config import CANDIDATES, SampleConfig
-from poetgen.errors import CheckpointError, SourceError, UsageError
-from poetgen.files import STDIN
+from poetgen.config import CANDIDATES, MOST_POEMS, SampleConfig
+from poetgen.errors import CheckpointError, Option, SourceError, UsageError
+from poetgen.files import STDIN, to_json
 from poetgen.folders import read_as_one
 from poetgen.network import distributed
 
@@ -42,10 +42,16 @@ def sample(
     ] = SampleConfig.temperature,
     form: Annotated[
         str,
-        typer.Option(help="auto (by length), free, 五绝, 七绝, 五律, 七律, a tune (水调歌头), ...: see --list-forms."),
+        typer.Option(
+            help="auto (by length), free, 七绝, 五言律诗, a tune (水调歌头, 水调歌头:2), ...: see --list-forms."
+        ),
     ] = "auto",
     rhyme: Annotated[
         str, typer.Option(help="auto (the model chooses), off, or a rhyme: 东, 一东, 第一部, or a character of it.")
+    ] = "auto",
+    book: Annotated[
+        str,
+        typer.Option(metavar="BOOK", help="The rhyme book: auto (the form's), 平水韵, 词林正韵, 中华新韵, 中华通韵."),
     ] = "auto",
     tones: Annotated[str, typer.Option(metavar="strict|off", help="Hold the form's tones, or let them be.")] = "strict",
     acrostic: Annotated[str, typer.Option(help="Characters that open the lines, from the first line on.")] = "",
@@ -88,7 +94,7 @@ def sample(
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, auto, ...; another device may write other poems.")] = "cpu",
     list_forms: Annotated[
-        bool, typer.Option("--list-forms", help="Show every form that the checkpoint can hold, and do nothing else.")
+        bool, typer.Option("--list-forms", help="Show every form, or the shapes of the tunes that stand for TITLES.")
     ] = False,
 ) -> None:
     """Write poems from titles.
@@ -97,12 +103,14 @@ def sample(
     shorter than the poem, the other lines are free.
     """
     if list_forms:
-        _list_forms(checkpoint, as_json)
+        _list_forms(checkpoint, titles or (), as_json)
         return
     # What can be wrong without a model is said before torch is loaded.
     SampleConfig(SampleConfig.length if length is None else length, top_k, top_p, temperature, seed or 0, candidates)
     if num < 1:
         raise UsageError(f"--num {num}: give a number of at least 1")
+    if num > MOST_POEMS:
+        raise UsageError(Option("num", num), f": give a number of at most {MOST_POEMS:,}")
     if stream and (as_json or output):
         raise UsageError("--stream shows characters on the screen: leave out --json and --output")
     if titles and input:
@@ -149,6 +157,7 @@ def sample(
                 "candidates": candidates,
                 "rhyme": rhyme,
                 "tones": tones,
+                "book": book,
                 "acrostic": acrostic,
                 "lines": lines,
                 "seed": seed,
@@ -171,18 +180,33 @@ def sample(
         raise SourceError(done.closing())
 
 
-def _list_forms(checkpoint: Path | None, as_json: bool) -> None:
-    """Show the forms that a checkpoint can hold, tunes with their templates."""
-    from poetgen.cli.forms_table import forms_table
+def _list_forms(checkpoint: Path | None, names: Sequence[str], as_json: bool) -> None:
+    """Show the forms that there are, or the shapes of some tunes."""
+    from poetgen.cli.forms_table import forms_table, shape_records, shapes_text
     from poetgen.data.dataset import TUNES_FILE
     from poetgen.network.checkpoint import find
-    from poetgen.prosody.tunes import load_tunes, tunes_json
+    from poetgen.prosody.tune_book import known_tunes, tune_shapes
+    from poetgen.prosody.tune_names import asked_form
+    from poetgen.prosody.tunes import load_tunes
+    from poetgen.writing.request import no_such_form
 
     folder = find(checkpoint)
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: no such checkpoint folder; give --checkpoint another")
-    learned = read_as_one(folder, [TUNES_FILE], lambda where: load_tunes(where(TUNES_FILE)))
-    print(tunes_json(learned) if as_json else forms_table(learned), end="", flush=True)
+    read = read_as_one(folder, [TUNES_FILE], lambda where: load_tunes(where(TUNES_FILE)))
+    learned = {name: tune.template for name, tune in read.items()}
+    tunes = {name: tune_shapes(name, learned) for name in map(asked_form, names)} if names else known_tunes(learned)
+    for name, shapes in tunes.items():
+        if not shapes:
+            raise no_such_form(name)
+    if as_json:
+        for record in shape_records(tunes):
+            print(to_json(record))
+    elif names:
+        print("\n".join(shapes_text(name, shapes) for name, shapes in tunes.items()), end="")
+    else:
+        print(forms_table(tunes), end="")
+    sys.stdout.flush()
 
 
 def _stream(writer: Writer, jobs: Iterable[Job], file: TextIO) -> None:

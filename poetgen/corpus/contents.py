@@ -9,6 +9,7 @@ from poetgen.corpus.encoding import decode
 from poetgen.corpus.markup import is_page, page_text
 from poetgen.corpus.office import office_text
 from poetgen.errors import SourceError
+from poetgen.language import Phrase
 
 ZIP_HEADS: Final = (b"PK\x03\x04", b"PK\x05\x06")
 
@@ -51,7 +52,14 @@ def refuse_other_than_text(data: bytes, name: str) -> None:
     """Raise SourceError, with the way out, for bytes that begin as a file without readable text does."""
     for place, mark, kind, way_out in _REFUSED:
         if data.startswith(mark, place):
-            raise SourceError(f"{name}: this is {kind}. {way_out}")
+            raise SourceError(
+                Phrase(
+                    "{file}: this is {kind}. {way_out}",
+                    file=name,
+                    kind=Phrase.known(kind),
+                    way_out=Phrase.known(way_out),
+                )
+            )
 
 
 def text_of(data: bytes, name: str, say: Callable[[str], None] = lambda text: None) -> str:

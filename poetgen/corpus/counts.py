@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from poetgen.language import Phrase
+
 #: The names under which the report counts the rules that change text, in their order of working.
 RULES: Final = (
     "tags and entities",
@@ -65,9 +67,9 @@ def _around(text: str, other: str) -> str:
     return text[start : start + _EXAMPLE_LENGTH].encode("utf-8", "replace").decode()
 
 
-def _told(counts: Mapping[str, int]) -> list[str]:
+def _told(counts: Mapping[str, int]) -> list[Phrase]:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [f"{count:,} {name}" for name, count in ordered if count]
+    return [Phrase("{count:,} {kind}", count=count, kind=Phrase.known(name)) for name, count in ordered if count]
 
 
 @dataclass(slots=True)
@@ -100,11 +102,11 @@ class Counts:
         """Count a poem that is not kept."""
         self.dropped.setdefault(reason, DropCount()).add(origin, text)
 
-    def reasons(self) -> list[str]:
+    def reasons(self) -> list[Phrase]:
         """Why poems were not kept, each with its count, for people, the most frequent first."""
         return _told({reason: count.poems for reason, count in self.dropped.items()})
 
-    def kinds_passed_over(self) -> list[str]:
+    def kinds_passed_over(self) -> list[Phrase]:
         """What was no poem, each kind with its count, for people."""
         return _told(self.passed_over)
 

@@ -17,6 +17,7 @@ from poetgen.corpus.fields import FieldNames, RecordBuilder, couplet, lines_of_f
 from poetgen.corpus.poem import Record
 from poetgen.corpus.sources import Document
 from poetgen.errors import SourceError
+from poetgen.language import Phrase
 
 #: What the two files are called, but for what stands before or behind it in both: train.in and train.out.
 _PAIRS: Final = {"in": "out", "input": "output", "source": "target", "src": "tgt", "upper": "lower", "上联": "下联"}
@@ -86,13 +87,22 @@ def couplet_records(
     )
     if at:
         raise SourceError(
-            f"{document.name}, line {at}: {lower.name} has not the same lines ({len(uppers):,} and {len(lowers):,}). "
-            "Mend them, or read them one at a time."
+            Phrase(
+                "{file}, line {line}: {lower} has not the same lines ({count:,} and {others:,}). "
+                "Mend them, or read them one at a time.",
+                file=document.name,
+                line=at,
+                lower=lower.name,
+                count=len(uppers),
+                others=len(lowers),
+            )
         )
     pairs = list(zip(uppers, lowers, strict=True))
     are_couplets = sum(len(first) == len(second) for first, second in pairs) >= _MOST * len(pairs)
-    told = ("couplets", "lower lines") if are_couplets else ("titles", "verse")
-    builder.say(f"{told[0]}, with {lower.name} for the {told[1]}")
+    if are_couplets:
+        builder.say(Phrase("couplets, with {lower} for the lower lines", lower=lower.name))
+    else:
+        builder.say(Phrase("titles, with {lower} for the verse", lower=lower.name))
     for number, (first, second) in enumerate(pairs):
         builder.number = number
         if are_couplets and first:

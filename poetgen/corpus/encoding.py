@@ -21,6 +21,7 @@ from typing import Final
 
 from poetgen.errors import SourceError
 from poetgen.files import read_table
+from poetgen.language import Phrase
 from poetgen.text import HAN_RANGES
 
 # The mark of UTF-32 begins with that of UTF-16.
@@ -113,8 +114,12 @@ def encoding_of(data: bytes, name: str) -> str:
     sample = data[:_SAMPLE].decode(encoding, errors="replace") if encoding else ""
     if not encoding or not _is_text(sample):
         raise SourceError(
-            f"{name}: this is not text in {_NAMES}. Give text, JSON, CSV or a .zip archive of them; if it is text, "
-            "save it as UTF-8."
+            Phrase(
+                "{file}: this is not text in {encodings}. Give text, JSON, CSV or a .zip archive of "
+                "them; if it is text, save it as UTF-8.",
+                file=name,
+                encodings=_NAMES,
+            )
         )
     return encoding
 

@@ -16,6 +16,7 @@ from poetgen.corpus.dynasties import dynasty, dynasty_of_place
 from poetgen.corpus.poem import Record
 from poetgen.errors import Option, UsageError
 from poetgen.files import read_table
+from poetgen.language import Phrase
 from poetgen.prosody.tune_names import fits_tune, tune_in_title, tune_names
 from poetgen.text import CLAUSE_ENDS, HAN_RANGES, PUNCTUATION
 
@@ -45,13 +46,24 @@ _KNOWN: Final = {
 #: For each role the names of which nothing need be said, in order of preference.
 PLAIN_NAMES: Final = {role: tuple(plain.split()) for role, plain, _ in read_table("corpus", "field_names.tsv", 3)}
 _PLAIN: Final = frozenset().union(*PLAIN_NAMES.values())
+#: The language in which a field is, behind its name or before it.
+_OF_LANGUAGE: Final = re.compile(
+    "(?:zh|ch|cn|chs|cht|hans|hant|chinese|en|eng|english|ja|jp|jpn|japanese|ko|kr|korean|vi|ru|original|中文|英文|日文)$"
+    "|^(?:zh|cn|chinese|en|english|ja|jp|japanese|ko|korean|original|中文|英文|日文)"
+)
+_WORDS_OF_NAME: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _LEFT_OUT_OF_NAMES: Final = re.compile(r"[\s_\-\"'“”.:\ufeff]+")
 
+#: Where an object says what it is called.
+_NAMED_BY: Final = ("name", "title", "text", "value", "名", "名称", "姓名", "zh", "cn", "ja", "en")
 #: A list of lines as Python and JSON write it, as happens to cells of a table.
-_LIST: Final = re.compile(r"""\[\s*((?:'[^'\n]*'|"[^"\n]*")(?:\s*,\s*(?:'[^'\n]*'|"[^"\n]*"))*)\s*,?\s*\]""")
+_STRING: Final = r"""(?:'(?:[^'\\\n]|\\.)*+'|"(?:[^"\\\n]|\\.)*+")"""
+_LIST: Final = re.compile(rf"\[\s*({_STRING}(?:\s*,\s*{_STRING})*+)\s*,?\s*\]")
 #: A slash between two lines of Chinese verse.
 _SLASH: Final = re.compile(rf"(?<=[{HAN_RANGES}{PUNCTUATION}])\s*//?\s*(?=[{HAN_RANGES}]{{3}})")
-_ITEM: Final = re.compile(r"""'([^'\n]*)'|"([^"\n]*)\"""")
+_ITEM: Final = re.compile(_STRING)
+_ESCAPE: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))")
+_ESCAPED: Final = {"n": "\n", "r": "", "t": " "}
 
 #: What is said of the fields that were taken: how the role is called.
 _SPOKEN: Final = {"body": "verse", "title": "titles", "author": "authors", "dynasty": "dynasties", "tune": "tunes"}
@@ -67,6 +79,25 @@ def normal_name(name: str) -> str:
     return _LEFT_OUT_OF_NAMES.sub("", unicodedata.normalize("NFKC", name)).lower()
 
 
+@lru_cache(maxsize=4096)
+def _known(name: str) -> tuple[str, int]:
+    """What a field of this name holds and its rank: the name itself, without its language, or its last word.
+
+    >>> _known("titleCh")[0], _known("poet_en")[0], _known("My translation")[0], _known("First Name")[0]
+    ('title', 'author', 'other', '')
+    """
+    normal = normal_name(name)
+    known = _KNOWN.get(normal)
+    if known is None and (of_language := _OF_LANGUAGE.sub("", normal)):
+        role, rank = _KNOWN.get(of_language, ("", 0))
+        known = (role, rank + len(_KNOWN)) if role else None
+    if known is None:
+        *before, last = _WORDS_OF_NAME.findall(name) or [""]
+        role, rank = _KNOWN.get(last.lower(), ("", 0)) if before and last.lower() != "name" else ("", 0)
+        known = (role, rank + 2 * len(_KNOWN)) if role else ("", 0)
+    return known
+
+
 def role_of(name: str) -> str:
     """What a field of this name holds: body, title, author, dynasty, tune, upper or lower (the lines of a couplet),
     prompt, "other" for what is never verse, or "" for a name that is not known.
@@ -74,7 +105,7 @@ def role_of(name: str) -> str:
     >>> role_of("漢詩本文"), role_of("和訳"), role_of("静夜思")
     ('body', 'other', '')
     """
-    return _KNOWN.get(normal_name(name), ("", 0))[0]
+    return _known(name)[0]
 
 
 @lru_cache(maxsize=1024)
@@ -84,7 +115,7 @@ def names_of_role(keys: tuple[str, ...], role: str) -> tuple[str, ...]:
     >>> names_of_role(("id", "text", "content"), "body")
     ('content', 'text')
     """
-    known = [(_KNOWN.get(normal_name(key), ("", 0)), key) for key in keys]
+    known = [(_known(key), key) for key in keys]
     return tuple(key for (found, _), key in sorted(known, key=lambda pair: pair[0][1]) if found == role)
 
 
@@ -103,14 +134,22 @@ def is_plain(names: FieldNames) -> bool:
     return all(normal_name(name) in _PLAIN for role in names for name in role[:1])
 
 
-def taken(names: FieldNames) -> str:
-    """What was taken for what, for people.
+def taken(names: FieldNames, numbers: bool = False) -> Phrase:
+    """What was taken for what, for people; names may be `numbers` of columns.
 
     >>> taken(FieldNames(body=("verse",), author=("poet",)))
     'verse from "verse", authors from "poet"'
     """
     pairs = zip(_SPOKEN.values(), names, strict=True)
-    return ", ".join(f'{spoken} from "{name[0]}"' for spoken, name in pairs if name)
+    return Phrase.listed(
+        [
+            Phrase("{role} from column {column}", role=Phrase.known(spoken), column=name[0])
+            if numbers
+            else Phrase('{role} from "{column}"', role=Phrase.known(spoken), column=name[0])
+            for spoken, name in pairs
+            if name
+        ]
+    )
 
 
 @dataclass(frozen=True)
@@ -134,7 +173,10 @@ class ColumnChoice:
             role, equals, name = (piece.strip() for piece in part.partition("="))
             if not equals or role not in FieldNames._fields:
                 choices = ", ".join(f"{role}=…" for role in FieldNames._fields)
-                raise UsageError(Option("columns", text), f": give {choices} with the name or the number of a column")
+                raise UsageError(
+                    Option("columns", text),
+                    Phrase(": give {choices} with the name or the number of a column", choices=choices),
+                )
             names[role] = name
         return cls(names)
 
@@ -152,9 +194,19 @@ class ColumnChoice:
 
 
 def first_text(value: Mapping[str, object], names: tuple[str, ...]) -> str:
-    """The first of some fields that holds text, without spaces around it, or ""."""
+    """The first of some fields that holds text, without spaces around it, or "".
+
+    A field may have a name of its own, as {"author": {"name": "天智天皇", "ruby": …}}, or several.
+
+    >>> first_text({"author": {"name": "李白"}}, ("author",)), first_text({"author": ["A", "B"]}, ("author",))
+    ('李白', 'A, B')
+    """
     for name in names:
         text = value[name]
+        if isinstance(text, Mapping):
+            text = next((text[key] for key in _NAMED_BY if isinstance(text.get(key), str)), "")
+        elif isinstance(text, list) and text and all(isinstance(part, str) for part in text):
+            text = ", ".join(text)
         if isinstance(text, str) and (text := text.strip()):
             return text
     return ""
@@ -167,12 +219,27 @@ def lines_of_field(body: str) -> tuple[str, ...]:
     (('床前明月光', '疑是地上霜'), ('床前明月光，', '疑是地上霜。'))
     """
     if body.startswith("[") and (items := _LIST.fullmatch(body)):
-        return tuple(first or second for first, second in _ITEM.findall(items[1]))
+        return tuple("\n".join(map(_unescaped, _ITEM.findall(items[1]))).strip("\n").split("\n"))
     if "\\" in body:
         body = body.replace("\\r", "").replace("\\n", "\n")
     if "/" in body:
         body = _SLASH.sub("\n", body)
     return tuple(body.replace("|", "\n").split("\n"))
+
+
+def _unescaped(item: str) -> str:
+    """What a string of a list says, as Python and JSON write it.
+
+    >>> _unescaped(r"'I\\'m here\\xa0\\n'")
+    "I'm here\\xa0\\n"
+    """
+
+    def said(match: re.Match[str]) -> str:
+        *codes, letter = match.groups()
+        code = next(filter(None, codes), "")
+        return chr(min(int(code, 16), 0x10FFFF)) if code else _ESCAPED.get(letter, letter)
+
+    return _ESCAPE.sub(said, item[1:-1]) if "\\" in item else item[1:-1]
 
 
 def couplet(upper: str, lower: str) -> tuple[str, ...]:
@@ -221,7 +288,7 @@ class RecordBuilder:
     def say(self, text: str) -> None:
         """Say what the document was taken for; of what is said of one document the first is enough."""
         if self._say:
-            self._say(f"{self.name}: {text}")
+            self._say(Phrase("{file}: {told}", file=self.name, told=text))
             self._say = None
 
     def record(

@@ -29,6 +29,7 @@ from poetgen.corpus.poem import Record
 from poetgen.corpus.table_reader import record_of_row
 from poetgen.errors import SourceError
 from poetgen.files import parse_json
+from poetgen.language import Phrase
 from poetgen.prosody.forms import recognise
 from poetgen.text import clauses, is_han
 
@@ -94,9 +95,20 @@ def is_json(text: str) -> bool:
 def _unreadable(name: str, line: int, error: ValueError) -> SourceError:
     """The error for JSON that cannot be read; `line` is 0 where the whole document is one value."""
     if isinstance(error, json.JSONDecodeError):
-        return SourceError(f"{name}, line {line or error.lineno}: broken JSON ({error.msg}). Mend it, or take it out.")
+        return SourceError(
+            Phrase(
+                "{file}, line {line}: broken JSON ({error}). Mend it, or take it out.",
+                file=name,
+                line=line or error.lineno,
+                error=error.msg,
+            )
+        )
     # Nested too deeply, or a number of thousands of digits.
-    return SourceError(f"{name}{f', line {line}' if line else ''}: JSON that cannot be read ({error}).")
+    return SourceError(
+        Phrase("{file}, line {line}: JSON that cannot be read ({error}).", file=name, line=line, error=str(error))
+        if line
+        else Phrase("{file}: JSON that cannot be read ({error}).", file=name, error=str(error))
+    )
 
 
 def _walk(
@@ -217,7 +229,7 @@ def _walk_unnamed(
     unknown = [key for key in keys if not role_of(key)]
     texts = [_text(value[key]) for key in keys]
     if unknown and len(unknown) == len(keys) and sum(map(_is_verse, texts)) * 10 >= len(texts) * 6:
-        builder.say("verse by title")
+        builder.say(Phrase("verse by title"))
         for key in keys:
             yield from _walk_entry(key, value[key], builder, collection, passed_over)
         return

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
 from poetgen.errors import SourceError
+from poetgen.language import Phrase
 
 #: Times that a large member may expand. Deflate cannot do better than 1032:1; prose reaches 10:1.
 MAX_RATIO: Final = 200
@@ -41,8 +42,12 @@ def is_wanted(path: Path, member: str, counts: Counter[str]) -> bool:
     """
     if _climbs(member):
         raise SourceError(
-            f"{path}: holds the path {member!r}, which leads out of the archive. It was not made in good faith; "
-            "nothing was read."
+            Phrase(
+                "{file}: holds the path {member}, which leads out of the archive. It was not made in "
+                "good faith; nothing was read.",
+                file=path,
+                member=repr(member),
+            )
         )
     parts = PurePosixPath(member).parts
     if not parts:
@@ -70,7 +75,7 @@ def unwanted(name: str) -> str:
     return f"{suffix} file" if suffix in _NEVER_SUFFIXES else ""
 
 
-def cannot_read(name: str, error: Exception) -> str:
+def cannot_read(name: str, error: Exception) -> Phrase:
     """The message for a file that the system does not give."""
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return f"{name}: cannot be read ({reason})."
+    return Phrase("{file}: cannot be read ({reason}).", file=name, reason=reason)

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from poetgen.corpus.encoding import decode
 from poetgen.corpus.markup import page_text
 from poetgen.errors import SourceError
+from poetgen.language import Phrase
 
 #: Bytes that the text of one file may expand to, far more than the longest book has.
 _MAX_TEXT: Final = 64 * 2**20
@@ -59,17 +60,34 @@ def office_text(data: bytes, name: str) -> str:
                 case "EPUB book":
                     return "\n".join(page_text(_member(archive, part, name)) for part in _chapters(archive, name))
     except (zipfile.BadZipFile, zlib.error, KeyError, RuntimeError, EOFError, ValueError) as error:
-        raise SourceError(f"{name}: damaged, or encrypted ({error}). Save it as text and give that.") from error
+        raise SourceError(
+            Phrase(
+                "{file}: damaged, or encrypted ({error}). Save it as text and give that.", file=name, error=str(error)
+            )
+        ) from error
     if kind:
-        raise SourceError(f"{name}: this is a{'n' if kind[0] in 'AEIO' else ''} {kind}. {way_out}")
-    raise SourceError(f"{name}: this is an archive where text was looked for. Unpack it and give the folder.")
+        raise SourceError(
+            Phrase(
+                "{file}: this is {kind}. {way_out}",
+                file=name,
+                kind=Phrase.known(f"a{'n' if kind[0] in 'AEIO' else ''} {kind}"),
+                way_out=Phrase.known(way_out),
+            )
+        )
+    raise SourceError(
+        Phrase("{file}: this is an archive where text was looked for. Unpack it and give the folder.", file=name)
+    )
 
 
 def _member(archive: zipfile.ZipFile, member: str, name: str) -> str:
     """The text of a member, within bounds: what it says of its size is held against it by zipfile."""
     size = archive.getinfo(member).file_size
     if size > _MAX_TEXT:
-        raise SourceError(f"{name}: its text would be {size / 2**20:,.0f} MB. Save it as text and give that.")
+        raise SourceError(
+            Phrase(
+                "{file}: its text would be {size:,.0f} MB. Save it as text and give that.", file=name, size=size / 2**20
+            )
+        )
     return decode(archive.read(member), name)
 
 
@@ -100,5 +118,5 @@ def _chapters(archive: zipfile.ZipFile, name: str) -> list[str]:
     spine = [items.get(found.get("idref", ""), "") for tag, found in tags if tag == "itemref"]
     chapters = list(dict.fromkeys(filter(None, spine)))
     if sum(archive.getinfo(chapter).file_size for chapter in chapters) > _MAX_TEXT:
-        raise SourceError(f"{name}: its text would be too large. Save it as text and give that.")
+        raise SourceError(Phrase("{file}: its text would be too large. Save it as text and give that.", file=name))
     return chapters

@@ -20,6 +20,7 @@ from poetgen.corpus.office import office_kind
 from poetgen.corpus.stream_archive import can_unpack, packing_of, read_stream_member, stream_members
 from poetgen.corpus.zip_archive import read_zip_member, zip_members, zip_names
 from poetgen.errors import SourceError
+from poetgen.language import Phrase
 from poetgen.progress import ProgressCallback, silent
 
 #: Bytes that the documents of all archives may expand to, together.
@@ -97,10 +98,13 @@ def documents(
         listed.extend(_of_path(path, counts, max_expanded))
         if len(listed) == before:
             raise SourceError(
-                f"{path}: nothing in it can be a corpus. Give text, JSON, JSON Lines, CSV, or an archive of them."
+                Phrase(
+                    "{file}: nothing in it can be a corpus. Give text, JSON, JSON Lines, CSV, or an archive of them.",
+                    file=path,
+                )
             )
     if not listed:
-        raise SourceError("no sources were given. Name a file, a folder, a .zip archive or an address.")
+        raise SourceError(Phrase("no sources were given. Name a file, a folder, a .zip archive or an address."))
     once: dict[tuple[str, int], Document] = {}
     for document in listed:
         once.setdefault((os.path.realpath(document.path), document.member), document)
@@ -108,8 +112,13 @@ def documents(
     expanded = sum(document.size for document in unique if document.member >= 0)
     if expanded > max_expanded:
         raise SourceError(
-            f"{next(d for d in unique if d.member >= 0).path}: expands to {expanded / 2**30:.1f} GB, and the limit is "
-            f"{max_expanded / 2**30:.1f} GB. Unpack what you trust and give the folder."
+            Phrase(
+                "{file}: expands to {size:.1f} GB, and the limit is {limit:.1f} GB. Unpack what you "
+                "trust and give the folder.",
+                file=next(d for d in unique if d.member >= 0).path,
+                size=expanded / 2**30,
+                limit=max_expanded / 2**30,
+            )
         )
     return unique
 
@@ -118,7 +127,7 @@ def _of_path(path: Path, counts: Counter[str], limit: int) -> Iterator[Document]
     try:
         mode = path.stat().st_mode
     except FileNotFoundError as error:
-        raise SourceError(f"{path}: there is no such file or folder.") from error
+        raise SourceError(Phrase("{file}: there is no such file or folder.", file=path)) from error
     except (OSError, ValueError) as error:
         raise SourceError(cannot_read(str(path), error)) from error
     if stat.S_ISDIR(mode):
@@ -126,7 +135,7 @@ def _of_path(path: Path, counts: Counter[str], limit: int) -> Iterator[Document]
     elif stat.S_ISREG(mode):
         yield from _of_file(path, path.name, counts, limit, asked=True)
     else:
-        raise SourceError(f"{path}: this is neither a file nor a folder.")
+        raise SourceError(Phrase("{file}: this is neither a file nor a folder.", file=path))
 
 
 def _of_folder(top: Path, folder: Path, counts: Counter[str], limit: int) -> Iterator[Document]:
@@ -172,14 +181,16 @@ def _of_file(path: Path, name: str, counts: Counter[str], limit: int, *, asked: 
         counts[kind] += 1
     elif kind or not packing:
         if path.suffix.lower() == ".zip" and not kind:
-            raise SourceError(f"{path}: not a .zip archive, or a damaged one. Download it again.")
+            raise SourceError(Phrase("{file}: not a .zip archive, or a damaged one. Download it again.", file=path))
         yield Document(shown, path, size, asked=asked)
     elif packing == "zip":
         members = zip_members(path, name, counts)
     elif can_unpack(packing):
         members = stream_members(path, name, packing, counts, limit)
     elif asked:
-        raise SourceError(f"{path}: is packed by zstd. Unpack it (zstd -d), or install backports.zstd.")
+        raise SourceError(
+            Phrase("{file}: is packed by zstd. Unpack it (zstd -d), or install backports.zstd.", file=path)
+        )
     else:
         counts[".zst file"] += 1
     for member in members:

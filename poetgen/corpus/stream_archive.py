@@ -22,6 +22,7 @@ from typing import IO, Any, Final
 
 from poetgen.corpus.members import MAX_RATIO, RATIO_MATTERS, Member, cannot_read, is_wanted
 from poetgen.errors import SourceError
+from poetgen.language import Phrase
 
 _CHUNK: Final = 1 << 20
 _TAR: Final = "tar"
@@ -63,7 +64,9 @@ def stream_members(path: Path, name: str, packing: str, counts: Counter[str], li
                 pass
             return [Member(name, stream.size, 0)]
     except _BROKEN as error:
-        raise SourceError(f"{path}: damaged, or cut short ({error}). Download it again.") from error
+        raise SourceError(
+            Phrase("{file}: damaged, or cut short ({error}). Download it again.", file=path, error=str(error))
+        ) from error
     except OSError as error:
         raise SourceError(_unreadable_stream(str(path), error)) from error
 
@@ -82,11 +85,13 @@ def read_stream_member(path: Path, packing: str, member: Member) -> bytes:
             file.seek(member.place)
             data = file.read(member.size)
     except _BROKEN as error:
-        raise SourceError(f"{member.name}: damaged in the archive ({error}). Download it again.") from error
+        raise SourceError(
+            Phrase("{file}: damaged in the archive ({error}). Download it again.", file=member.name, error=str(error))
+        ) from error
     except OSError as error:
         raise SourceError(_unreadable_stream(member.name, error)) from error
     if len(data) != member.size:
-        raise SourceError(f"{member.name}: is cut short. Download the archive again.")
+        raise SourceError(Phrase("{file}: is cut short. Download the archive again.", file=member.name))
     return data
 
 
@@ -105,12 +110,20 @@ class _Measured:
         self.size += len(data)
         if self.size > self._honest:
             raise SourceError(
-                f"{self._path}: expands more than {MAX_RATIO} times. No text does that; nothing was read."
+                Phrase(
+                    "{file}: expands more than {times} times. No text does that; nothing was read.",
+                    file=self._path,
+                    times=MAX_RATIO,
+                )
             )
         if self.size > self._limit:
             raise SourceError(
-                f"{self._path}: expands to more than the limit of {self._limit / 2**30:.1f} GB. Unpack what you trust "
-                "and give the folder."
+                Phrase(
+                    "{file}: expands to more than the limit of {size:.1f} GB. Unpack what you trust "
+                    "and give the folder.",
+                    file=self._path,
+                    size=self._limit / 2**30,
+                )
             )
         return data
 
@@ -175,6 +188,8 @@ def _zstd() -> Any:
     return None
 
 
-def _unreadable_stream(name: str, error: OSError) -> str:
+def _unreadable_stream(name: str, error: OSError) -> Phrase:
     """The message for an error of the system, or of a packing, whose errors have no number."""
-    return cannot_read(name, error) if error.errno else f"{name}: damaged ({error}). Download it again."
+    if error.errno:
+        return cannot_read(name, error)
+    return Phrase("{file}: damaged ({error}). Download it again.", file=name, error=str(error))

@@ -23,6 +23,7 @@ from poetgen.corpus.fields import (
 )
 from poetgen.corpus.poem import Record
 from poetgen.errors import SourceError
+from poetgen.language import Phrase
 from poetgen.prosody.forms import SHAPES, recognise
 from poetgen.text import clauses
 
@@ -142,7 +143,13 @@ def table_records(
         layout = layout_of(_sample(text[:_SAMPLE], dialect) or [[""]], choice, couplets)
     except ColumnsUnclear as unclear:
         if passed_over is None:
-            raise SourceError(f"{name}: {unclear}. Give --columns body=… with the number or name of one.") from None
+            raise SourceError(
+                Phrase(
+                    "{file}: {unclear}. Give --columns body=… with the number or name of one.",
+                    file=name,
+                    unclear=unclear.args[0],
+                )
+            ) from None
         passed_over["table whose verse cannot be told"] += 1
         return
     if layout.told:
@@ -151,7 +158,14 @@ def table_records(
     try:
         yield from _records(rows, layout, dialect, builder)
     except csv.Error as error:
-        raise SourceError(f"{name}, line {rows.line_num}: broken CSV ({error}). Mend or remove the file.") from error
+        raise SourceError(
+            Phrase(
+                "{file}, line {line}: broken CSV ({error}). Mend or remove the file.",
+                file=name,
+                line=rows.line_num,
+                error=str(error),
+            )
+        ) from error
 
 
 def _records(rows: Reader, layout: TableLayout, dialect: Dialect, builder: RecordBuilder) -> Iterator[Record]:
@@ -165,8 +179,16 @@ def _records(rows: Reader, layout: TableLayout, dialect: Dialect, builder: Recor
         if any(cell.strip() for cell in row[width:]):
             above = "header" if layout.header else "first row"
             raise SourceError(
-                f"{builder.name}, line {rows.line_num}: {len(row)} cells, where the {above} has {width}. "
-                f"Put quotes around a cell that holds {dialect.delimiter!r}."
+                Phrase(
+                    "{file}, line {line}: {count} cells, where the {above} has {width}. Put quotes "
+                    "around a cell that holds {delimiter}.",
+                    file=builder.name,
+                    line=rows.line_num,
+                    count=len(row),
+                    above=Phrase.known(above),
+                    width=width,
+                    delimiter=repr(dialect.delimiter),
+                )
             )
         if any(cell.strip() for cell in row):
             yield record_of_row(row, layout, builder)

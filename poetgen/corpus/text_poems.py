@@ -21,6 +21,7 @@ from poetgen.corpus.text_lines import (
     clauses_of_line,
     is_division,
     is_of_today,
+    is_page_number,
     is_shaped,
     names_tune,
     sounds_like_verse,
@@ -104,6 +105,8 @@ def _lines(text: str) -> list[TextLine]:
     found: list[TextLine] = []
     gap = True
     for number, raw in enumerate(text.splitlines(), 1):
+        if is_page_number(raw):
+            continue
         line = text_line(raw, number, gap)
         if line is not None:
             found.append(line)

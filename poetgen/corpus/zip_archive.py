@@ -18,6 +18,7 @@ from typing import Final
 
 from poetgen.corpus.members import MAX_RATIO, RATIO_MATTERS, Member, cannot_read, is_wanted
 from poetgen.errors import SourceError
+from poetgen.language import Phrase
 
 _CHUNK: Final = 1 << 20
 _ENCRYPTED: Final = 0x1
@@ -42,18 +43,30 @@ def zip_members(path: Path, name: str, counts: Counter[str]) -> Iterator[Member]
             continue
         shown = f"{name}:{member_name}"
         if member.flag_bits & _ENCRYPTED:
-            raise SourceError(f"{shown}: is encrypted. Unpack the archive with its password and give the folder.")
+            raise SourceError(
+                Phrase("{file}: is encrypted. Unpack the archive with its password and give the folder.", file=shown)
+            )
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
-            raise SourceError(f"{shown}: is packed by a method unknown here. Unpack the archive and give the folder.")
+            raise SourceError(
+                Phrase(
+                    "{file}: is packed by a method unknown here. Unpack the archive and give the folder.", file=shown
+                )
+            )
         if member.file_size > RATIO_MATTERS and member.file_size > MAX_RATIO * member.compress_size:
             raise SourceError(
-                f"{shown}: would expand {member.file_size // max(member.compress_size, 1)} times, to "
-                f"{member.file_size / 2**30:.1f} GB. No text does that; nothing was read."
+                Phrase(
+                    "{file}: would expand {times} times, to {size:.1f} GB. No text does that; nothing was read.",
+                    file=shown,
+                    times=member.file_size // max(member.compress_size, 1),
+                    size=member.file_size / 2**30,
+                )
             )
         members.append((member_name, Member(shown, member.file_size, index)))
     # Members that overlap in the file let few bytes stand for many: an archive bomb without a large ratio.
     if sum(member.compress_size for member in directory) > path.stat().st_size:
-        raise SourceError(f"{path}: its members overlap. It was not made in good faith; nothing was read.")
+        raise SourceError(
+            Phrase("{file}: its members overlap. It was not made in good faith; nothing was read.", file=path)
+        )
     for _, listed in sorted(members, key=lambda pair: pair[0]):
         yield listed
 
@@ -69,13 +82,15 @@ def read_zip_member(path: Path, listed: Member) -> bytes:
             while piece := file.read(_CHUNK):
                 size += len(piece)
                 if size > listed.size:
-                    raise SourceError(f"{name}: is larger than the archive says. Download it again.")
+                    raise SourceError(Phrase("{file}: is larger than the archive says. Download it again.", file=name))
                 pieces.append(piece)
         if size != listed.size:
-            raise SourceError(f"{name}: is cut short. Download the archive again.")
+            raise SourceError(Phrase("{file}: is cut short. Download the archive again.", file=name))
         return b"".join(pieces)
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, IndexError) as error:
-        raise SourceError(f"{name}: damaged in the archive ({error}). Download the archive again.") from error
+        raise SourceError(
+            Phrase("{file}: damaged in the archive ({error}). Download the archive again.", file=name, error=str(error))
+        ) from error
     except (OSError, RuntimeError, ValueError) as error:
         raise SourceError(cannot_read(name, error)) from error
 
@@ -86,7 +101,13 @@ def _archive(path: Path) -> zipfile.ZipFile:
         # Processes must not share an open file: they would move each other's place in it.
         return _open_archive(path, status.st_size, status.st_mtime_ns, os.getpid())
     except zipfile.BadZipFile as error:
-        raise SourceError(f"{path}: not a .zip archive, or a damaged one ({error}). Download it again.") from error
+        raise SourceError(
+            Phrase(
+                "{file}: not a .zip archive, or a damaged one ({error}). Download it again.",
+                file=path,
+                error=str(error),
+            )
+        ) from error
     except (OSError, RuntimeError, ValueError) as error:
         raise SourceError(cannot_read(str(path), error)) from error
 

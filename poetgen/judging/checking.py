@@ -43,7 +43,8 @@ def explain_poem(
     """A poem against the rules of a form: one of FORMS_TO_CHECK, or a tune that `tunes` knows; auto takes what fits.
 
     `reader` says which readings count, and the rhyme book where it is not that of the form.
-    Among poems of one line length 排律 is told from 古体 by its tones: at most one line in ten may break them.
+    Among poems of one line length 排律 is told from 古体 by its tones, of which at most one line in ten may break them,
+    and by its couplets, of which half at least are parallel.
     """
     lines = clauses(poem.body)
     if form in ("五古", "七古"):
@@ -57,13 +58,21 @@ def explain_poem(
         return explain(lines, "词", shapes=shapes, reader=reader, school=school)
     if shape == "古体" and len(lines[0]) in _LONG_BY_LENGTH and len(lines) % 2 == 0 and len(lines) > 4:
         explanation = explain(lines, _LONG_BY_LENGTH[len(lines[0])], reader=reader, school=school)
-        if explanation.rhyme_holds and 10 * sum(note.name in OF_METER for note in explanation.faults) <= len(lines):
+        if _is_long_regulated(explanation):
             return explanation
     if is_couplet(lines, reader or Reader()):
         return explain(lines, COUPLET, reader=reader, school=school)
     if shape in SHAPES:
         return explain_as_styled(lines, shape, reader=reader, school=school)
     return explain(lines, shape, reader=reader, school=school)
+
+
+def _is_long_regulated(explanation: Explanation) -> bool:
+    broken = sum(note.name in OF_METER for note in explanation.faults)
+    parallel = [couplet.parallel for _, couplet in explanation.couplets]
+    return bool(
+        explanation.rhyme_holds and 10 * broken <= len(explanation.lines) and 2 * sum(parallel) >= len(parallel)
+    )
 
 
 def _tune(poem: Poem, lines: Sequence[str], shape: str, tunes: TuneLookup) -> Sequence[TuneShape]:

@@ -3,11 +3,14 @@
     rhymes, cilin, modern, feet         the four rhyme books; what a character rhymes with at the end of a line
     readings                            how the characters of a line are read
     forms, meter, template              which forms there are; regulated tones; what a form asks of every line
-    tune_book, tune_names, near_rhymes  shapes of 词牌 and their names; rhymes that 词 let mix
+    tune_book, tune_names               shapes of 词牌 and their names
+    near_rhymes, oblique_tones          rhymes that 词 let mix, tones that they tell apart
     tune_fitting                        a 词 laid over the shapes of its tune
     tunes, tune_learning                templates of 词牌 that a corpus teaches, and their file
     explain, explanation                a poem against its form; what there is to say of it
-    explainer, explain_*                how that is worked out: for tunes, old-style and regulated verse
+    explainer, explain_*, tails         how that is worked out: for tunes, old-style and regulated verse, couplets
+    rhyme_schemes, schools              two rhymes in one poem; where teachers differ
+    parallel, pinyin                    whether lines answer each other (对仗); how characters are read today
     table, *.tsv                        the facts
 
 Looks into: text, errors, files, language.

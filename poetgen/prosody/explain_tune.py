@@ -16,8 +16,9 @@ from poetgen.language import Phrase
 from poetgen.prosody.explainer import Explainer, LineFit, count_of_characters
 from poetgen.prosody.explanation import FAULT, LICENCE, REMARK
 from poetgen.prosody.near_rhymes import near_rhyme
+from poetgen.prosody.oblique_tones import DEPARTING, oblique_tones
 from poetgen.prosody.readings import Reader
-from poetgen.prosody.rhymes import MODERN_BOOKS, categories, rhymes
+from poetgen.prosody.rhymes import MODERN_BOOKS
 from poetgen.prosody.template import Template, TemplateLine
 from poetgen.prosody.tune_book import TuneShape
 from poetgen.prosody.tune_fitting import Fit, best_fit
@@ -122,8 +123,8 @@ class TuneExplainer(Explainer):
         if self.reader.book in MODERN_BOOKS:
             return
         for place in fit.line.departing:
-            parts = {categories()[name] for name in rhymes(text[place])}
-            if parts and "去" not in parts:
+            parts = oblique_tones(text[place])
+            if parts and DEPARTING not in parts:
                 said = Phrase(
                     "{char} is of the {parts} tone, where most poems of the tune have 去",
                     char=text[place],

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import cache, lru_cache, reduce
 
 from poetgen.language import Phrase
 from poetgen.prosody.cilin import group_names
@@ -240,7 +240,13 @@ class Explainer:
                 )
                 for place in places
             ]
-            self._note(FAULT, "出律", Phrase("{each}", each=each), number, places)
+            self._note(
+                FAULT,
+                "出律",
+                reduce(lambda one, other: Phrase("{one}; {other}", one=one, other=other), each),
+                number,
+                places,
+            )
 
     # What comes twice
 

@@ -58,6 +58,29 @@ def recognise(lines: Sequence[str]) -> str:
     return "杂言"
 
 
+#: How full and traditional names of forms differ from those of FORMS and their like.
+_TRADITIONAL: Final = str.maketrans("絕詩體雜詞長風", "绝诗体杂词长风")
+_KINDS: Final = MappingProxyType(
+    {"绝句": "绝", "律诗": "律", "排律": "排", "长律": "排", "古诗": "古", "古风": "古", "古体诗": "古", "古体": "古"}
+)
+
+
+def short_form(name: str) -> str:
+    """The short name of a form that is given by its full one, or in traditional characters; others as they are.
+
+    >>> short_form("七言律诗"), short_form("七絕"), short_form("五言古詩"), short_form("古詩"), short_form("水调歌头")
+    ('七律', '七绝', '五古', '古体', '水调歌头')
+    """
+    plain = "".join(name.split()).translate(_TRADITIONAL)
+    if plain in ("古诗", "古风", "古体诗"):
+        return "古体"
+    if plain in FORMS:
+        return plain
+    length, _, kind = plain.partition("言") if "言" in plain else (plain[:1], "", plain[1:])
+    short = length + _KINDS.get(kind, kind)
+    return short if length in ("五", "七") and kind and short[1:] in ("绝", "律", "排", "古") else name
+
+
 def form_of(body: str, tune: str = "") -> str:
     """The form of a poem, one of FORMS: 词 where its tune is known, else what the lengths of its lines say.
 

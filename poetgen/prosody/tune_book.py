@@ -3,12 +3,13 @@
 tune_book.tsv has a line a shape: the tune, the number of the form in the book, how many poems of the chinese-poetry
 archive have the shape, and the shape itself. scripts/tune_book.py makes it. A shape is written so:
 
-    xxr0 xpxzppr0 ppr0=3 xxxx, xxpr0 | …     忆秦娥
+    xxr0. xpxzppr0. ppr0.=3 xxxx, xxpr0. | …     忆秦娥
 
     p z x    平, 仄, 中 (either);   q r   仄 that should be 去, 入
     /        a pause within the line (读)
     -        after the characters that lead on (领字)
-    0 1 …    the line ends on a foot, of this rhyme;   ,   it does not
+    0 1 …    the line ends on a foot, of this rhyme
+    , .      the mark behind the line
     =3       repeats what stands three characters before (叠句);   ~3   its last character does (叠韵)
     =1.3     each character has its own distance
     |        a new stanza
@@ -30,9 +31,9 @@ from typing import Final
 from poetgen.files import read_table
 from poetgen.prosody.rhymes import ANY, CILIN, LEVEL, OBLIQUE
 from poetgen.prosody.template import Template, TemplateLine
-from poetgen.prosody.tune_names import book_tunes, listed
+from poetgen.prosody.tune_names import book_tunes, listed, simplified_name
 
-_LINE: Final = re.compile(r"([pzxqr/-]+)([0-9]+|,)(?:([=~])([0-9.]+))?")
+_LINE: Final = re.compile(r"([pzxqr/-]+)([0-9]*)([,.])(?:([=~])([0-9.]+))?")
 _TONES: Final = {"p": LEVEL, "z": OBLIQUE, "x": ANY, "q": OBLIQUE, "r": OBLIQUE}
 
 
@@ -62,7 +63,8 @@ def tune_shapes(name: str, learned: Mapping[str, Template] | None = None) -> tup
     ()
     """
     shapes = _of_book(name)
-    template = (learned or {}).get(listed(name))
+    known = learned or {}
+    template = known.get(listed(simplified_name(name))) or known.get(name)
     if template is None:
         return shapes
     template = replace(template, form=name)
@@ -72,6 +74,17 @@ def tune_shapes(name: str, learned: Mapping[str, Template] | None = None) -> tup
     if any(sum(shape.template.lengths) == sum(template.lengths) for shape in shapes):
         return shapes
     return (*shapes, TuneShape(template, 0, listed(name), 0))
+
+
+def known_tunes(learned: Mapping[str, Template] | None = None) -> dict[str, tuple[TuneShape, ...]]:
+    """Every tune of the book and of a checkpoint with its shapes, those with most poems of their own first."""
+    tunes = {name: tune_shapes(name, learned) for name in [*_rows(), *(learned or ())]}
+    return dict(sorted(tunes.items(), key=lambda item: -own_poems(*item)))
+
+
+def own_poems(name: str, shapes: Iterable[TuneShape]) -> int:
+    """The poems of the shapes that a tune has in the book under this very name."""
+    return sum(shape.poems for shape in shapes if shape.tune == name)
 
 
 def is_a_character_off(name: str, characters: int) -> bool:
@@ -116,7 +129,7 @@ def _rows() -> Mapping[str, list[tuple[int, int, str]]]:
 def parse_shape(text: str) -> tuple[tuple[TemplateLine, ...], tuple[int, ...]]:
     """The lines of a shape as the table writes it, and the lines of each stanza.
 
-    >>> lines, stanzas = parse_shape("ppz, xzp/zpp0 | ppq,=3 p-pp0")
+    >>> lines, stanzas = parse_shape("ppz, xzp/zpp0. | ppq,=3 p-pp0.")
     >>> [line.tones[0] for line in lines], stanzas, lines[2].repeats, lines[1].pause, lines[3].lead
     (['平平仄', '中仄平仄平平', '平平仄', '平平平'], (2, 2), (3, 3, 3), 3, 1)
     """
@@ -135,7 +148,7 @@ def _parse_line(word: str) -> TemplateLine:
     found = _LINE.fullmatch(word)
     if found is None:
         raise ValueError(f"no line of a tune: {word}")
-    places, rhyme, how, distances = found.groups()
+    places, rhyme, mark, how, distances = found.groups()
     tones = places.replace("/", "").replace("-", "")
     repeats: tuple[int, ...] = ()
     if how == "~":
@@ -145,8 +158,8 @@ def _parse_line(word: str) -> TemplateLine:
         repeats = each * len(tones) if len(each) == 1 else each
     return TemplateLine(
         ("".join(_TONES[tone] for tone in tones),),
-        None if rhyme == "," else int(rhyme),
-        "，" if rhyme == "," else "。",
+        int(rhyme) if rhyme else None,
+        "，" if mark == "," else "。",
         pause=max(0, places.replace("-", "").find("/")),
         lead=max(0, places.find("-")),
         repeats=repeats,

@@ -27,7 +27,7 @@ from poetgen.prosody.tune_book import TuneShape
 #: one of a neighbouring rhyme, a foot and another line end without a mark, a mark within a line, and a character too
 #: many or too few.
 _TONE, _RHYME, _NEAR_RHYME, _FOOT_MARK, _END_MARK, _INNER_MARK, _LENGTH = 10, 12, 4, 6, 2, 1, 60
-_BY_CILIN: Final = Reader(CILIN, usual=False)
+_BY_CILIN: Final = Reader(CILIN)
 #: The most characters that a poem may have more or less than a shape, and a line than that of the shape.
 MOST_OFF: Final = 4
 _LINE_OFF: Final = 2

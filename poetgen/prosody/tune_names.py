@@ -10,6 +10,7 @@ from functools import cache
 from typing import Final
 
 from poetgen.files import read_table
+from poetgen.prosody.forms import short_form
 
 
 @cache
@@ -83,6 +84,16 @@ def simplified_name(name: str) -> str:
     ('满江红', '靜夜思')
     """
     return _names_in_both_scripts().get(name, name)
+
+
+def asked_form(text: str) -> str:
+    """A form as people ask for it: by its short name, a tune in simplified characters, with the number of its shape.
+
+    >>> asked_form("七言律詩"), asked_form("滿江紅：2"), asked_form("十四行诗")
+    ('七律', '满江红:2', '十四行诗')
+    """
+    name, colon, number = short_form(text.strip()).replace("：", ":").partition(":")
+    return simplified_name(name.strip()) + colon + number.strip()
 
 
 def near_names(name: str, others: Sequence[str] = ()) -> list[str]:

@@ -38,8 +38,15 @@ class Constraint(Protocol):
     def mask(self) -> int:
         """The row of Masks.table that allows what may come next."""
 
+    @property
+    def repeats(self) -> bool:
+        """Whether the line that has just ended repeats another by rule."""
+
     def banned(self) -> Iterable[int]:
         """Ids that the mask allows and this poem does not."""
+
+    def avoided(self) -> Iterable[int]:
+        """Ids that are taken where there is no other: they would break a word over a pause."""
 
     def push(self, token: int) -> None:
         """Go on by a token that was allowed."""
@@ -60,6 +67,7 @@ class Free:
         self._line_ends = 2  # since the last character; no more may follow
 
     signs: int = 0
+    repeats = False
 
     def keep_to(self, sign: int) -> None:
         raise AssertionError("there is no rhyme to keep")
@@ -77,6 +85,9 @@ class Free:
         return mask
 
     def banned(self) -> Iterable[int]:
+        return ()
+
+    def avoided(self) -> Iterable[int]:
         return ()
 
     def push(self, token: int) -> None:

@@ -17,9 +17,22 @@ from poetgen.errors import Message, Option, UsageError
 from poetgen.prosody.cilin import group_names, groups_of
 from poetgen.prosody.feet import feet
 from poetgen.prosody.forms import FORMS, SHAPES, form_of_shape
-from poetgen.prosody.rhymes import ANY, CILIN, LEVEL, OBLIQUE, TONE_NAMES, categories, characters, is_level
+from poetgen.prosody.modern import modern_group_names
+from poetgen.prosody.rhymes import (
+    ANY,
+    BOOKS,
+    CILIN,
+    LEVEL,
+    MODERN_BOOKS,
+    OBLIQUE,
+    TONE_NAMES,
+    categories,
+    characters,
+    is_level,
+)
 from poetgen.prosody.template import LONG, Template, old_style, regulated
-from poetgen.prosody.tune_names import listed, tune_names
+from poetgen.prosody.tune_book import tune_shapes
+from poetgen.prosody.tune_names import near_names, tune_names
 
 #: Old-style verse of one line length, as long as the model or `lines` makes it.
 OLD: Final = {"五古": 5, "七古": 7}
@@ -34,7 +47,7 @@ MOST_LINES: Final = 100
 class Options(TypedDict, total=False):
     """What may be asked of a poem besides its title; what is left out, or None, has its default.
 
-    `form`: a form or a tune by name, "auto" (the default: by length), or "free".
+    `form`: a form or a tune by name, "auto" (the default: by length), or "free"; 水调歌头:2 is the tune's second shape.
     `dynasty`, `author`: as in this dynasty, in this poet's manner.
     `keywords`: words to write about, a list of them or text with commas or spaces between them.
     `length`: characters with punctuation, where the form has no length of its own; 64, or as many as most poems of the
@@ -45,6 +58,7 @@ class Options(TypedDict, total=False):
     `rhyme`: "auto" (the default: the model chooses), "off", or a rhyme (东, 一东, 第一部) or a character of it.
     `tones`: "strict" (the default) or "off".
     `acrostic`: the characters that the lines begin with, from the first on.
+    `book`: the rhyme book, 平水韵, 词林正韵, 中华新韵 or 中华通韵; "auto" (the default) is that of the form.
     `lines`: how many, in a form that leaves it open (五排, 七排, 五古, 七古).
     """
 
@@ -62,12 +76,13 @@ class Options(TypedDict, total=False):
     tones: str | None
     acrostic: str | None
     lines: int | None
+    book: str | None
 
 
 _TEXT, _WHOLE, _NUMBER, _WORDS = "text", "a whole number", "a number", "a list of words, or text"
 #: What each option has to be, in words for people.
 KINDS: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("form", "dynasty", "author", "rhyme", "tones", "acrostic"), _TEXT),
+    **dict.fromkeys(("form", "dynasty", "author", "rhyme", "tones", "acrostic", "book"), _TEXT),
     **dict.fromkeys(("length", "top_k", "seed", "candidates", "lines"), _WHOLE),
     **dict.fromkeys(("top_p", "temperature"), _NUMBER),
     "keywords": _WORDS,
@@ -129,7 +144,8 @@ def split_keywords(text: str) -> list[str]:
 class Request:
     """What to write.
 
-    `form` is one of FORM_NAMES, or a tune (词牌). `rhyme` is "auto" (the model chooses), "off", or a rhyme of the book
+    `form` is one of FORM_NAMES, or a tune (词牌), with the number of its shape where that is not the commonest
+    (水调歌头:2). `rhyme` is "auto" (the model chooses), "off", or a rhyme of the book
     that the form rhymes by (东, 一东, 第一部); `tones` is "strict" or "off". `acrostic` gives the first character of
     each line, from the first on. `lines` counts the lines of forms that have no number of their own (0: the form's
     usual).
@@ -144,6 +160,7 @@ class Request:
     tones: str = "strict"
     acrostic: str = ""
     lines: int = 0
+    book: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -199,6 +216,7 @@ def plan(
             f": {count} characters, but {form} has {lines} lines; ",
             _roomier(count),
         )
+    template = template.by(request.book) if request.book != "auto" else template
     chosen = _rhyme(request.rhyme, template)
     template = template.relaxed(tones=request.tones != "off", rhyme=request.rhyme != "off")
     return Plan(header, template.size, template.open, template, chosen, request.acrostic)
@@ -207,6 +225,8 @@ def plan(
 def _check(request: Request) -> None:
     if request.tones not in ("strict", "off"):
         raise UsageError(Option("tones", request.tones), ": choose strict or off")
+    if request.book not in ("auto", *BOOKS):
+        raise UsageError(Option("book", request.book), f": choose one of auto, {', '.join(BOOKS)}")
     if request.lines and not (2 <= request.lines <= MOST_LINES and request.lines % 2 == 0):
         raise UsageError(Option("lines", request.lines), f": give an even number from 2 to {MOST_LINES}")
 
@@ -249,16 +269,52 @@ def _template_of(form: str, request: Request, tunes: Mapping[str, Template]) -> 
         return regulated(form, lines or max(12, needed if needed <= MOST_LINES else 0))
     if form in OLD:
         return old_style(OLD[form], lines)
-    if (name := listed(form)) in tunes:
-        return replace(tunes[name], form=form)
-    if {form, listed(form)} & tune_names() or form in ("", "free", *FORMS):
+    if form in ("", "free", *FORMS):
         return None
-    choices = f"{', '.join(FORM_NAMES)} or a tune, as poetgen sample --list-forms shows"
-    raise UsageError(Option("form", form), f": no such form; choose {choices}")
+    return _tune_of(form, tunes, request.rhyme)
+
+
+def _tune_of(form: str, tunes: Mapping[str, Template], rhyme: str) -> Template:
+    """The template of the shape of a tune that was asked for, else of the commonest that can rhyme so.
+
+    Raises UsageError where there is no such tune or shape.
+    """
+    name, colon, number = form.partition(":")
+    shapes = tune_shapes(name, tunes)
+    option = Option("form", form)
+    if not shapes and name in tune_names():
+        raise UsageError(option, f": {name} names no one pattern, in no book of tunes; choose another tune, or 词")
+    if not shapes:
+        raise no_such_form(name)
+    if not colon:
+        templates = [shape.template for shape in shapes]
+        return next((template for template in templates if _takes_rhyme(rhyme, template)), templates[0])
+    if not (number.isdecimal() and 1 <= int(number) <= len(shapes)):
+        has = f"{len(shapes)} shapes, from {name}:1 to {name}:{len(shapes)}" if len(shapes) > 1 else "one shape"
+        raise UsageError(option, f": {name} has {has}; see poetgen sample --list-forms {name}")
+    return shapes[int(number) - 1].template
+
+
+def no_such_form(name: str) -> UsageError:
+    """The error for a name that is no form's, with those that look like it."""
+    near = near_names(name, FORM_NAMES)
+    if near:
+        way_out = f"did you mean {' or '.join(near)}?"
+    else:
+        way_out = f"choose {', '.join(FORM_NAMES)} or a tune, as poetgen sample --list-forms shows"
+    return UsageError(Option("form", name), f": no such form; {way_out}")
+
+
+def _takes_rhyme(rhyme: str, template: Template) -> bool:
+    try:
+        _rhyme(rhyme, template)
+    except UsageError:
+        return False
+    return True
 
 
 def _header_of(form: str, template: Template | None, request: Request) -> Header:
-    tune = form if {form, listed(form)} & tune_names() or (template is not None and template.book == CILIN) else ""
+    tune = template.form if template is not None and template.book == CILIN else ""
     if tune:
         name = "词"
     elif template is not None:
@@ -271,9 +327,10 @@ def _header_of(form: str, template: Template | None, request: Request) -> Header
 def _untamed(request: Request, header: Header, length: int, may_end: bool) -> Plan:
     """A plan without rules; raises UsageError where some were asked for."""
     rhyme = "" if request.rhyme in ("auto", "off") else request.rhyme
-    for option in (Option("acrostic", request.acrostic), Option("rhyme", rhyme)):
+    book = "" if request.book == "auto" else request.book
+    for option in (Option("acrostic", request.acrostic), Option("rhyme", rhyme), Option("book", book)):
         if option.value:
-            what = f"{header.tune or header.form} has no template here" if header.form else "no form is asked for"
+            what = f"{header.form} has no rules" if header.form else "no form is asked for"
             another = " or another of poetgen sample --list-forms"
             raise UsageError(option, f": {what}; give ", Option("form", "七绝"), another)
     return Plan(header, length, may_end)
@@ -286,6 +343,8 @@ def _rhyme(text: str, template: Template) -> frozenset[str]:
     first = [next((line for line in variant if line.rhyme == 0), None) for variant in template.variants]
     foot_tones = {alternative[-1] for line in first if line for alternative in line.tones}
     tone = foot_tones.pop() if len(foot_tones) == 1 else ANY  # some tunes are sung to either
+    if template.book in MODERN_BOOKS:
+        return _modern_rhyme(text, tone, template)
     possible = [name for name in categories() if tone in (ANY, LEVEL if is_level(name) else OBLIQUE)]
     named = [name for name in categories() if name == text or (len(text) == 1 and name.endswith(text))]
     fitting = [name for name in named if name in possible]
@@ -303,6 +362,20 @@ def _rhyme(text: str, template: Template) -> frozenset[str]:
         raise UsageError(option, f": not of the {TONE_NAMES[tone]} tone, on which {template.form} rhymes")
     choices = group_names() if template.book == CILIN else possible
     raise UsageError(option, f": no such rhyme; give a character of it, or one of {', '.join(choices)}")
+
+
+def _modern_rhyme(text: str, tone: str, template: Template) -> frozenset[str]:
+    """The groups of a book of today that a text names, or that a character belongs to; raises UsageError."""
+    names = modern_group_names(template.book)
+    named = frozenset(name for name in names if text in (name, name[-1])) or feet(text, tone, template.book)
+    if not named and feet(text, ANY, template.book):
+        raise UsageError(
+            Option("rhyme", text), f": not of the {TONE_NAMES[tone]} tone, on which {template.form} rhymes"
+        )
+    if not named:
+        choices = ", ".join(names)
+        raise UsageError(Option("rhyme", text), f": no such rhyme; give a character of it, or one of {choices}")
+    return named
 
 
 def _groups_of(rhyme: str, text: str) -> frozenset[str]:

@@ -260,7 +260,7 @@ class Sampler:
             for token in slot.constraint.banned():
                 banned[0].append(row)
                 banned[1].append(token)
-            for token in slot.refused:
+            for token in chain(slot.refused, () if slot.choosing else slot.constraint.avoided()):
                 refused[0].append(row)
                 refused[1].append(token)
         scores = self._room(logits)
@@ -300,7 +300,7 @@ class Sampler:
 
         It stands in the corpus, or has stood in the poem.
         """
-        whole = {id(slot): slot for slot in slots if slot.saved and slot.tries < TRIES and slot.at_line_end}
+        whole = {id(slot): slot for slot in slots if slot.saved and slot.tries < TRIES and slot.at_new_line_end}
         lines = {key: "".join(clauses(self.vocab.decode(slot.line))) for key, slot in whole.items()}
         lines = {key: line for key, line in lines.items() if len(line) >= _LEAST_LINE}
         if not lines:

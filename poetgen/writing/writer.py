@@ -12,9 +12,10 @@ from poetgen.corpus import dynasty
 from poetgen.corpus.dynasties import DYNASTIES
 from poetgen.errors import Option, UsageError
 from poetgen.network.checkpoint import Checkpoint
+from poetgen.prosody.tune_names import asked_form
 from poetgen.writing.fitting import fit, in_script
 from poetgen.writing.reader import DraftReader
-from poetgen.writing.request import Options, Plan, Request, check_options, plan
+from poetgen.writing.request import FORM_NAMES, Options, Plan, Request, check_options, plan
 from poetgen.writing.sample import Job, Sample
 from poetgen.writing.sampler import Sampler
 
@@ -65,7 +66,7 @@ class Writer:
             notes.append("title: nothing is left of it; the poem has none")
         request = Request(
             title=known_title,
-            form=given.get("form") or "auto",
+            form=self._form(given.get("form") or "auto"),
             dynasty=_known_dynasty(given.get("dynasty") or ""),
             author=fitted(given.get("author") or "", "author"),
             keywords=tuple(filter(None, (fitted(word, "keywords") for word in given.get("keywords") or ()))),
@@ -73,12 +74,19 @@ class Writer:
             tones=given.get("tones") or "strict",
             acrostic=self._acrostic(given.get("acrostic") or ""),
             lines=given.get("lines") or 0,
+            book=given.get("book") or "auto",
         )
         if note := self._sampler.check(request, config):  # says so now if the form cannot be had
             notes.append(note)
         # Bytes that are no UTF-8 reach Python as lone surrogates, which nothing can encode.
         asked = title.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return Job(request, config, asked=asked), notes
+
+    def _form(self, text: str) -> str:
+        """A form by its short name; that of a tune in the model's script, as its header has it."""
+        form = asked_form(text)
+        name = form.partition(":")[0]
+        return form if name in FORM_NAMES else in_script(name, self.vocab) + form[len(name) :]
 
     def _acrostic(self, text: str) -> str:
         """The characters that lines begin with, in the model's script: a rule, of which nothing may be left out."""

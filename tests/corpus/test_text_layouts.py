@@ -301,3 +301,38 @@ def test_what_is_left_out_is_counted() -> None:
     text = f"目录\n静夜思……1\n\n这几首唐诗我都喜欢。\n\n静夜思\n{JING}\n注释：\n疑：好像。\n"
     assert len(list(text_records(text, "", left_out))) == 1
     assert left_out == {"prose between poems": 3, "notes on poems": 2}
+
+
+def test_verse_with_a_translation_below_it() -> None:
+    english = {
+        "静夜思": "THOUGHTS ON A STILL NIGHT\n\nSo bright a gleam on my bed,\nCould there have been a frost?",
+        "登鹳雀楼": "AT HERON LODGE\n\nMountains cover the white sun,\nAnd oceans drain the golden river.",
+    }
+    poems = (("静夜思", "李白", JING), ("登鹳雀楼", "王之涣", DENG))
+    text = "\n\n\n".join(
+        f"{number:03}\n五言绝句\n{author}\n{title}\n\n{verse}\n\n\n{english[title]}"
+        for number, (title, author, verse) in enumerate(poems, 1)
+    )
+    records = list(text_records(text, "", Counter()))
+    assert [(record.title, record.author) for record in records] == [("静夜思", "李白"), ("登鹳雀楼", "王之涣")]
+    assert [one("".join(record.paragraphs)) for record in records] == [one(JING), one(DENG)]
+
+
+def test_numbers_of_pages_and_records_part_no_poem() -> None:
+    upper, lower = SHAN_JU.split("\n")[:2], SHAN_JU.split("\n")[2:]
+    text = "\n".join(
+        [
+            "第1筆",
+            "　　　　山居秋暝　王维",
+            *upper,
+            "[12]",
+            *lower,
+            "[頁]卷,冊....[12]1,1",
+            "第2筆",
+            "　　　　登鹳雀楼　太宗皇帝[16]",
+            DENG,
+        ]
+    )
+    records = list(text_records(text, "", Counter()))
+    assert [(record.title, record.author) for record in records] == [("山居秋暝", "王维"), ("登鹳雀楼", "太宗皇帝")]
+    assert [one("".join(record.paragraphs)) for record in records] == [one(SHAN_JU), one(DENG)]

@@ -139,6 +139,7 @@ def test_a_title_names_a_tune_where_the_poem_is_as_long() -> None:
 
 # Reading ---------------------------------------------------------------------------------------------------------
 
+QIU_MING_TEXT = "空山新雨后，天气晚来秋。明月松间照，清泉石上流。竹喧归浣女，莲动下渔舟。随意春芳歇，王孙自可留。"
 COUPLETS = "白日依山尽，黄河入海流。\n欲穷千里目，更上一层楼。"
 OTHERS = "床前明月光，疑是地上霜。\n举头望明月，低头思故乡。"
 
@@ -356,6 +357,25 @@ def test_bad_input_gives_one_line(
     code, out, err = run([str(path)], capsys)
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert says in err and str(path) in err
+
+
+def test_all_that_is_said_comes_in_chinese_where_that_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "poems.jsonl"
+    poems: list[dict[str, Any]] = [{"content": text} for text in (COUPLETS, QIU_MING_TEXT, "□□□□□，□□□□□。")]
+    path.write_text("".join(json.dumps(poem) + "\n" for poem in poems), encoding="utf-8")
+    for args in (["--lang", "zh"], []):
+        monkeypatch.setenv("LC_MESSAGES", "zh_CN.UTF-8")
+        for show in ("tones", "readings", "table"):
+            code, out, err = run([str(path), *args, "--show", show, "--form", "五绝"], capsys)
+            assert code == 0 and "有误" in out and (show != "tones" or not re.search("[A-Za-z]{2}", out))
+            told = [line for line in err.splitlines() if "%" not in line]  # what is said of the way comes by time
+            assert told == [f"{path}：共3首，略去1首：有缺字（1）"]
+    code, _, err = run([str(tmp_path / "nowhere"), "--lang", "zh"], capsys)
+    assert code == 1 and err.endswith("没有这个文件或文件夹。\n")
+    code, _, err = run([str(path), "--lang", "zh", "--strict", "平仄"], capsys)
+    assert code == 2 and "请从拗救" in err
 
 
 def test_what_is_left_out_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -69,6 +69,32 @@ def test_a_rhyme_that_turns_makes_old_style() -> None:
     assert (found.form, found.faults) == ("古体", ()) and ("换韵", 6) in names(found, REMARK)
 
 
+def test_a_level_rhyme_that_turns_to_its_own_group_in_another_tone_turns() -> None:
+    lines = (
+        "春风骀荡吹人衣 残丝罥花曳空飞 闲愁十丈断不得 雄蜂雌蝶相因依 "
+        "高楼夹路凌云起 琐窗鸾柱弹流水 莺声啼老杨柳烟 香梦蒙蒙隔千里"
+    )
+    assert styled(lines).form == "古体" and ("换韵", 6) in names(styled(lines), REMARK)
+
+
+def test_oblique_feet_of_neighbouring_rhymes_are_old_style_too() -> None:
+    found = styled("解衣日炙背 戴笠汗濡首 敢辞冒炎蒸 但欲去莨莠 壶浆与箪食 亭午来饷妇 要儿知稼穑 岂曰事携幼")
+    assert found.form == "古体" and found.rhyme_holds
+
+
+def test_feet_of_one_rhyme_go_on_whatever_their_groups() -> None:
+    lines = (
+        "山寺鸣钟昼已昏 渔梁渡头争渡喧 人随沙岸向江村 余亦乘舟归鹿门 "
+        "鹿门月照开烟树 忽到庞公栖隐处 岩扉松径长寂寥 惟有幽人自来去"
+    )
+    assert styled(lines).form == "古体" and ("换韵", 6) in names(styled(lines), REMARK)
+
+
+def test_long_verse_in_regulated_tones_without_parallel_couplets_is_old_style() -> None:
+    body = "镜湖三百里，菡萏发荷花。五月西施采，人看隘若耶。回舟不待月，归去越王家。"
+    assert explain_poem(Poem(body, form=form_of(body))).form == "古体"
+
+
 def test_what_breaks_beside_its_neighbours_alone_stays_regulated() -> None:
     found = styled("怀君属秋夜 散步咏凉天 空山松子落 幽人应未眠")
     assert found.form == "五绝" and ("失粘", 3) in names(found, FAULT)
@@ -200,7 +226,7 @@ def test_famous_poems_are_told_as_teachers_tell_them() -> None:
     rows = [line.split("\t") for line in SHI.read_text(encoding="utf-8").splitlines()]
     for title, _, label, body in rows:
         assert clauses(body)
-        found = explain_poem(Poem(body, title=title, form=form_of(body)))
+        found = explain_poem(Poem(body, title=title, form=form_of(body)), reader=Reader("", usual=True))
         if not agrees(label, found):
             missed.append((title, label, found.form, [(note.name, note.line) for note in found.notes]))
     assert len(missed) <= 0.05 * len(rows), missed

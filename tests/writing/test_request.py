@@ -7,17 +7,16 @@ import pytest
 from poetgen.errors import UsageError
 from poetgen.prosody import CILIN, FORMS, PINGSHUI, SHAPES, categories, is_level
 from poetgen.prosody.template import LONG, Template, TemplateLine, old_style, regulated
-from poetgen.prosody.tune_names import listed, tune_names
+from poetgen.prosody.tune_book import tune_shapes
+from poetgen.prosody.tune_names import asked_form, tune_names
 from poetgen.writing.request import FORM_NAMES, MOST_LINES, OLD, Plan, Request, plan, without_rules
 
 LEVEL_TUNE = (TemplateLine(("中仄中平仄",), None, "，"), TemplateLine(("中平仄仄平",), 0, "。"))
 OBLIQUE_TUNE = (TemplateLine(("中仄平平仄",), 0, "，"), TemplateLine(("中平平仄仄",), 0, "。"))
+#: Tunes of a checkpoint that no book has.
 LEARNED = {
-    "浣溪沙": Template("浣溪沙", (LEVEL_TUNE,), CILIN),
-    "菩萨蛮": Template("菩萨蛮", (OBLIQUE_TUNE,), CILIN),
-    "满江红": Template("满江红", (OBLIQUE_TUNE, LEVEL_TUNE), CILIN),
-    "念奴娇": Template("念奴娇", (OBLIQUE_TUNE,), CILIN),
     "自度腔": Template("自度腔", (LEVEL_TUNE,), CILIN),
+    "自度曲慢": Template("自度曲慢", (OBLIQUE_TUNE, LEVEL_TUNE), CILIN),
 }
 
 
@@ -134,24 +133,58 @@ def test_the_header_holds_what_is_known() -> None:
 def test_a_tune_is_told_to_the_model_and_keeps_its_template() -> None:
     found = planned(form="浣溪沙")
     assert (found.header.form, found.header.tune, found.form) == ("词", "浣溪沙", "浣溪沙")
-    assert found.template == LEARNED["浣溪沙"] and found.length == 12 and not found.may_end
-    assert planned(form="自度腔").header.tune == "自度腔", "tunes of the checkpoint may be in no list"
+    assert template(form="浣溪沙").lengths == (7,) * 6 and found.length == 48 and not found.may_end
+    learned = planned(form="自度腔")
+    assert learned.template == LEARNED["自度腔"] and learned.header.tune == "自度腔", "no book has it"
 
 
 def test_a_tune_has_other_names() -> None:
-    assert listed("酹江月") == "念奴娇"
     found = planned(form="酹江月")
     assert found.form == found.header.tune == "酹江月", "the poem bears the name that was asked for"
-    assert found.template is not None and found.template.variants == LEARNED["念奴娇"].variants
+    assert template(form="酹江月").variants == template(form="念奴娇").variants
 
 
-def test_a_tune_without_a_template_is_written_by_the_model_alone() -> None:
-    found = planned(50, form="水调歌头")
-    assert "水调歌头" in tune_names()
-    assert (found.header.form, found.header.tune, found.form) == ("词", "水调歌头", "水调歌头")
-    assert (found.template, found.may_end, found.length) == (None, True, 50)
-    bare = plan(Request(form="浣溪沙"), 50)
-    assert bare.template is None and bare.header.tune == "浣溪沙"
+@pytest.mark.parametrize(
+    ("asked", "form"),
+    [
+        ("七言律诗", "七律"), ("五言絕句", "五绝"), ("七絕", "七绝"), ("五言古诗", "五古"), ("七言排律", "七排"),
+        ("古詩", "古体"), (" 水調歌頭 ", "水调歌头"), ("水调歌头：2", "水调歌头:2"), ("十四行诗", "十四行诗"),
+    ],
+)  # fmt: skip
+def test_full_and_traditional_names_of_forms(asked: str, form: str) -> None:
+    assert asked_form(asked) == form
+
+
+def test_the_shapes_of_a_tune_have_numbers() -> None:
+    shapes = tune_shapes("水调歌头")
+    assert len({shape.template.lengths for shape in shapes}) > 3
+    for number, shape in enumerate(shapes, start=1):
+        found = planned(form=f"水调歌头:{number}")
+        assert template(form=f"水调歌头:{number}").lengths == shape.template.lengths
+        assert found.form == found.header.tune == "水调歌头"
+    assert template(form="水调歌头") == template(form="水调歌头:1"), "the commonest"
+    for number in ("0", "99", "x", ""):
+        said = refusal(form=f"水调歌头:{number}")
+        assert f"水调歌头 has {len(shapes)} shapes, from 水调歌头:1" in said and "--list-forms 水调歌头" in said
+    assert "自度腔 has one shape" in refusal(form="自度腔:2")
+
+
+def test_a_corpus_says_which_shape_is_the_commonest() -> None:
+    second = tune_shapes("水调歌头")[1].template
+    assert plan(Request(form="水调歌头"), 64, {"水调歌头": second}).template == second
+    assert plan(Request(form="水调歌头"), 64, LEARNED).template != second
+
+
+def test_every_tune_of_the_book_has_rules_and_what_has_none_is_refused() -> None:
+    for form in ("破阵子", "扬州慢", "莺啼序", "雨霖铃", "钗头凤", "秋波媚"):
+        assert planned(form=form).template is not None, "though no checkpoint learned it"
+    assert "自度曲" in tune_names() and refusal(form="自度曲").startswith("--form 自度曲: 自度曲 names no one pattern")
+
+
+def test_names_that_are_nearly_right() -> None:
+    assert "did you mean 念奴娇?" in refusal(form="念奴桥")
+    assert "did you mean 破阵子" in refusal(form="破阵字")
+    assert "did you mean" not in refusal(form="十四行诗")
 
 
 def test_a_template_of_the_book_of_regulated_verse_is_no_tune() -> None:
@@ -203,7 +236,7 @@ def test_a_rhyme_by_any_of_its_names(form: str, rhyme: str, found: set[str]) -> 
     [
         ("七绝", "月", "not of the level (平) tone, on which 七绝 rhymes"),
         ("七律", "一董", "not of the level (平) tone, on which 七律 rhymes"),
-        ("浣溪沙", "月", "not of the level (平) tone, on which 浣溪沙 rhymes"),
+        ("破阵子", "月", "not of the level (平) tone, on which 破阵子 rhymes"),
         ("菩萨蛮", "东", "not of the oblique (仄) tone, on which 菩萨蛮 rhymes"),
         ("菩萨蛮", "一东", "not of the oblique (仄) tone, on which 菩萨蛮 rhymes"),
         ("七绝", "第一部", "no such rhyme; give a character of it, or one of 一东, 二冬"),
@@ -217,15 +250,49 @@ def test_rhymes_that_cannot_be_had(form: str, rhyme: str, said: str) -> None:
     assert refusal(form=form, rhyme=rhyme).startswith(f"--rhyme {rhyme}: {said}")
 
 
+@pytest.mark.parametrize(
+    ("book", "rhyme", "found"),
+    [
+        ("中华新韵", "十唐", {"十唐"}),
+        ("中华新韵", "唐", {"十唐"}),
+        ("中华新韵", "江", {"十唐"}),
+        ("中华通韵", "红", {"十五雍"}),
+        ("词林正韵", "第一部", {"第一部"}),
+        ("平水韵", "东", {"一东"}),
+        ("auto", "东", {"一东"}),
+    ],
+)
+def test_a_rhyme_of_any_book(book: str, rhyme: str, found: set[str]) -> None:
+    assert planned(form="七绝", rhyme=rhyme, book=book).rhyme == found
+    template = planned(form="七绝", book=book).template
+    assert template is not None and template.book == ("平水韵" if book == "auto" else book)
+
+
+@pytest.mark.parametrize(
+    ("book", "rhyme", "said"),
+    [
+        ("中华新韵", "月", "--rhyme 月: not of the level (平) tone"),
+        ("中华通韵", "一东", "--rhyme 一东: no such rhyme; give a character of it, or one of 一啊"),
+        ("广韵", "auto", "--book 广韵: choose one of auto, 平水韵"),
+    ],
+)
+def test_a_book_and_a_rhyme_that_do_not_go_together(book: str, rhyme: str, said: str) -> None:
+    assert refusal(form="七绝", rhyme=rhyme, book=book).startswith(said)
+
+
+def test_a_form_without_rules_takes_no_book() -> None:
+    assert refusal(form="free", book="中华新韵").startswith("--book 中华新韵: no form is asked for")
+
+
 def test_a_tune_of_two_kinds_takes_rhymes_of_either() -> None:
     assert planned(form="满江红", rhyme="月").rhyme == {"第十八部"}
     assert planned(form="满江红", rhyme="东").rhyme == {"第一部"}
 
 
 @pytest.mark.parametrize("rhyme", ["东", "一东", "第一部", "月"])
-@pytest.mark.parametrize("form", ["free", "古体", "水调歌头"])
+@pytest.mark.parametrize("form", ["free", "古体"])
 def test_a_rhyme_needs_rules(form: str, rhyme: str) -> None:
-    what = "no form is asked for" if form == "free" else f"{form} has no template here"
+    what = "no form is asked for" if form == "free" else f"{form} has no rules"
     assert refusal(form=form, rhyme=rhyme).startswith(f"--rhyme {rhyme}: {what}; give --form 七绝 or another of")
     assert refusal(63, rhyme=rhyme).startswith(f"--rhyme {rhyme}: no form is asked for; give --form 七绝")
 
@@ -285,7 +352,7 @@ def test_auto_has_lines_enough_for_an_acrostic(count: int, form: str, lines: int
         ({"form": "七绝"}, 5, 4, "give --form 七律, or leave --form out"),
         ({"form": "五绝"}, 8, 4, "give --form 七律, or leave --form out"),
         ({"form": "七律"}, 9, 8, "give --form 七排 --lines 10, or leave --form out"),
-        ({"form": "浣溪沙"}, 3, 2, "give --form 七律, or leave --form out"),
+        ({"form": "自度腔"}, 3, 2, "give --form 七律, or leave --form out"),
         ({"form": "五排", "lines": 12}, 13, 12, "give --form 七排 --lines 14, or leave --form out"),
         ({"lines": 4}, 5, 4, "give --form 七律, or leave --form out"),
         ({}, 101, 12, "give fewer"),
@@ -308,7 +375,7 @@ def test_an_acrostic_may_stop_before_the_poem_does() -> None:
         assert planned(form=form, acrostic="春").heads == "春"
 
 
-@pytest.mark.parametrize("form", ["free", "古体", "水调歌头"])
+@pytest.mark.parametrize("form", ["free", "古体"])
 def test_an_acrostic_needs_lines(form: str) -> None:
-    what = "no form is asked for" if form == "free" else f"{form} has no template here"
+    what = "no form is asked for" if form == "free" else f"{form} has no rules"
     assert refusal(form=form, acrostic="春夏").startswith(f"--acrostic 春夏: {what}; give --form 七绝 or another of")
