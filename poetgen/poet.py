@@ -62,7 +62,7 @@ class Poet:
         """One poem. The same seed, title and options give the same poem; without a seed each call gives another.
 
         `options` are form, dynasty, author, keywords, length, top_k, top_p, temperature, seed, candidates, rhyme,
-        tones, acrostic and lines, those of `poetgen sample`: poetgen.writing.request.Options says what each is.
+        tones, acrostic, lines and book, those of `poetgen sample`: poetgen.writing.request.Options says what each is.
         Warns where the title had to be changed to suit the model. Raises UsageError that names the option which is
         wrong.
         """

@@ -49,6 +49,10 @@ def sample(
     rhyme: Annotated[
         str, typer.Option(help="auto (the model chooses), off, or a rhyme: 东, 一东, 第一部, or a character of it.")
     ] = "auto",
+    book: Annotated[
+        str,
+        typer.Option(metavar="BOOK", help="The rhyme book: auto (the form's), 平水韵, 词林正韵, 中华新韵, 中华通韵."),
+    ] = "auto",
     tones: Annotated[str, typer.Option(metavar="strict|off", help="Hold the form's tones, or let them be.")] = "strict",
     acrostic: Annotated[str, typer.Option(help="Characters that open the lines, from the first line on.")] = "",
     lines: Annotated[
@@ -151,6 +155,7 @@ def sample(
                 "candidates": candidates,
                 "rhyme": rhyme,
                 "tones": tones,
+                "book": book,
                 "acrostic": acrostic,
                 "lines": lines,
                 "seed": seed,
