@@ -17,6 +17,7 @@ from poetgen.corpus.poem import Record
 from poetgen.errors import Option, UsageError
 from poetgen.files import read_table
 from poetgen.language import Phrase
+from poetgen.prosody.tune_book import fits_book
 from poetgen.prosody.tune_names import fits_tune, tune_in_title, tune_names
 from poetgen.text import CLAUSE_ENDS, HAN_RANGES, PUNCTUATION
 
@@ -65,6 +66,8 @@ _ITEM: Final = re.compile(_STRING)
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))")
 _ESCAPED: Final = {"n": "\n", "r": "", "t": " "}
 
+#: Dynasties whose poems bear the names of tunes without being 词.
+_BEFORE_TUNES: Final = frozenset(("先秦", "汉", "魏晋", "南北朝", "隋", "唐"))
 #: What is said of the fields that were taken: how the role is called.
 _SPOKEN: Final = {"body": "verse", "title": "titles", "author": "authors", "dynasty": "dynasties", "tune": "tunes"}
 
@@ -315,7 +318,7 @@ class RecordBuilder:
             title = title or alias
             tune = listed or alias
         elif self.may_name_tunes:
-            tune = _tune_of_title(title, lines)
+            tune = _tune_of_title(title, lines, may_be_rare=dynasty(era) not in _BEFORE_TUNES)
         return Record(
             f"{self.name}, {self.unit} {self.number}",
             lines,
@@ -326,17 +329,21 @@ class RecordBuilder:
         )
 
 
-def _tune_of_title(title: str, lines: tuple[str, ...]) -> str:
+def _tune_of_title(title: str, lines: tuple[str, ...], may_be_rare: bool) -> str:
     """The tune that a title names before a point: 「长相思·山一程」 is sung to 长相思.
 
-    A bare 「长相思」, or one with words behind it, may as well be a poem of that name: there the lines must fit.
+    A bare 「长相思」, or one with words behind it, may as well be a poem of that name: there the lines must fit. Tunes
+    that the corpus has seldom come into question where the poem `may_be_rare`.
     """
     name, point, _ = title.replace("・", "·").replace("•", "·").partition("·")
     name = name.strip()
     if point and name in tune_names():
         return name
     tune = tune_in_title(title)
-    return tune if tune and fits_tune(tune, _lengths_of(lines)) else ""
+    if not tune:
+        return ""
+    lengths = _lengths_of(lines)
+    return tune if fits_tune(tune, lengths) or may_be_rare and fits_book(tune, lengths) else ""
 
 
 def _lengths_of(lines: tuple[str, ...]) -> list[int]:

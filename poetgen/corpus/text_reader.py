@@ -14,8 +14,9 @@ from typing import Final
 from poetgen.corpus.dynasties import dynasty_of_place
 from poetgen.corpus.fields import RecordBuilder, field_names, lines_of_field
 from poetgen.corpus.poem import Record
+from poetgen.corpus.text_drafts import PoemDraft
 from poetgen.corpus.text_lines import heading_of, is_of_today
-from poetgen.corpus.text_poems import PoemDraft, drafts_of
+from poetgen.corpus.text_poems import drafts_of
 from poetgen.text import HAN_RANGES
 
 #: Passages of plain text: long enough to learn from, short enough to shuffle.

@@ -400,3 +400,20 @@ def test_lists_of_lines_with_escapes(tmp_path: Path) -> None:
     first = [line.strip() for line in found.records[0].paragraphs if line.strip()]
     assert first == [line.strip() for line in lines]
     assert found.column("author") == ["Shakespeare", "Brodsky"]
+
+
+def test_the_number_of_a_row_counts_empty_ones(tmp_path: Path) -> None:
+    text = f"title,content\n静夜思,{QUIET}\n,\n,\n登鹳雀楼,{TOWER}\n"
+    found = Found(written(tmp_path / "poems.csv", text))
+    assert [origin.rpartition(", ")[2] for origin in found.column("origin")] == ["row 1", "row 4"]
+
+
+def test_tunes_of_the_book_are_known_by_their_length(tmp_path: Path) -> None:
+    """归国谣 is not in the corpus that tells how long tunes are, and 浣溪纱 is a way to write 浣溪沙."""
+    song = "林樾人家急莫砧。夕阳人影入江深。倚阑疏快北风襟。雨自北山明处黑，云从白鸟去边阴。几多秋思乱乡心。"
+    rows = [
+        {"title": "浣溪纱 梦中作", "dynasty": "金", "content": song},
+        {"title": "行路难", "dynasty": "唐", "content": "君不见，黄河之水天上来。奔流到海不复回，君不见。"},
+    ]
+    found = Found(written(tmp_path / "poems.json", json.dumps(rows, ensure_ascii=False)))
+    assert found.column("tune") == ["浣溪纱", ""]
