@@ -132,6 +132,7 @@ TRIALS: dict[str, Callable[[Path, Path, random.Random], str]] = {
 def main(args: Sequence[str] | None = None) -> int:
     """Run trials; the number of kinds that failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kinds", nargs="*", help='such as "train, train"; default: all')
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--tries", type=int, default=3, help="of each kind")
     options = parser.parse_args(args)
@@ -144,6 +145,8 @@ def main(args: Sequence[str] | None = None) -> int:
         material.mkdir()
         kills.make_material(material)
         for kind, trial in TRIALS.items():
+            if options.kinds and kind not in options.kinds:
+                continue
             draw = random.Random(f"{options.seed} {kind}")
             found: Counter[str] = Counter()
             try:
