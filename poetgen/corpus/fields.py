@@ -54,6 +54,9 @@ _LIST: Final = re.compile(r"""\[\s*((?:'[^'\n]*'|"[^"\n]*")(?:\s*,\s*(?:'[^'\n]*
 _SLASH: Final = re.compile(rf"(?<=[{HAN_RANGES}{PUNCTUATION}])\s*//?\s*(?=[{HAN_RANGES}]{{3}})")
 _ITEM: Final = re.compile(r"""'([^'\n]*)'|"([^"\n]*)\"""")
 
+#: What fields are called that name a form: that of `poetgen sample --json` first.
+_FORM_NAMES: Final = ("form", "体裁", "體裁", "诗体", "詩體")
+
 #: What is said of the fields that were taken: how the role is called.
 _SPOKEN: Final = {"body": "verse", "title": "titles", "author": "authors", "dynasty": "dynasties", "tune": "tunes"}
 
@@ -268,6 +271,7 @@ class RecordBuilder:
             author=author or self.author,
             dynasty=dynasty(era) or self.dynasty,
             tune=tune,
+            form=first_text(value, tuple(name for name in _FORM_NAMES if name in value)),
         )
 
 
