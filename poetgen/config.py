@@ -28,10 +28,12 @@ def _choice(name: str, value: str, choices: Collection[str]) -> None:
     _require(value in choices, Option(name, value), f": choose one of {', '.join(choices)}")
 
 
-def _at_least(name: str, value: float, least: float) -> None:
+def _at_least(name: str, value: float, least: float, most: float = 1_000_000_000) -> None:
+    """Refuse what is no number, and what is beyond all use."""
     finite = isinstance(value, int) or math.isfinite(value)
     kind = "finite " if value == math.inf else ""
     _require(finite and value >= least, Option(name, value), f": give a {kind}number of at least {least:g}")
+    _at_most(name, value, most)
 
 
 def _at_most(name: str, value: float, most: float) -> None:
@@ -39,8 +41,7 @@ def _at_most(name: str, value: float, most: float) -> None:
 
 
 def _seed(value: int) -> None:
-    _at_least("seed", value, 0)
-    _require(value < 2**63, Option("seed", value), ": give a number below 2**63")
+    _require(0 <= value < 2**63, Option("seed", value), ": give a number of at least 0 and below 2**63")
 
 
 def _share(name: str, value: float) -> None:
@@ -99,11 +100,10 @@ class ModelConfig:
     def __post_init__(self) -> None:
         _choice("cell", self.cell, CELLS)
         # Beyond these no network has been trained, and one that a file asks for would only fill the memory.
-        for name, least, most in (("layers", 1, 100), ("hidden", 1, 100_000), ("embed", 0, 100_000)):
-            _at_least(name, getattr(self, name), least)
-            _at_most(name, getattr(self, name), most)
-        _at_least("vocab_size", self.vocab_size, 2)
-        _at_most("vocab_size", self.vocab_size, MAX_TOKENS)
+        _at_least("layers", self.layers, 1, 100)
+        _at_least("hidden", self.hidden, 1, 100_000)
+        _at_least("embed", self.embed, 0, 100_000)
+        _at_least("vocab_size", self.vocab_size, 2, MAX_TOKENS)
         _share("dropout", self.dropout)
         _require(
             not (self.tie and self.embed == 0),
@@ -148,9 +148,9 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         self.model(vocab_size=2)
-        _at_least("batch_size", self.batch_size, 1)
-        _at_least("seq_len", self.seq_len, 1)
-        _at_least("accumulate", self.accumulate, 1)
+        _at_least("batch_size", self.batch_size, 1, 100_000)
+        _at_least("seq_len", self.seq_len, 1, 100_000)
+        _at_least("accumulate", self.accumulate, 1, 100_000)
         _choice("sampling", self.sampling, SAMPLINGS)
         _require(len(self.lr_steps) > 0, Option("lr_steps"), ": give at least one learning rate")
         for rate in self.lr_steps:
@@ -185,6 +185,8 @@ class TrainConfig:
 
 #: Drafts that the commands and a Poet make of each poem where nothing else is said.
 CANDIDATES = 8
+#: Poems of one title that can be asked for.
+MOST_POEMS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -203,15 +205,12 @@ class SampleConfig:
     candidates: int = 1
 
     def __post_init__(self) -> None:
-        _at_least("length", self.length, 1)
-        _at_most("length", self.length, 100_000)
-        _at_least("top_k", self.top_k, 1)
-        _at_most("top_k", self.top_k, 1_000_000)
+        _at_least("length", self.length, 1, 100_000)
+        _at_least("top_k", self.top_k, 1, 1_000_000)
         _require(0 < self.top_p <= 1, Option("top_p", self.top_p), ": give a share above 0 and at most 1")
         _at_least("temperature", self.temperature, 0)
         _seed(self.seed)
-        _at_least("candidates", self.candidates, 1)
-        _at_most("candidates", self.candidates, 1_000)
+        _at_least("candidates", self.candidates, 1, 1_000)
 
 
 @dataclass(frozen=True)
@@ -235,7 +234,7 @@ class EvaluateConfig:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        _at_least("num", self.num, 0)
+        _at_least("num", self.num, 0, 1_000_000)
         _require(len(self.forms) > 0, Option("forms"), ": give at least one form")
         _require(not self.held_to or self.forms == (self.held_to,), f"--as {self.held_to}: give one form")
         self.sampling()

@@ -8,15 +8,19 @@ print(poet.write("春夜喜雨", seed=1).text)
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import repeat
 from numbers import Integral
 from pathlib import Path
+from types import NoneType
 from typing import Unpack
 
+from poetgen.config import MOST_POEMS
 from poetgen.corpus import Cleaner, Record
 from poetgen.data.dataset import split_of
 from poetgen.errors import Message, Option, SourceError, UsageError
@@ -36,6 +40,10 @@ def load(path: str | Path | None = None, device: str = "cpu") -> Poet:
     Raises CheckpointError, or UsageError where there is no such device.
     """
     with _naming_arguments():
+        if not isinstance(path, (str, Path, NoneType)) or path == "" or (path and not _is_path(str(path))):
+            raise UsageError(Option("path", path), ": give the path of a checkpoint folder")
+        if not isinstance(device, str):
+            raise UsageError(Option("device", device), ": give the name of a device, such as cpu")
         target = pick_device(device)
     return Poet(Checkpoint.load(checkpoint.find(Path(path) if path is not None else None), target))
 
@@ -54,7 +62,7 @@ class Poet:
         """One poem. The same seed, title and options give the same poem; without a seed each call gives another.
 
         `options` are form, dynasty, author, keywords, length, top_k, top_p, temperature, seed, candidates, rhyme,
-        tones, acrostic and lines, those of `poetgen sample`: poetgen.writing.request.Options says what each is.
+        tones, acrostic, lines and book, those of `poetgen sample`: poetgen.writing.request.Options says what each is.
         Warns where the title had to be changed to suit the model. Raises UsageError that names the option which is
         wrong.
         """
@@ -70,6 +78,8 @@ class Poet:
                 raise UsageError(Option("titles", titles), ": give a list of titles")
             if not isinstance(num, Integral) or isinstance(num, bool) or num < 0:
                 raise UsageError(Option("num", num), ": give a whole number of at least 0")
+            if num > MOST_POEMS:
+                raise UsageError(Option("num", num), f": give a number of at most {MOST_POEMS:,}")
             checked = check_options(options)
             checked.setdefault("seed", fresh_seed())
         return self.samples(self._jobs(titles, num, checked))
@@ -80,7 +90,7 @@ class Poet:
             for note in notes:
                 text = note.arguments if isinstance(note, Message) else note
                 warnings.warn(text, stacklevel=_callers_level())
-            yield from [job] * num
+            yield from repeat(job, int(num))
 
     def job(self, title: str = "", **options: Unpack[Options]) -> tuple[Job, list[str]]:
         """What `title` and `options` ask for, brought to the model's vocabulary, and what there is to say about that.
@@ -123,6 +133,14 @@ class Poet:
             raise SourceError("the text holds no verse that can be scored")
         whole = replace(poem, form=form_of(poem.body, poem.tune))
         return tally_poems(self.checkpoint, split_of([whole], self.vocab)).figures()
+
+
+def _is_path(text: str) -> bool:
+    """Whether a system can have a file of this name."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 @contextmanager

@@ -35,7 +35,15 @@ ROOMS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
 WITH_PYTHON = [page for page in PAGES if "```python" in page.read_text(encoding="utf-8")]
 
 #: Pages that tell of scripts, of Python or of the code.
-WITHOUT_COMMANDS = {"costs.md", "learning.md", "prosody.md", "api.md", "architecture.md", "CONTRIBUTING.md"}
+WITHOUT_COMMANDS = {
+    "costs.md",
+    "learning.md",
+    "prosody.md",
+    "api.md",
+    "architecture.md",
+    "CONTRIBUTING.md",
+    "security.md",
+}
 
 #: Which guide describes the options of which command.
 GUIDE_OF = {
@@ -178,7 +186,7 @@ def test_no_option_is_documented_that_does_not_exist(page: Path) -> None:
     known.add("--logdir")  # TensorBoard's own
     known.add("--no-deps")  # pip's own
     known |= {"--doctest-modules"}  # pytest's own
-    for script in (ROOT / "benchmarks").glob("*.py"):
+    for script in [*(ROOT / "benchmarks").glob("*.py"), *(ROOT / "tests" / "fuzz").glob("*.py")]:
         known |= set(re.findall(r'add_argument\("(--[a-z-]+)"', script.read_text(encoding="utf-8")))
     known |= {"--nproc-per-node", "--nnodes", "--rdzv-backend", "--rdzv-endpoint"}  # torchrun's own
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", page.read_text(encoding="utf-8"))) <= known

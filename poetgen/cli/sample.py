@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from poetgen.cli.root import CheckpointFolder, app, note, told_once
-from poetgen.config import CANDIDATES, SampleConfig
-from poetgen.errors import CheckpointError, SourceError, UsageError
+from poetgen.config import CANDIDATES, MOST_POEMS, SampleConfig
+from poetgen.errors import CheckpointError, Option, SourceError, UsageError
 from poetgen.files import STDIN, to_json
 from poetgen.folders import read_as_one
 from poetgen.network import distributed
@@ -48,6 +48,10 @@ def sample(
     ] = "auto",
     rhyme: Annotated[
         str, typer.Option(help="auto (the model chooses), off, or a rhyme: 东, 一东, 第一部, or a character of it.")
+    ] = "auto",
+    book: Annotated[
+        str,
+        typer.Option(metavar="BOOK", help="The rhyme book: auto (the form's), 平水韵, 词林正韵, 中华新韵, 中华通韵."),
     ] = "auto",
     tones: Annotated[str, typer.Option(metavar="strict|off", help="Hold the form's tones, or let them be.")] = "strict",
     acrostic: Annotated[str, typer.Option(help="Characters that open the lines, from the first line on.")] = "",
@@ -103,6 +107,8 @@ def sample(
     SampleConfig(SampleConfig.length if length is None else length, top_k, top_p, temperature, seed or 0, candidates)
     if num < 1:
         raise UsageError(f"--num {num}: give a number of at least 1")
+    if num > MOST_POEMS:
+        raise UsageError(Option("num", num), f": give a number of at most {MOST_POEMS:,}")
     if stream and (as_json or output):
         raise UsageError("--stream shows characters on the screen: leave out --json and --output")
     if titles and input:
@@ -149,6 +155,7 @@ def sample(
                 "candidates": candidates,
                 "rhyme": rhyme,
                 "tones": tones,
+                "book": book,
                 "acrostic": acrostic,
                 "lines": lines,
                 "seed": seed,

@@ -40,7 +40,7 @@ from poetgen.corpus.characters import (
     visible,
 )
 from poetgen.corpus.counts import Counts, Dropped
-from poetgen.corpus.language import OF_TODAY, language_of
+from poetgen.corpus.language import OF_TODAY, has_kana_or_hangul, language_of
 from poetgen.corpus.markup import remove_markup
 from poetgen.corpus.poem import Language, Poem, Record
 from poetgen.corpus.punctuation import even_spaces, join_lines, unify_punctuation, widen_punctuation
@@ -60,6 +60,9 @@ _WORD: Final = re.compile(r"[^\W\d_]")
 
 #: The most characters of a poem, by its language: 增广贤文 and the longest ballads are whole, and no novel is a poem.
 MOST_CHARS: Final[Mapping[Language, int]] = {"classical": 5_000, "modern": 5_000, "other": 20_000}
+
+#: A haiku may be written in so few characters, if most are kanji.
+_SHORTEST_HAIKU: Final = 6
 
 #: Poems whose script is converted in one call.
 _TOGETHER: Final = 256
@@ -192,7 +195,7 @@ class Cleaner:
         size = len(_WORD.findall(body)) if len(body) < 2 * self.min_chars or len(body) > most else None
         if not body or size == 0:
             raise Dropped("empty")
-        if size is not None and size < self.min_chars:
+        if size is not None and size < self.min_chars and not (size >= _SHORTEST_HAIKU and has_kana_or_hangul(body)):
             raise Dropped("too short")
         if len(body) > most:
             raise Dropped("too long")

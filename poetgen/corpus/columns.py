@@ -29,9 +29,10 @@ from poetgen.corpus.fields import (
 from poetgen.corpus.names import family_names
 from poetgen.language import Phrase
 from poetgen.prosody.forms import recognise
-from poetgen.text import CLAUSE_ENDS, is_han
+from poetgen.text import CLAUSE_ENDS, HAN_RANGES, is_han
 
 _BREAKS: Final = re.compile(rf"[{CLAUSE_ENDS},.?!;|\s]+")
+_EASTERN: Final = re.compile(f"[{HAN_RANGES}\u3041-\u3096\u30a1-\u30fa]")
 _ADDRESS: Final = re.compile(r"https?://|www\.|@")
 #: A name in letters: two to four words that begin with a capital.
 _WESTERN_NAME: Final = re.compile(r"(?:[^\W\d_a-z][\w.'’-]*\s+){1,3}[^\W\d_a-z][\w.'’-]*")
@@ -78,9 +79,12 @@ class _Column:
     dynasties: float = 0.0
     distinct: float = 0.0
     words: float = 0.0  # share that are neither numbers, codes nor addresses
+    eastern: float = 0.0  # share that have a character of Chinese or Japanese
+    filled: float = 0.0  # share of all cells that are not empty
 
     @classmethod
     def of(cls, cells: Sequence[str]) -> _Column:
+        every = len(cells)
         cells = [cell for cell in map(str.strip, cells) if cell]
         if not cells:
             return cls()
@@ -107,6 +111,8 @@ class _Column:
             names=share([is_name(cell) for cell in cells]),
             dynasties=share([bool(dynasty(cell)) for cell in cells]),
             distinct=len(set(cells)) / len(cells),
+            eastern=share([_EASTERN.search(cell) is not None for cell in cells]),
+            filled=len(cells) / every,
             words=share(
                 [2 * size > len(cell) and not _ADDRESS.search(cell) for cell, size in zip(cells, sizes, strict=True)]
             ),
@@ -115,6 +121,10 @@ class _Column:
     @property
     def may_be_verse(self) -> bool:
         return self.verse >= _MOST and self.words >= _MOST
+
+    @property
+    def is_eastern(self) -> bool:
+        return self.eastern >= 0.5
 
     @property
     def may_be_title(self) -> bool:
@@ -167,6 +177,10 @@ def layout_of(
         names["body"] = _body(keys, called, columns, names)
     if not names["body"]:
         raise ColumnsUnclear(_unclear(keys, called, columns, rows[header:]))
+    eastern = columns[int(names["body"][0])].is_eastern
+    for role in ("title", "author"):  # of a title in two languages that of the verse
+        if role not in choice.names:
+            names[role] = sorted(names.get(role, []), key=lambda key: columns[int(key)].is_eastern != eastern)
     for role, found in _guessed(keys, called, columns, names).items():
         names.setdefault(role, found)
         names[role] = names[role] or ([] if role in choice.names else found)
@@ -287,13 +301,18 @@ def _guessed(
     used = {key for found in names.values() for key in found}
     free = [key for key in keys if key not in used and (int(key) >= len(called) or not role_of(called[int(key)]))]
     dynasties = [key for key in free if columns[int(key)].dynasties >= _MOST]
-    short = [key for key in free if columns[int(key)].may_be_title]
+    eastern = columns[int(names["body"][0])].is_eastern
+    short = [key for key in free if columns[int(key)].may_be_title and columns[int(key)].is_eastern == eastern]
     authors = sorted(
         (key for key in short if columns[int(key)].names >= _MOST),
         key=lambda key: columns[int(key)].names,
         reverse=True,
     )
-    titles = [key for key in short if key not in authors[:1] and columns[int(key)].distinct >= _MOST]
+    titles = [
+        key
+        for key in short
+        if key not in authors[:1] and columns[int(key)].distinct >= _MOST and columns[int(key)].filled >= _MOST
+    ]
     if not authors and not called and not names.get("title"):  # 子規, 芭蕉: after the title, and as short as a name
         after = [key for key in short if titles and int(key) > int(titles[0])]
         authors = [key for key in after if columns[int(key)].longest <= _LONGEST_NAME]

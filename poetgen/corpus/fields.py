@@ -17,6 +17,7 @@ from poetgen.corpus.poem import Record
 from poetgen.errors import Option, UsageError
 from poetgen.files import read_table
 from poetgen.language import Phrase
+from poetgen.prosody.tune_book import fits_book
 from poetgen.prosody.tune_names import fits_tune, tune_in_title, tune_names
 from poetgen.text import CLAUSE_ENDS, HAN_RANGES, PUNCTUATION
 
@@ -46,17 +47,30 @@ _KNOWN: Final = {
 #: For each role the names of which nothing need be said, in order of preference.
 PLAIN_NAMES: Final = {role: tuple(plain.split()) for role, plain, _ in read_table("corpus", "field_names.tsv", 3)}
 _PLAIN: Final = frozenset().union(*PLAIN_NAMES.values())
+#: The language in which a field is, behind its name or before it.
+_OF_LANGUAGE: Final = re.compile(
+    "(?:zh|ch|cn|chs|cht|hans|hant|chinese|en|eng|english|ja|jp|jpn|japanese|ko|kr|korean|vi|ru|original|中文|英文|日文)$"
+    "|^(?:zh|cn|chinese|en|english|ja|jp|japanese|ko|korean|original|中文|英文|日文)"
+)
+_WORDS_OF_NAME: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _LEFT_OUT_OF_NAMES: Final = re.compile(r"[\s_\-\"'“”.:\ufeff]+")
 
+#: Where an object says what it is called.
+_NAMED_BY: Final = ("name", "title", "text", "value", "名", "名称", "姓名", "zh", "cn", "ja", "en")
 #: A list of lines as Python and JSON write it, as happens to cells of a table.
-_LIST: Final = re.compile(r"""\[\s*((?:'[^'\n]*'|"[^"\n]*")(?:\s*,\s*(?:'[^'\n]*'|"[^"\n]*"))*)\s*,?\s*\]""")
+_STRING: Final = r"""(?:'(?:[^'\\\n]|\\.)*+'|"(?:[^"\\\n]|\\.)*+")"""
+_LIST: Final = re.compile(rf"\[\s*({_STRING}(?:\s*,\s*{_STRING})*+)\s*,?\s*\]")
 #: A slash between two lines of Chinese verse.
 _SLASH: Final = re.compile(rf"(?<=[{HAN_RANGES}{PUNCTUATION}])\s*//?\s*(?=[{HAN_RANGES}]{{3}})")
-_ITEM: Final = re.compile(r"""'([^'\n]*)'|"([^"\n]*)\"""")
+_ITEM: Final = re.compile(_STRING)
+_ESCAPE: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))")
+_ESCAPED: Final = {"n": "\n", "r": "", "t": " "}
 
 #: What fields are called that name a form: that of `poetgen sample --json` first.
 _FORM_NAMES: Final = ("form", "体裁", "體裁", "诗体", "詩體")
 
+#: Dynasties whose poems bear the names of tunes without being 词.
+_BEFORE_TUNES: Final = frozenset(("先秦", "汉", "魏晋", "南北朝", "隋", "唐"))
 #: What is said of the fields that were taken: how the role is called.
 _SPOKEN: Final = {"body": "verse", "title": "titles", "author": "authors", "dynasty": "dynasties", "tune": "tunes"}
 
@@ -71,6 +85,25 @@ def normal_name(name: str) -> str:
     return _LEFT_OUT_OF_NAMES.sub("", unicodedata.normalize("NFKC", name)).lower()
 
 
+@lru_cache(maxsize=4096)
+def _known(name: str) -> tuple[str, int]:
+    """What a field of this name holds and its rank: the name itself, without its language, or its last word.
+
+    >>> _known("titleCh")[0], _known("poet_en")[0], _known("My translation")[0], _known("First Name")[0]
+    ('title', 'author', 'other', '')
+    """
+    normal = normal_name(name)
+    known = _KNOWN.get(normal)
+    if known is None and (of_language := _OF_LANGUAGE.sub("", normal)):
+        role, rank = _KNOWN.get(of_language, ("", 0))
+        known = (role, rank + len(_KNOWN)) if role else None
+    if known is None:
+        *before, last = _WORDS_OF_NAME.findall(name) or [""]
+        role, rank = _KNOWN.get(last.lower(), ("", 0)) if before and last.lower() != "name" else ("", 0)
+        known = (role, rank + 2 * len(_KNOWN)) if role else ("", 0)
+    return known
+
+
 def role_of(name: str) -> str:
     """What a field of this name holds: body, title, author, dynasty, tune, upper or lower (the lines of a couplet),
     prompt, "other" for what is never verse, or "" for a name that is not known.
@@ -78,7 +111,7 @@ def role_of(name: str) -> str:
     >>> role_of("漢詩本文"), role_of("和訳"), role_of("静夜思")
     ('body', 'other', '')
     """
-    return _KNOWN.get(normal_name(name), ("", 0))[0]
+    return _known(name)[0]
 
 
 @lru_cache(maxsize=1024)
@@ -88,7 +121,7 @@ def names_of_role(keys: tuple[str, ...], role: str) -> tuple[str, ...]:
     >>> names_of_role(("id", "text", "content"), "body")
     ('content', 'text')
     """
-    known = [(_KNOWN.get(normal_name(key), ("", 0)), key) for key in keys]
+    known = [(_known(key), key) for key in keys]
     return tuple(key for (found, _), key in sorted(known, key=lambda pair: pair[0][1]) if found == role)
 
 
@@ -167,9 +200,19 @@ class ColumnChoice:
 
 
 def first_text(value: Mapping[str, object], names: tuple[str, ...]) -> str:
-    """The first of some fields that holds text, without spaces around it, or ""."""
+    """The first of some fields that holds text, without spaces around it, or "".
+
+    A field may have a name of its own, as {"author": {"name": "天智天皇", "ruby": …}}, or several.
+
+    >>> first_text({"author": {"name": "李白"}}, ("author",)), first_text({"author": ["A", "B"]}, ("author",))
+    ('李白', 'A, B')
+    """
     for name in names:
         text = value[name]
+        if isinstance(text, Mapping):
+            text = next((text[key] for key in _NAMED_BY if isinstance(text.get(key), str)), "")
+        elif isinstance(text, list) and text and all(isinstance(part, str) for part in text):
+            text = ", ".join(text)
         if isinstance(text, str) and (text := text.strip()):
             return text
     return ""
@@ -182,12 +225,27 @@ def lines_of_field(body: str) -> tuple[str, ...]:
     (('床前明月光', '疑是地上霜'), ('床前明月光，', '疑是地上霜。'))
     """
     if body.startswith("[") and (items := _LIST.fullmatch(body)):
-        return tuple(first or second for first, second in _ITEM.findall(items[1]))
+        return tuple("\n".join(map(_unescaped, _ITEM.findall(items[1]))).strip("\n").split("\n"))
     if "\\" in body:
         body = body.replace("\\r", "").replace("\\n", "\n")
     if "/" in body:
         body = _SLASH.sub("\n", body)
     return tuple(body.replace("|", "\n").split("\n"))
+
+
+def _unescaped(item: str) -> str:
+    """What a string of a list says, as Python and JSON write it.
+
+    >>> _unescaped(r"'I\\'m here\\xa0\\n'")
+    "I'm here\\xa0\\n"
+    """
+
+    def said(match: re.Match[str]) -> str:
+        *codes, letter = match.groups()
+        code = next(filter(None, codes), "")
+        return chr(min(int(code, 16), 0x10FFFF)) if code else _ESCAPED.get(letter, letter)
+
+    return _ESCAPE.sub(said, item[1:-1]) if "\\" in item else item[1:-1]
 
 
 def couplet(upper: str, lower: str) -> tuple[str, ...]:
@@ -263,7 +321,7 @@ class RecordBuilder:
             title = title or alias
             tune = listed or alias
         elif self.may_name_tunes:
-            tune = _tune_of_title(title, lines)
+            tune = _tune_of_title(title, lines, may_be_rare=dynasty(era) not in _BEFORE_TUNES)
         return Record(
             f"{self.name}, {self.unit} {self.number}",
             lines,
@@ -275,17 +333,21 @@ class RecordBuilder:
         )
 
 
-def _tune_of_title(title: str, lines: tuple[str, ...]) -> str:
+def _tune_of_title(title: str, lines: tuple[str, ...], may_be_rare: bool) -> str:
     """The tune that a title names before a point: 「长相思·山一程」 is sung to 长相思.
 
-    A bare 「长相思」, or one with words behind it, may as well be a poem of that name: there the lines must fit.
+    A bare 「长相思」, or one with words behind it, may as well be a poem of that name: there the lines must fit. Tunes
+    that the corpus has seldom come into question where the poem `may_be_rare`.
     """
     name, point, _ = title.replace("・", "·").replace("•", "·").partition("·")
     name = name.strip()
     if point and name in tune_names():
         return name
     tune = tune_in_title(title)
-    return tune if tune and fits_tune(tune, _lengths_of(lines)) else ""
+    if not tune:
+        return ""
+    lengths = _lengths_of(lines)
+    return tune if fits_tune(tune, lengths) or may_be_rare and fits_book(tune, lengths) else ""
 
 
 def _lengths_of(lines: tuple[str, ...]) -> list[int]:

@@ -78,6 +78,10 @@ def _is_modern(text: str, among_modern: bool) -> bool:
 _HAN_OR_END: Final = re.compile(f"[{HAN_RANGES}，。？！；：\n]")
 
 
+#: Characters of a record that tell its language.
+_ENOUGH: Final = 10_000
+
+
 def in_their_language(records: Iterable[Record]) -> Iterator[Record]:
     """The records of a document, each with the language of the document, where its poems tell one."""
     records = iter(records)
@@ -88,7 +92,7 @@ def in_their_language(records: Iterable[Record]) -> Iterator[Record]:
 
 
 def _language_of_all(records: list[Record]) -> Language:
-    texts = ["\n".join(record.paragraphs) for record in records]
+    texts = ["\n".join(record.paragraphs)[:_ENOUGH] for record in records]
     if has_kana_or_hangul("\n".join(texts)):
         return "other"
     verse = [text for record, text in zip(records, texts, strict=True) if record.verse and record.dynasty in OF_TODAY]

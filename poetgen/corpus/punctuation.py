@@ -52,7 +52,7 @@ def _break_at_spaces(line: str) -> str:
 
 
 _WIDE: Final = str.maketrans(",.?!;:()", "，。？！；：（）")
-_NARROW_MARK: Final = re.compile(f"(?<=[{HAN_RANGES}”』」）])[,.?!;:](?![\\w.])|[()]")
+_NARROW_MARK: Final = re.compile(f"(?<=[{HAN_RANGES}”』」）)])[,.?!;:](?![A-Za-z0-9.])|[()]")
 
 
 def widen_punctuation(text: str) -> str:

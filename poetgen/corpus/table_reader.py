@@ -192,6 +192,8 @@ def _records(rows: Reader, layout: TableLayout, dialect: Dialect, builder: Recor
             )
         if any(cell.strip() for cell in row):
             yield record_of_row(row, layout, builder)
+        else:
+            builder.number += 1  # an empty row has its number, too
 
 
 def record_of_row(row: Sequence[str], layout: TableLayout, builder: RecordBuilder) -> Record:

@@ -75,8 +75,10 @@ _CONTENTS: Final = re.compile(
 _OUTSIDE: Final = re.compile(
     r"https?://|www\.|^[-—\s]*第?\s*\d{1,4}\s*[页頁]|©|版权|版權|转载|轉載|公众号|微信|下一[篇页首]|上一[篇页首]|返回|"
     r"^\W*\d{1,4}\W*[/／]\W*\d{1,4}\W*$|(?:^|\s)(?:上午|下午|昨天|今天)?\s*\d{1,2}:\d{2}(?::\d{2})?$|"
-    r"^\d{4}[-/年]\d{1,2}[-/月]\d{1,2}|^\[?图片\]?$|点赞|收藏|关注|班级|得分|满分|[_＿]{4,}"
+    r"^\d{4}[-/年]\d{1,2}[-/月]\d{1,2}|^第\s*\d+\s*[筆笔條条]$|^\[頁\]|^\[页\]|^\[?图片\]?$|点赞|收藏|关注|班级|得分|满分|[_＿]{4,}"
 )
+#: The number of a page of print, or of a note, in a line or alone in one: the poem goes on behind it.
+_PAGE_NUMBER: Final = re.compile(r"[\[［]\s*\d{1,5}\s*[\]］]")
 _HAN: Final = re.compile(f"[{HAN_RANGES}]")
 _LETTERS: Final = re.compile(r"[^\W\d_].*[^\W\d_]")
 #: A division of a book, which is no title of a poem.
@@ -135,11 +137,16 @@ def text_line(raw: str, number: int, gap: bool) -> TextLine | None:
         return None
     if len(text) > _LONGEST_LINE:
         return TextLine(number, "outside", text, gap)
-    text, level = _unmarked(text)
+    text, level = _unmarked(_PAGE_NUMBER.sub("", text) if "[" in text or "［" in text else text)
     if _SET_APART.match(text):
         text = re.sub(r"[ \u3000]+", "", text)
     line = _plain_line(TextLine(number, "bare", text, gap))
     return replace(line, level=level, kind="heading") if level and line.kind == "bare" else replace(line, level=level)
+
+
+def is_page_number(line: str) -> bool:
+    """Whether a line is nothing but the number of a page, such as [16]."""
+    return _PAGE_NUMBER.fullmatch(line.strip()) is not None
 
 
 def is_of_today(text: str) -> bool:
@@ -282,7 +289,7 @@ def _name(text: str) -> str:
 
 def _is_family_name(name: str) -> bool:
     families = family_names()
-    if name in ("佚名", "无名氏", "無名氏", "汉乐府", "乐府"):
+    if name in ("佚名", "无名氏", "無名氏", "汉乐府", "乐府") or name.endswith(("皇帝", "皇后", "公主")):
         return True
     return name[:2] in families and 3 <= len(name) <= 4 or name[:1] in families and 2 <= len(name) <= 3
 

@@ -7,13 +7,13 @@ contents, which are left out and counted. Nothing of a heading is ever verse.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
+from poetgen.corpus.text_drafts import PoemDraft, in_han, is_collection, parts_of_series, poem_a_line
 from poetgen.corpus.text_lines import (
     Heading,
     TextLine,
@@ -21,67 +21,21 @@ from poetgen.corpus.text_lines import (
     clauses_of_line,
     is_division,
     is_of_today,
+    is_page_number,
     is_shaped,
     names_tune,
     sounds_like_verse,
     text_line,
 )
-from poetgen.corpus.text_unmarked import verse_without_marks
-from poetgen.prosody.feet import feet
-from poetgen.prosody.forms import SHAPES, recognise
-from poetgen.prosody.rhymes import CILIN, LEVEL, OBLIQUE
+from poetgen.corpus.text_unmarked import verse_without_marks, wrapped_prose
 from poetgen.text import SENTENCE_ENDS
 
 _ENDS: Final = tuple(SENTENCE_ENDS + ".?!")
-_SENTENCE_END: Final = re.compile(f"[{SENTENCE_ENDS}.?!”」\n]+")
 _LONGEST_CLAUSE: Final = 16
 #: A text of a line or so, which is a poem without any sign of it.
 _A_FEW_WORDS: Final = 40
 #: Reasons why lines are left out, as they are counted.
 HEADINGS, PROSE, NOTES = "headings without a poem", "prose between poems", "notes on poems"
-
-
-@dataclass(slots=True)
-class PoemDraft:
-    """A poem under way: the number of its first line, what its heading says, and its lines."""
-
-    number: int
-    heading: Heading = Heading()
-    headed: bool = False
-    lines: list[str] = field(default_factory=list)
-    clauses: list[tuple[str, ...]] = field(default_factory=list)
-
-    def add(self, line: TextLine) -> None:
-        self.lines.append(line.text)
-        self.clauses.append(line.clauses or clauses_of_line(line.text))
-
-    @property
-    def characters(self) -> int:
-        return sum(len(clause) for clauses in self.clauses for clause in clauses)
-
-    @property
-    def is_likely(self) -> bool:
-        """Whether there is more for verse than short clauses.
-
-        Most of them have one length, the sentences rhyme, there is a line to a clause or two, or a tune or an author
-        stands above.
-        """
-        lengths = Counter(len(clause) for clauses in self.clauses for clause in clauses)
-        length, count = lengths.most_common(1)[0] if lengths else (0, 0)
-        if 3 <= length <= 7 and 1 < count >= 0.6 * lengths.total():
-            return True
-        heading = self.heading
-        if heading.dynasty or heading.author or names_tune(heading.title):
-            return True
-        return len(self.lines) >= 4 and self.characters <= 16 * len(self.lines) or _rhymes(self.lines)
-
-
-def _rhymes(lines: Sequence[str]) -> bool:
-    """Whether half of the sentences rhyme with the one before them, as in a 词 and not in prose."""
-    ends = [sentence[-1] for sentence in _SENTENCE_END.split("".join(lines)) if sentence]
-    found = [(end, feet(end, LEVEL, CILIN) | feet(end, OBLIQUE, CILIN)) for end in ends]
-    rhymed = sum(one != two and bool(rhyme & other) for (one, rhyme), (two, other) in pairwise(found))
-    return len(ends) > 2 and 2 * rhymed >= len(ends) - 1
 
 
 def drafts_of(text: str, left_out: Counter[str]) -> list[PoemDraft]:
@@ -96,14 +50,22 @@ def drafts_of(text: str, left_out: Counter[str]) -> list[PoemDraft]:
     for line, below in pairwise([*lines, None]):
         assert line is not None
         reader.take(line, below)
-    return [poem for draft in reader.finish() for poem in _one_a_line(draft)]
+    return [poem for draft in reader.finish() for part in parts_of_series(draft) for poem in poem_a_line(part)]
 
 
 def _lines(text: str) -> list[TextLine]:
     """The lines of a text that hold anything; a rule between them is as good as a blank line."""
     found: list[TextLine] = []
     gap = True
-    for number, raw in enumerate(text.splitlines(), 1):
+    lines = text.splitlines()
+    wrapped = wrapped_prose(lines)
+    for number, raw in enumerate(lines, 1):
+        if is_page_number(raw):
+            continue
+        if number in wrapped:
+            found.append(TextLine(number, "outside", raw.strip(), gap))
+            gap = False
+            continue
         line = text_line(raw, number, gap)
         if line is not None:
             found.append(line)
@@ -288,7 +250,7 @@ class _PoemReader:
         own = line.heading if line else Heading()
         title = base.title if not is_of_today(base.title) else ""
         text = own.title or (line.text if line and line.part and not own.author else "")
-        part = _in_han(int(part)) if part.isdigit() else part
+        part = in_han(int(part)) if part.isdigit() else part
         title = " ".join(filter(None, (title, f"其{part}" if title and part else "", text)))
         return Heading(title, own.author or base.author, own.dynasty or base.dynasty)
 
@@ -337,49 +299,8 @@ def _title_and_author(lines: Sequence[TextLine]) -> tuple[Heading, int]:
     first = above.heading if above.heading.author and not above.heading.title else byline_of(above.text)
     if first and not (author and (author.dynasty or not first.dynasty)):
         return replace(first, title=last.text), 2
-    if not (author or last.gap or last.level or last.ordinal or _is_collection(above.text)):
+    if not (author or last.gap or last.level or last.ordinal or is_collection(above.text)):
         author = byline_of(last.text, sure=False)
     if not author:
         return Heading(title=last.text), 1
     return author.over(title), 2
-
-
-def _is_collection(text: str) -> bool:
-    return is_of_today(text) or is_division(text) or text.endswith(("集", "选", "選", "抄", "百首"))
-
-
-# One poem a line ---------------------------------------------------------------------------------------------------
-
-
-def _one_a_line(draft: PoemDraft) -> Iterator[PoemDraft]:
-    """The poems of a draft whose lines are poems each: whole ones most of them, below no title of their own."""
-    whole = sum(map(_is_whole, draft.clauses))
-    count = len(draft.lines)
-    closed = all(line.endswith(_ENDS) for line in draft.lines[:-1]) or not any(
-        line.endswith(_ENDS) for line in draft.lines
-    )
-    series = draft.headed and f"{_in_han(count)}首" in draft.heading.title
-    collection = draft.headed and _is_collection(draft.heading.title) and count > 2
-    shaped = sum(recognise(clauses) in SHAPES for clauses in draft.clauses)
-    if count < 2 or not closed or whole * 2 < count or (draft.headed and not series and not collection):
-        yield draft
-        return
-    if not shaped and count < 3:
-        yield draft
-        return
-    base = Heading() if collection else draft.heading
-    for number, (line, clauses) in enumerate(zip(draft.lines, draft.clauses, strict=True), 1):
-        title = f"{base.title} 其{_in_han(number)}" if series else ""
-        yield PoemDraft(draft.number + number - 1, replace(base, title=title), draft.headed, [line], [clauses])
-
-
-def _is_whole(clauses: Sequence[str]) -> bool:
-    return recognise(clauses) in SHAPES or len(clauses) >= 6
-
-
-def _in_han(number: int) -> str:
-    digits = "〇一二三四五六七八九"
-    if number < 10:
-        return digits[number]
-    tens, ones = divmod(number, 10)
-    return f"{digits[tens] if tens > 1 else ''}十{digits[ones] if ones else ''}" if number < 100 else str(number)

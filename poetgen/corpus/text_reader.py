@@ -14,8 +14,9 @@ from typing import Final
 from poetgen.corpus.dynasties import dynasty_of_place
 from poetgen.corpus.fields import RecordBuilder, field_names, lines_of_field
 from poetgen.corpus.poem import Record
+from poetgen.corpus.text_drafts import PoemDraft
 from poetgen.corpus.text_lines import heading_of, is_of_today
-from poetgen.corpus.text_poems import PoemDraft, drafts_of
+from poetgen.corpus.text_poems import drafts_of
 from poetgen.text import HAN_RANGES
 
 #: Passages of plain text: long enough to learn from, short enough to shuffle.
@@ -87,7 +88,7 @@ def text_records(
     """
     left_out: Counter[str] = Counter()
     chinese = is_chinese(text)
-    drafts = drafts_of(text, left_out) if chinese else []
+    drafts = drafts_of(text, left_out) if chinese or _stands_beside_another_language(text) else []
     if not _are_poems(drafts, text):
         if chinese and (first := next(filter(None, map(str.strip, text.split("\n"))), "")):
             begins = first if len(first) <= _SHOWN else f"{first[:_SHOWN]}…"
@@ -115,6 +116,17 @@ def is_chinese(text: str) -> bool:
     if 2 * sum(map(bool, map(_PINYIN.search, foreign))) > len(foreign):  # the sounds of the characters
         foreign = []
     return han > len(foreign) and len(_KANA.findall(sample)) * 20 < han
+
+
+def _stands_beside_another_language(text: str) -> bool:
+    """Whether a text is Chinese with a translation: a fifth of its lines, or more, have Han characters alone.
+
+    >>> _stands_beside_another_language("白日依山尽，黄河入海流。\\nThe sun beyond the mountains\\nsinks at last.\\n")
+    True
+    """
+    lines = [line for line in text[:_SAMPLE].split("\n") if any(map(str.isalpha, line))]
+    chinese = sum(_HAN.search(line) is not None and not _FOREIGN_WORD.search(line) for line in lines)
+    return 5 * chinese >= len(lines) > 0 and not _KANA.search(text[:_SAMPLE])
 
 
 def _are_poems(drafts: list[PoemDraft], text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -10,6 +11,8 @@ from poetgen.prosody.forms import SHAPES, recognise
 from poetgen.text import SENTENCE_ENDS
 
 _ENDS: Final = tuple(SENTENCE_ENDS + ".?!")
+#: Marks that begin no line.
+_NEVER_FIRST: Final = frozenset("，。、；：！？）》」』")
 
 
 def verse_without_marks(lines: list[TextLine]) -> list[TextLine]:
@@ -97,3 +100,24 @@ def _made_verse(line: TextLine) -> TextLine:
 
 def _as_verse(block: list[TextLine], start: int) -> list[TextLine]:
     return block[:start] + [_made_verse(line) for line in block[start:]]
+
+
+def wrapped_prose(lines: Sequence[str]) -> set[int]:
+    """The numbers, from 1, of lines of indented paragraphs that are broken wherever a line of print was full.
+
+    A mark at the head of a line shows it, which no line of verse has; a preface may sound like verse else.
+    """
+    found: set[int] = set()
+    start = 0
+    for end in range(1, len(lines) + 1):
+        if end < len(lines) and lines[end].strip() and _indent(lines[end]) == _indent(lines[start]):
+            continue
+        paragraph = lines[start:end]
+        if _indent(lines[start]) and any(line.strip()[:1] in _NEVER_FIRST for line in paragraph[1:] if line.strip()):
+            found.update(range(start + 1, end + 1))
+        start = end
+    return found
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())

@@ -98,7 +98,7 @@ class LineIndex:
             return cls(bits, int(lines[0]))
         except FileNotFoundError:
             return None
-        except (OSError, SafetensorError, ValueError, TypeError, RuntimeError) as error:
+        except (OSError, SafetensorError, ValueError, TypeError, RuntimeError, AttributeError) as error:
             raise CheckpointError(
                 f"{path}: not an index of lines ({error}); copy the folder again, or delete the file to do without"
             ) from error

@@ -86,9 +86,9 @@ class Part:
 def read_parts(files: Sequence[Document], config: PreprocessConfig, progress: StageCallback) -> Iterator[Part]:
     """Parts in the order of the documents, made by `config.jobs` processes."""
     tasks: list[list[Document]] = []
-    size = _TASK_BYTES
+    size = 0
     for document in files:
-        if size + document.size > _TASK_BYTES:
+        if not tasks or size + document.size > _TASK_BYTES:
             tasks.append([])
             size = 0
         tasks[-1].append(document)

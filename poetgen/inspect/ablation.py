@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,7 +25,7 @@ from poetgen.config import TrainConfig
 from poetgen.data.batches import validation_batches
 from poetgen.data.dataset import Dataset, Split
 from poetgen.errors import DatasetError, DivergedError, UsageError
-from poetgen.files import ensure_writable, parse_json, to_json, write_atomic
+from poetgen.files import ensure_writable, from_json, parse_json, read_bounded, to_json, write_atomic
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.device import pick_device, pick_precision
 from poetgen.network.perplexity import Scorer
@@ -37,6 +37,10 @@ from poetgen.progress import StageCallback, silent_stages
 _OWN_TOKENS = 6_000
 #: Window over the tokens that all are scored on; it does not change the figures, but which poems are chosen.
 _WINDOW = 96
+
+
+#: Bytes of a log, of which a run takes a thousand.
+_MOST_LOG = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -162,18 +166,17 @@ def _known(records: Sequence[dict[str, Any]], dataset: Dataset, config: TrainCon
     options = _options(dataset, config)
     # An option that has come since a run has its default.
     before = _options(dataset, TrainConfig())
-    return next((_run(record["run"]) for record in records if before | record["options"] == options), None)
-
-
-def _run(values: dict[str, Any]) -> Run:
-    whole: dict[str, Any] = {name: math.inf if value is None else value for name, value in values.items()}
-    return Run(**whole)
+    found = (record["run"] for record in records if before | record["options"] == options)
+    return next((from_json(Run, run) for run in found), None)
 
 
 def _read(log: Path) -> list[dict[str, Any]]:
     try:
-        records = [parse_json(line) for line in log.read_text(encoding="utf-8").splitlines()]
-        _ = [(record["options"], _run(record["run"])) for record in records]
+        records = [parse_json(line) for line in read_bounded(log, _MOST_LOG).splitlines()]
+        for record in records:
+            run = from_json(Run, record["run"])
+            if not isinstance(record["options"], dict) or min(astuple(run)[:-1]) < 0:
+                raise ValueError("not a run")
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

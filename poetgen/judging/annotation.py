@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from poetgen.prosody.explanation import LineExplanation
 from poetgen.prosody.pinyin import pinyin_of
 from poetgen.prosody.readings import BOTH, Reader
-from poetgen.prosody.rhymes import ANY, LEVEL, OBLIQUE
+from poetgen.prosody.rhymes import ANY, LEVEL, OBLIQUE, tones
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Annotation:
 
 
 def annotated(line: LineExplanation, book: str) -> list[Annotation]:
-    """The characters of a line; where one has both tones and the form asks for one, that reading alone.
+    """The characters of a line; of one that has both tones the reading that a word or the form decides.
 
     >>> from poetgen.prosody.explain import explain
     >>> lines = ["白日依山尽", "黄河入海流", "欲穷千里目", "更上一层楼"]
@@ -34,13 +34,15 @@ def annotated(line: LineExplanation, book: str) -> list[Annotation]:
     ['bái', 'rì', 'yī', 'shān', 'jìn']
     """
     decided = [
-        asked if tone == BOTH and asked in (LEVEL, OBLIQUE) else ANY
+        tone if tone in (LEVEL, OBLIQUE) else asked if tone == BOTH and asked in (LEVEL, OBLIQUE) else ANY
         for tone, asked in zip(line.tones, line.asked.ljust(len(line.text)), strict=True)
     ]
+    # The tone of today says nothing of characters that had one tone alone: 一 was oblique, and is level.
+    today = [tone if len(tones(char)) == 2 else ANY for char, tone in zip(line.text, decided, strict=True)]
     usual, all_readings = Reader(book), Reader(book, usual=False)
     return [
         Annotation(char, pinyin, tone, tuple(sorted(usual.feet(char, asked) or all_readings.feet(char, asked))))
         for char, pinyin, tone, asked in zip(
-            line.text, pinyin_of(line.text, "".join(decided)), line.tones, decided, strict=True
+            line.text, pinyin_of(line.text, "".join(today)), line.tones, decided, strict=True
         )
     ]

@@ -38,7 +38,8 @@ def interval(value: float, resampled: ArrayLike, poems: int) -> Estimate:
     """An estimate whose interval holds the middle 95 % of what the resamples gave; one poem tells of none."""
     if poems < 2:
         return Estimate(value, math.nan, math.nan, poems)
-    low, high = np.quantile(np.asarray(resampled, dtype=np.float64), (0.025, 0.975))
+    with np.errstate(invalid="ignore"):  # between infinite figures there is no number
+        low, high = np.quantile(np.asarray(resampled, dtype=np.float64), (0.025, 0.975))
     return Estimate(value, float(low), float(high), poems)
 
 
@@ -86,5 +87,6 @@ def quantile(values: ArrayLike, share: float, seed: int = 0) -> Estimate:
     numbers = np.asarray(values, dtype=np.float64)
     if not len(numbers):
         return Estimate(math.nan, math.nan, math.nan, 0)
-    again = [np.quantile(numbers[drawn], share) for drawn in resamples(len(numbers), seed)]
-    return interval(float(np.quantile(numbers, share)), again, len(numbers))
+    with np.errstate(invalid="ignore"):
+        again = [np.quantile(numbers[drawn], share) for drawn in resamples(len(numbers), seed)]
+        return interval(float(np.quantile(numbers, share)), again, len(numbers))

@@ -207,7 +207,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except FileNotFoundError:
         raise CheckpointError(f"{path}: missing; copy the whole folder, or train again") from None
-    except (OSError, SafetensorError, ValueError, TypeError, RuntimeError) as error:
+    except (OSError, SafetensorError, ValueError, TypeError, RuntimeError, AttributeError) as error:
         raise CheckpointError(f"{path}: cut short or not a weights file ({error}); copy it again") from error
     for name, tensor in tensors.items():
         if tensor.dtype not in _WEIGHT_TYPES or not bool(tensor.float().isfinite().all()):

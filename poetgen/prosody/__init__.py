@@ -8,7 +8,9 @@
     tune_fitting                        a 词 laid over the shapes of its tune
     tunes, tune_learning                templates of 词牌 that a corpus teaches, and their file
     explain, explanation                a poem against its form; what there is to say of it
-    explainer, explain_*                how that is worked out: for tunes, old-style and regulated verse
+    explainer, explain_*, tails         how that is worked out: for tunes, old-style and regulated verse, couplets
+    rhyme_schemes, schools              two rhymes in one poem; where teachers differ
+    parallel, pinyin                    whether lines answer each other (对仗); how characters are read today
     table, *.tsv                        the facts
 
 Looks into: text, errors, files, language.

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from poetgen.language import Phrase
-from poetgen.prosody.explain_old_style import OldStyleExplainer
+from poetgen.prosody.explain_old_style import OldStyleExplainer, sounds
 from poetgen.prosody.explain_parallel import COUPLET, couplet_notes, explain_couplet
 from poetgen.prosody.explain_regulated import RegulatedExplainer
 from poetgen.prosody.explain_tune import TuneExplainer
@@ -85,17 +85,13 @@ def explain_as_styled(
     """
     explanation = explain(lines, shape, reader=reader, school=school)
     if explanation.pattern and explanation.rhyme_holds and not _breaks_half(explanation):
-        return explanation
+        return _irregular(explanation)
     old = explain(lines, "古体", reader=reader, school=school)
     oblique = _rhyme_oblique(lines, reader or Reader())
     turns = len(old.category) > 1 and not explanation.rhyme_holds
-    if not old.rhyme_holds or not (oblique or turns or _breaks_half(explanation)):
-        return explanation
-    parallel = explanation.couplets and all(couplet.parallel for _, couplet in explanation.couplets)
-    if parallel and not (oblique or turns):
-        text = Phrase("half the lines break the tones, and the middle couplets are parallel: irregular on purpose")
-        others = [note for note in explanation.notes if note.name != "古体"]
-        return replace(explanation, notes=(*others, Note(REMARK, "拗律", text)))
+    irregular = _irregular(explanation)
+    if not old.rhyme_holds or not (oblique or turns or (_breaks_half(explanation) and irregular is explanation)):
+        return irregular
     broken = sorted({note.line for note in explanation.faults if note.name in OF_METER})
     if oblique:
         why = Phrase("oblique feet, and tones that are not those of regulated verse")
@@ -107,20 +103,38 @@ def explain_as_styled(
     return replace(old, notes=(*old.notes, note), verdict=explanation.verdict)
 
 
+def _irregular(explanation: Explanation) -> Explanation:
+    """拗律: a 律诗 with parallel couplets, three lines or more of which break the tones, two by themselves."""
+    broken, loose = _broken_lines(explanation)
+    parallel = [couplet.parallel for _, couplet in explanation.couplets]
+    if len(explanation.lines) != 8 or broken < 3 or loose < 2 or not all(parallel):
+        return explanation
+    text = Phrase(
+        "{count} lines break the tones, and the middle couplets are parallel: irregular on purpose", count=broken
+    )
+    others = [note for note in explanation.notes if note.name != "古体"]
+    return replace(explanation, notes=(*others, Note(REMARK, "拗律", text)))
+
+
 def _breaks_half(explanation: Explanation) -> bool:
     """Whether half the lines break the tones, and one at least by itself, not only beside its neighbours."""
+    broken, loose = _broken_lines(explanation)
+    return 2 * broken >= len(explanation.lines) and loose > 0
+
+
+def _broken_lines(explanation: Explanation) -> tuple[int, int]:
+    """How many lines break the tones, and how many of them by themselves, not only beside their neighbours."""
     names: dict[int, set[str]] = {}
     for note in explanation.faults:
         if note.name in OF_METER:
             names.setdefault(note.line, set()).add(note.name)
-    loose = [line for line, found in names.items() if found - {"失对", "失粘"}]
-    return 2 * len(names) >= len(explanation.lines) and bool(loose)
+    return len(names), sum(bool(found - {"失对", "失粘"}) for found in names.values())
 
 
 def _rhyme_oblique(lines: Sequence[str], reader: Reader) -> bool:
-    """Whether the even lines share a rhyme that is oblique, and none that is level."""
-    feet = {tone: [reader.feet(line, tone) for line in lines[1::2]] for tone in (LEVEL, OBLIQUE)}
-    return bool(lines[1:] and frozenset.intersection(*feet[OBLIQUE])) and not frozenset.intersection(*feet[LEVEL])
+    """Whether the even lines rhyme by oblique readings and by no level ones; neighbouring rhymes count too."""
+    shared = frozenset.intersection(*(sounds(reader, line) for line in lines[1::2])) if lines[1:] else frozenset()
+    return bool(shared) and not any(name.startswith(LEVEL) for name in shared)
 
 
 def _explained(

@@ -8,7 +8,8 @@ from dataclasses import replace
 from poetgen.language import Phrase
 from poetgen.prosody.explainer import Explainer, commonest_rhyme
 from poetgen.prosody.explanation import REMARK
-from poetgen.prosody.rhymes import ANY
+from poetgen.prosody.readings import Reader
+from poetgen.prosody.rhymes import ANY, LEVEL, OBLIQUE
 
 
 class OldStyleExplainer(Explainer):
@@ -16,7 +17,7 @@ class OldStyleExplainer(Explainer):
 
     def explain(self) -> None:
         super().explain()
-        feet = [self.reader.neighbours(line, ANY) for line in self.lines]
+        feet = [sounds(self.reader, line) for line in self.lines]
         if len(feet) >= 5 and len(self.lines[0]) == 7 and frozenset.intersection(*feet):
             text = Phrase("every line rhymes, as in the verse of the Terrace of Cypress Beams (柏梁台)")
             self._note(REMARK, "柏梁体", text)
@@ -25,8 +26,7 @@ class OldStyleExplainer(Explainer):
         places = [place for place, line in enumerate(self.explained) if line.group is not None]
         texts = [self.explained[place].text for place in places]
         names = [self.reader.feet(text, ANY) for text in texts]
-        # Feet go on with each other by their rhyme or by its sound: 喧 and 门 are both of 十三元, of different groups.
-        runs = _runs([self.reader.feet(text, ANY) | self.reader.neighbours(text, ANY) for text in texts])
+        runs = _runs([sounds(self.reader, text) for text in texts])
         if not places or frozenset.intersection(*names) or any(len(run) < 2 for run in runs):
             super()._explain_rhymes()
             return
@@ -61,6 +61,20 @@ class OldStyleExplainer(Explainer):
         for place, line in enumerate(self.explained):
             if line.group is not None:
                 self._explain_rhyme(place, category or "")
+
+
+def sounds(reader: Reader, line: str) -> frozenset[str]:
+    """What the foot of a line may share with another in old-style verse: its rhymes and their groups, with the tone.
+
+    Feet of one rhyme go on with each other though their groups differ, as 喧 and 门, both of 十三元; those of one group
+    do in one tone alone.
+
+    >>> sounds(Reader(), "珠帘暮卷西山雨") & sounds(Reader(), "槛外长江空自流")
+    frozenset()
+    """
+    return frozenset(
+        tone + name for tone in (LEVEL, OBLIQUE) for name in reader.feet(line, tone) | reader.neighbours(line, tone)
+    )
 
 
 def _runs(members: Sequence[frozenset[str]]) -> list[list[int]]:

@@ -70,6 +70,12 @@ def modern_word(word: str) -> tuple[frozenset[str], ...] | None:
     )
 
 
+@cache
+def modern_words() -> tuple[str, ...]:
+    """The words of two characters that pypinyin knows."""
+    return tuple(word for word in _phrases() if len(word) == 2)
+
+
 def _tones_of(reading: str) -> Iterator[str]:
     tone = _TONE_OF.get(reading[-1])
     yield from (tone,) if tone else (LEVEL, OBLIQUE)

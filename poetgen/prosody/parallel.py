@@ -34,7 +34,7 @@ CLASSES: Final[Mapping[str, Phrase]] = {
 #: How much like each other a character is to itself (it must not answer itself), and the least that counts.
 SAME, UNLIKE = -1.5, 0.1
 #: What makes a probability of the mean likeness, of each doubling that is not answered, and of nothing.
-_MEAN, _DOUBLING, _CONSTANT = 3.6, -2.4, -0.55
+_MEAN, _DOUBLING, _CONSTANT = 3.6, -2.3, -0.57
 #: The share of a couplet that must say the same twice to be 合掌.
 _SAME_MEANING: Final = 0.6
 

@@ -6,14 +6,14 @@ A character of two tones is read as it usually is (usual.tsv), save in a word th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Final
 
 from poetgen.files import read_table
 from poetgen.prosody.feet import feet
-from poetgen.prosody.modern import modern_groups, modern_readings, modern_word, tones_of
+from poetgen.prosody.modern import modern_groups, modern_readings, modern_word, modern_words, tones_of
 from poetgen.prosody.rhymes import ANY, CILIN, LEVEL, MODERN_BOOKS, OBLIQUE, PINGSHUI, tones, usual_tones
 
 #: Stand in the tones of a line for a character of both tones, and for one that the book does not know.
@@ -113,6 +113,15 @@ def words(line: str) -> Iterator[tuple[int, str]]:
     for place in range(len(line) - 1):
         if place + 1 not in pauses:
             yield place, line[place : place + 2]
+
+
+def deciding_words(book: str = PINGSHUI) -> Iterable[str]:
+    """The words of two characters that say how one of them is read, by the books of old or of today.
+
+    >>> "相思" in deciding_words(), "长大" in deciding_words("中华新韵")
+    (True, True)
+    """
+    return modern_words() if book in MODERN_BOOKS else _word_tones()
 
 
 def word_tones(word: str) -> tuple[str, str]:

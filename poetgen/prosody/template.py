@@ -20,7 +20,7 @@ from typing import Final
 
 from poetgen.prosody.forms import SHAPES
 from poetgen.prosody.meter import pattern_of
-from poetgen.prosody.rhymes import ANY, LEVEL, PINGSHUI
+from poetgen.prosody.rhymes import ANY, LEVEL, MODERN_BOOKS, PINGSHUI
 
 _TAILS: Final = {
     "仄仄平平仄": ("中仄中平仄",),
@@ -97,6 +97,19 @@ class Template:
     @property
     def _sizes(self) -> list[int]:
         return [len(line) + 1 + bool(line.pause) for line in self.variants[0]]
+
+    def by(self, book: str) -> Template:
+        """The same form by another rhyme book; those of today know nothing of 去 and 入.
+
+        >>> regulated("七绝").by("中华通韵").book
+        '中华通韵'
+        """
+        if book not in MODERN_BOOKS:
+            return replace(self, book=book)
+        variants = tuple(
+            tuple(replace(line, departing=(), entering=False) for line in variant) for variant in self.variants
+        )
+        return replace(self, book=book, variants=variants)
 
     def relaxed(self, tones: bool = True, rhyme: bool = True) -> Template:
         """The same form with some of its rules: without `tones` only feet keep theirs, without `rhyme` no foot rhymes.

@@ -97,6 +97,17 @@ def is_a_character_off(name: str, characters: int) -> bool:
     return characters not in known and not known.isdisjoint((characters - 1, characters + 1))
 
 
+def fits_book(name: str, lengths: Sequence[int]) -> bool:
+    """Whether mixed lines of these lengths have as many characters as a shape of a tune in the book.
+
+    Lines of one length tell nothing: any poem has them.
+
+    >>> fits_book("折丹桂", [7, 3, 4, 7, 3, 4, 7, 3, 4, 7, 3, 4]), fits_book("浪淘沙", [7] * 4)
+    (False, False)
+    """
+    return len({*lengths}) > 1 and sum(lengths) in _totals(name)
+
+
 @cache
 def _totals(name: str) -> frozenset[int]:
     """How many characters the shapes of a tune have in the book."""

@@ -5,9 +5,9 @@ Shapes: V vocabulary, M masks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +17,14 @@ from poetgen.data.sequence import RHYME, Layout
 from poetgen.data.vocab import Vocab
 from poetgen.prosody.feet import feet
 from poetgen.prosody.oblique_tones import DEPARTING, oblique_tones
+from poetgen.prosody.readings import Reader, deciding_words
 from poetgen.prosody.rhyme_sign import rhyme_signs
-from poetgen.prosody.rhymes import ANY, usual_tones
+from poetgen.prosody.rhymes import ANY, OBLIQUE
 from poetgen.text import PUNCTUATION, is_han
 from poetgen.writing.words import second_characters
+
+#: How many answers to which words would be misread are kept.
+_MOST_MISREAD: Final = 1 << 16
 
 Mask: TypeAlias = NDArray[np.bool_]
 
@@ -79,19 +83,64 @@ class Masks:
             mask[id] = standard != token and (standard in self.vocab or to_simplified(standard) in self.vocab)
         return mask & self.vocab.chinese
 
-    @cached_property
-    def _tones(self) -> dict[str, Mask]:
-        masks = {tone: np.array([len(t) == 1 and tone in usual_tones(t) for t in self.vocab.tokens]) for tone in "平仄"}
-        return {tone: mask & self.han for tone, mask in masks.items()} | {ANY: self.han}
+    def tone(self, tone: str, book: str) -> Mask:
+        """Characters that can be read in a tone by a book: 平, 仄, 去, or 中 for any character at all, (V,)."""
+        if tone == ANY:
+            return self.han
+        if (tone, book) not in self._tones:
+            self._tones[tone, book] = self._of_tone(tone, book) & self.han
+        return self._tones[tone, book]
 
-    def tone(self, tone: str) -> Mask:
-        """Characters that can be read in a tone: 平, 仄, 去, or 中 for any character at all, (V,)."""
-        return self._departing if tone == DEPARTING else self._tones[tone]
+    @cached_property
+    def _tones(self) -> dict[tuple[str, str], Mask]:
+        return {}
+
+    def _of_tone(self, tone: str, book: str) -> Mask:
+        reader = Reader(book)
+        if tone == DEPARTING:
+            chars = [len(t) == 1 and DEPARTING in oblique_tones(t, usual=True) for t in self.vocab.tokens]
+            return np.array(chars) & self.tone(OBLIQUE, book)
+        return np.array([len(t) == 1 and tone in reader.tones(t)[0] for t in self.vocab.tokens])
+
+    def may_be(self, id: int, tone: str, book: str) -> bool:
+        """Whether a character, chosen by the user, may stand for a tone: by any reading, or as one of no book."""
+        (known,) = Reader(book, usual=False).tones(self.vocab.tokens[id])
+        return tone == ANY or _side(tone) in known or not known
+
+    def words(self, first: int, book: str) -> Mapping[int, str]:
+        """The characters that make a word with one before them which says how one of the two is read: id -> word."""
+        if book not in self._words:
+            words: dict[int, dict[int, str]] = {}
+            for word in deciding_words(book):
+                if word[0] in self.vocab and word[1] in self.vocab:
+                    words.setdefault(self.vocab.id(word[0]), {})[self.vocab.id(word[1])] = word
+            self._words[book] = words
+        return self._words[book].get(first, {})
+
+    def misread(self, first: int, book: str, asked: frozenset[tuple[str, object]]) -> tuple[int, ...]:
+        """The characters behind which a word with `first` would be read otherwise than `asked` in every case.
+
+        A case is the tone asked of the first, and the tone or, as (tone, rhymes), the foot asked of the second.
+        """
+        key = first, book, asked
+        if key not in self._misread:
+            if len(self._misread) > _MOST_MISREAD:
+                self._misread.clear()
+            reader = Reader(book)
+            self._misread[key] = tuple(
+                id
+                for id, word in self.words(first, book).items()
+                if not any(reads(reader, word, before, demand) for before, demand in asked)
+            )
+        return self._misread[key]
 
     @cached_property
-    def _departing(self) -> Mask:
-        chars = [len(t) == 1 and DEPARTING in oblique_tones(t, usual=True) for t in self.vocab.tokens]
-        return np.array(chars) & self._tones["仄"]
+    def _misread(self) -> dict[object, tuple[int, ...]]:
+        return {}
+
+    @cached_property
+    def _words(self) -> dict[str, dict[int, dict[int, str]]]:
+        return {}
 
     def seconds(self, first: int) -> tuple[int, ...]:
         """The characters that make a word with one before them."""
@@ -150,6 +199,26 @@ class Masks:
         for name in names:
             mask[list(members[name])] = True
         return mask
+
+
+def reads(reader: Reader, word: str, first: str, second: object) -> bool:
+    """Whether a word of two characters is read as is asked: the first in a tone, the second in one, or as a foot.
+
+    >>> reads(Reader(), "相思", "中", "平"), reads(Reader(), "相思", "中", "仄")
+    (True, False)
+    >>> reads(Reader(), "相思", "中", ("平", frozenset({"四支"})))
+    True
+    """
+    known = reader.tones(word)
+    if first != ANY and _side(first) not in known[0]:
+        return False
+    if isinstance(second, tuple):
+        return bool(reader.feet(word, second[0]) & second[1])
+    return not isinstance(second, str) or second == ANY or _side(second) in known[1]
+
+
+def _side(tone: str) -> str:
+    return OBLIQUE if tone == DEPARTING else tone
 
 
 def is_verse(char: str) -> bool:

@@ -17,7 +17,19 @@ from poetgen.errors import Message, Option, UsageError
 from poetgen.prosody.cilin import group_names, groups_of
 from poetgen.prosody.feet import feet
 from poetgen.prosody.forms import FORMS, SHAPES, form_of_shape
-from poetgen.prosody.rhymes import ANY, CILIN, LEVEL, OBLIQUE, TONE_NAMES, categories, characters, is_level
+from poetgen.prosody.modern import modern_group_names
+from poetgen.prosody.rhymes import (
+    ANY,
+    BOOKS,
+    CILIN,
+    LEVEL,
+    MODERN_BOOKS,
+    OBLIQUE,
+    TONE_NAMES,
+    categories,
+    characters,
+    is_level,
+)
 from poetgen.prosody.template import LONG, Template, old_style, regulated
 from poetgen.prosody.tune_book import tune_shapes
 from poetgen.prosody.tune_names import near_names, tune_names
@@ -46,6 +58,7 @@ class Options(TypedDict, total=False):
     `rhyme`: "auto" (the default: the model chooses), "off", or a rhyme (东, 一东, 第一部) or a character of it.
     `tones`: "strict" (the default) or "off".
     `acrostic`: the characters that the lines begin with, from the first on.
+    `book`: the rhyme book, 平水韵, 词林正韵, 中华新韵 or 中华通韵; "auto" (the default) is that of the form.
     `lines`: how many, in a form that leaves it open (五排, 七排, 五古, 七古).
     """
 
@@ -63,12 +76,13 @@ class Options(TypedDict, total=False):
     tones: str | None
     acrostic: str | None
     lines: int | None
+    book: str | None
 
 
 _TEXT, _WHOLE, _NUMBER, _WORDS = "text", "a whole number", "a number", "a list of words, or text"
 #: What each option has to be, in words for people.
 KINDS: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("form", "dynasty", "author", "rhyme", "tones", "acrostic"), _TEXT),
+    **dict.fromkeys(("form", "dynasty", "author", "rhyme", "tones", "acrostic", "book"), _TEXT),
     **dict.fromkeys(("length", "top_k", "seed", "candidates", "lines"), _WHOLE),
     **dict.fromkeys(("top_p", "temperature"), _NUMBER),
     "keywords": _WORDS,
@@ -146,6 +160,7 @@ class Request:
     tones: str = "strict"
     acrostic: str = ""
     lines: int = 0
+    book: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -201,6 +216,7 @@ def plan(
             f": {count} characters, but {form} has {lines} lines; ",
             _roomier(count),
         )
+    template = template.by(request.book) if request.book != "auto" else template
     chosen = _rhyme(request.rhyme, template)
     template = template.relaxed(tones=request.tones != "off", rhyme=request.rhyme != "off")
     return Plan(header, template.size, template.open, template, chosen, request.acrostic)
@@ -209,6 +225,8 @@ def plan(
 def _check(request: Request) -> None:
     if request.tones not in ("strict", "off"):
         raise UsageError(Option("tones", request.tones), ": choose strict or off")
+    if request.book not in ("auto", *BOOKS):
+        raise UsageError(Option("book", request.book), f": choose one of auto, {', '.join(BOOKS)}")
     if request.lines and not (2 <= request.lines <= MOST_LINES and request.lines % 2 == 0):
         raise UsageError(Option("lines", request.lines), f": give an even number from 2 to {MOST_LINES}")
 
@@ -309,7 +327,8 @@ def _header_of(form: str, template: Template | None, request: Request) -> Header
 def _untamed(request: Request, header: Header, length: int, may_end: bool) -> Plan:
     """A plan without rules; raises UsageError where some were asked for."""
     rhyme = "" if request.rhyme in ("auto", "off") else request.rhyme
-    for option in (Option("acrostic", request.acrostic), Option("rhyme", rhyme)):
+    book = "" if request.book == "auto" else request.book
+    for option in (Option("acrostic", request.acrostic), Option("rhyme", rhyme), Option("book", book)):
         if option.value:
             what = f"{header.form} has no rules" if header.form else "no form is asked for"
             another = " or another of poetgen sample --list-forms"
@@ -324,6 +343,8 @@ def _rhyme(text: str, template: Template) -> frozenset[str]:
     first = [next((line for line in variant if line.rhyme == 0), None) for variant in template.variants]
     foot_tones = {alternative[-1] for line in first if line for alternative in line.tones}
     tone = foot_tones.pop() if len(foot_tones) == 1 else ANY  # some tunes are sung to either
+    if template.book in MODERN_BOOKS:
+        return _modern_rhyme(text, tone, template)
     possible = [name for name in categories() if tone in (ANY, LEVEL if is_level(name) else OBLIQUE)]
     named = [name for name in categories() if name == text or (len(text) == 1 and name.endswith(text))]
     fitting = [name for name in named if name in possible]
@@ -341,6 +362,20 @@ def _rhyme(text: str, template: Template) -> frozenset[str]:
         raise UsageError(option, f": not of the {TONE_NAMES[tone]} tone, on which {template.form} rhymes")
     choices = group_names() if template.book == CILIN else possible
     raise UsageError(option, f": no such rhyme; give a character of it, or one of {', '.join(choices)}")
+
+
+def _modern_rhyme(text: str, tone: str, template: Template) -> frozenset[str]:
+    """The groups of a book of today that a text names, or that a character belongs to; raises UsageError."""
+    names = modern_group_names(template.book)
+    named = frozenset(name for name in names if text in (name, name[-1])) or feet(text, tone, template.book)
+    if not named and feet(text, ANY, template.book):
+        raise UsageError(
+            Option("rhyme", text), f": not of the {TONE_NAMES[tone]} tone, on which {template.form} rhymes"
+        )
+    if not named:
+        choices = ", ".join(names)
+        raise UsageError(Option("rhyme", text), f": no such rhyme; give a character of it, or one of {choices}")
+    return named
 
 
 def _groups_of(rhyme: str, text: str) -> frozenset[str]:

@@ -235,5 +235,7 @@ class Written:
         if not self._tokens or self.rows is None:
             return self._poems
         mean = self._tokens / self._drafts
-        under_way = (min(1.0, len(slot.tokens) / mean) / slot.sample.config.candidates for _, slot in self.rows.taken)
-        return self._poems + sum(under_way)
+        under_way = (slot for _, slot in self.rows.taken if not slot.constraint.done)  # a complete one is counted
+        return self._poems + sum(
+            min(1.0, len(slot.tokens) / mean) / slot.sample.config.candidates for slot in under_way
+        )

@@ -65,6 +65,7 @@ _OTHER_NAMES: Final = {
     "诗体": "form",
     "关键词": "keywords",
     "韵": "rhyme",
+    "韵书": "book",
 }
 _KNOWN: Final = {*_FIELDS, *_OF_RECORDS, "number", "lines", "options"}
 #: Numbers that a poem may have among equal ones.

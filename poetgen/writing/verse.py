@@ -16,46 +16,31 @@ Shapes: V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final, TypeAlias
 
 import numpy as np
 
-from poetgen.prosody.oblique_tones import DEPARTING, entering_groups
+from poetgen.prosody.oblique_tones import entering_groups
+from poetgen.prosody.readings import Reader
 from poetgen.prosody.rhyme_sign import rhymes_of_sign, tone_of_sign
-from poetgen.prosody.rhymes import ANY, LEVEL, OBLIQUE, tones
+from poetgen.prosody.rhymes import ANY, MODERN_BOOKS
 from poetgen.prosody.template import Template, TemplateLine
-from poetgen.text import PUNCTUATION
-from poetgen.writing.masks import Mask, Masks
-
-#: What may stand for a mark of a template.
-_MARKS: Final = {"。": "。？！；", "；": "；。", "？": "？。", "！": "！。"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Foot:
-    """The demand for a rhyming character."""
-
-    rhyme: int
-    tone: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Repeat:
-    """The demand for the character that stands so many before (叠句); `opens` is the line that it opens, if it does."""
-
-    back: int
-    opens: int | None
-
-
-#: What a place of a line asks for: a tone, a foot, a mark ("，"), what it repeats, or the id of one character (an
-#: acrostic's).
-_Demand: TypeAlias = "str | _Foot | _Repeat | int"
-#: By line the alternatives, each with a demand for every place.
-_Lines: TypeAlias = "list[list[tuple[_Demand, ...]]]"
+from poetgen.writing.demands import (
+    Demand,
+    Foot,
+    Repeat,
+    demands_of,
+    is_mark,
+    marks_for,
+    needs_of,
+    tone_asked,
+    unwritten_pause,
+    word_place,
+)
+from poetgen.writing.masks import Mask, Masks, reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +57,9 @@ class Verse:
     def __init__(self, masks: Masks, template: Template, rhyme: frozenset[str], heads: Sequence[int]) -> None:
         self.masks, self.template = masks, template
         self._heads = tuple(heads)
-        self._lines = [_demands_of(variant) for variant in template.variants]
-        self._needs = [_needs(lines) for lines in self._lines]
-        self._pauses = [_unwritten_pause(line) for line in template.variants[0]]
+        self._lines = [demands_of(variant) for variant in template.variants]
+        self._needs = [needs_of(lines) for lines in self._lines]
+        self._pauses = [unwritten_pause(line) for line in template.variants[0]]
         self._at, self._place = 0, 0  # line, and place in it
         self._feet: frozenset[int] = frozenset()  # the feet so far
         self._written: tuple[int, ...] = ()  # the characters so far, without marks
@@ -99,21 +84,20 @@ class Verse:
 
     def _possible(self, way: _Way) -> bool:
         """Whether the vocabulary and the acrostic leave a way through the variant."""
-        asked = {d for line in self._lines[way.variant] for alternative in line for d in alternative}
-        if not all(self.masks.tone(d).any() for d in asked if isinstance(d, str) and not _is_mark(d)):
-            return False
-        marks = {(d, self._last(n)) for n, line in enumerate(self._lines[way.variant]) for d in line[0]}
-        if not all(self.masks.chars(_marks(d, last)).any() for d, last in marks if isinstance(d, str) and _is_mark(d)):
-            return False
+        lines, book = self._lines[way.variant], self.template.book
+        asked = {(d, self._last(n)) for n, line in enumerate(lines) for places in line for d in places}
+        for demand, last in asked:
+            if isinstance(demand, str):
+                mask = self.masks.chars(marks_for(demand, last)) if is_mark(demand) else self.masks.tone(demand, book)
+                if not mask.any():
+                    return False
         return self._passable(way, 0) and not self._stumbles(way.variant)
 
-    def _fits_head(self, head: int, demand: _Demand) -> bool:
-        if isinstance(demand, _Repeat):
+    def _fits_head(self, head: int, demand: Demand) -> bool:
+        if isinstance(demand, Repeat):
             return demand.opens is not None and self._heads[demand.opens] == head
-        if not isinstance(demand, str):  # a line of one character, which rhymes
-            return False
-        known = tones(self.masks.vocab.tokens[head])  # any reading: the user chose the character
-        return demand == ANY or (OBLIQUE if demand == DEPARTING else demand) in known or not known
+        # What is no tone is the foot of a line of one character.
+        return isinstance(demand, str) and self.masks.may_be(head, demand, self.template.book)
 
     @property
     def possible(self) -> bool:
@@ -135,7 +119,11 @@ class Verse:
 
     @cached_property
     def signs(self) -> int:
-        if not self.masks.signs or any(len(way.rhymes) != 1 for way in self._ways):
+        if (
+            not self.masks.signs
+            or self.template.book in MODERN_BOOKS
+            or any(len(way.rhymes) != 1 for way in self._ways)
+        ):
             return 0
         allowed = frozenset(id for id in self.masks.signs if self._keeping_to(id))
         return self.masks.row(("signs", allowed), lambda: self.masks.ids(allowed)) if allowed else 0
@@ -158,7 +146,7 @@ class Verse:
 
     # Step by step ----------------------------------------------------------------------------------------------------
 
-    def _opened(self) -> tuple[tuple[_Way, tuple[_Demand, ...]], ...]:
+    def _opened(self) -> tuple[tuple[_Way, tuple[Demand, ...]], ...]:
         """The alternatives of the line that begins, in every way that is left."""
         head = self._heads[self._at] if self._at < len(self._heads) else None
         openings = [(way, demands) for way in self._ways for demands in self._lines[way.variant][self._at]]
@@ -176,7 +164,7 @@ class Verse:
     def _count(self, way: _Way, rhyme: int, line: int) -> frozenset[str]:
         asked, count = self._needs[way.variant][line]
         if line == self._at:
-            count -= sum(isinstance(demand, _Foot) for demand in self._lines[way.variant][line][0][: self._place])
+            count -= sum(isinstance(demand, Foot) for demand in self._lines[way.variant][line][0][: self._place])
         members = [self.masks.members(tone, self.template.book) for tone in asked[rhyme]]
         return frozenset(
             name
@@ -192,11 +180,11 @@ class Verse:
         """Whether every rhyme of a way can go on from `line`."""
         return line == len(self._needs[0]) or all(self._viable(way, number, line) for number in range(len(way.rhymes)))
 
-    def _demand(self, way: _Way, demand: _Demand) -> object:
+    def _demand(self, way: _Way, demand: Demand) -> object:
         """A demand with all that its mask follows from."""
-        if isinstance(demand, _Foot):
+        if isinstance(demand, Foot):
             return demand.tone, self._viable(way, demand.rhyme, self._at)
-        if isinstance(demand, _Repeat):
+        if isinstance(demand, Repeat):
             return self._written[-demand.back]
         return demand
 
@@ -223,8 +211,8 @@ class Verse:
             elif isinstance(demand, int):
                 mask[demand] = True
             else:
-                text = str(demand)
-                mask |= masks.chars(_marks(text, self._last(self._at))) if _is_mark(text) else masks.tone(text)
+                text, last, book = str(demand), self._last(self._at), self.template.book
+                mask |= masks.chars(marks_for(text, last)) if is_mark(text) else masks.tone(text, book)
         mask[masks.end] = end
         return mask
 
@@ -238,7 +226,23 @@ class Verse:
     def avoided(self) -> Iterable[int]:
         if self._place and self._place == self._pauses[self._at]:
             return self.masks.seconds(self._written[-1])
-        return ()
+        before = word_place(self._alive[0][1], self._place)
+        if before is None:
+            return ()
+        return self.masks.misread(self._written[-1], self.template.book, frozenset(self._asked(before)))
+
+    def _asked(self, before: int) -> Iterator[tuple[str, object]]:
+        """What each way asks of a word: the tone of its first character, and the demand for its second."""
+        return ((tone_asked(demands[before]), self._demand(way, demands[self._place])) for way, demands in self._alive)
+
+    def _heeding(self, token: int) -> tuple[tuple[_Way, tuple[Demand, ...]], ...]:
+        """The ways that ask for what a word means its characters to be; all where none does, or there is no word."""
+        before = word_place(self._alive[0][1], self._place)
+        word = self.masks.words(self._written[-1], self.template.book).get(token) if before is not None else None
+        if before is None or word is None:
+            return self._alive
+        asked, reader = zip(self._alive, self._asked(before), strict=True), Reader(self.template.book)
+        return tuple(way for way, (first, second) in asked if reads(reader, word, first, second)) or self._alive
 
     @property
     def repeats(self) -> bool:
@@ -248,18 +252,19 @@ class Verse:
         return line is not None and bool(line.repeats) and all(line.repeats)
 
     def banned(self) -> Iterable[int]:
-        return self._feet if any(isinstance(demands[self._place], _Foot) for _, demands in self._alive) else ()
+        return self._feet if any(isinstance(demands[self._place], Foot) for _, demands in self._alive) else ()
 
     def push(self, token: int) -> None:
         if token == self.masks.end:
             self.done = True
             return
+        self._alive = self._heeding(token)
         if self._agreed() is not None:  # every way goes on, for the mask let nothing else pass
             self._advance(token)
             return
         followed = [(self._follow(way, demands[self._place], token), demands) for way, demands in self._alive]
         alive = [(way, demands) for way, demands in followed if way is not None]
-        if any(isinstance(demands[self._place], _Foot) for _, demands in alive):
+        if any(isinstance(demands[self._place], Foot) for _, demands in alive):
             self._feet, self._viable_rhymes = self._feet | {token}, {}
             # A way in which this is no foot may have lost a character that it needs.
             alive = [(way, demands) for way, demands in alive if self._passable(way, self._at + 1)]
@@ -278,91 +283,20 @@ class Verse:
             self.done = self._at == len(self._lines[0])
             self._alive = () if self.done else self._opened()
 
-    def _follow(self, way: _Way, demand: _Demand, token: int) -> _Way | None:
+    def _follow(self, way: _Way, demand: Demand, token: int) -> _Way | None:
         """The way that is left after a token, None if it does not fit."""
-        if isinstance(demand, _Foot):
+        if isinstance(demand, Foot):
             of_token = self.masks.rhymes_of(demand.tone, self.template.book).get(token, frozenset())
             shared = of_token & self._viable(way, demand.rhyme, self._at)
             rhymes = (*way.rhymes[: demand.rhyme], shared, *way.rhymes[demand.rhyme + 1 :])
             return replace(way, rhymes=rhymes) if shared else None
-        if isinstance(demand, _Repeat):
+        if isinstance(demand, Repeat):
             return way if token == self._written[-demand.back] else None
         if isinstance(demand, int):
             return way if token == demand else None
-        if _is_mark(demand):
-            return way if self.masks.vocab.tokens[token] in _marks(demand, self._last(self._at)) else None
-        return way if self.masks.tone(demand)[token] else None
+        if is_mark(demand):
+            return way if self.masks.vocab.tokens[token] in marks_for(demand, self._last(self._at)) else None
+        return way if self.masks.tone(demand, self.template.book)[token] else None
 
     def copy(self) -> Verse:
         return copy(self)  # what it holds is never changed, only replaced
-
-
-def _demands_of(variant: Sequence[TemplateLine]) -> _Lines:
-    """By line and alternative what each place asks for, marks too.
-
-    A character that is repeated as a foot of another rhyme later on must be able to be one: 路迷，迷路 in 调笑令.
-    """
-    lines = [[_demands(line, pattern) for pattern in line.tones] for line in variant]
-    places = [(number, place) for number, line in enumerate(variant) for place in range(len(line))]
-    for at, (number, place) in enumerate(places):
-        line = variant[number]
-        back = line.repeats[place] if line.repeats else 0
-        if not back:
-            continue
-        source, source_place = places[at - back]
-        opens = source if not source_place else None
-        lines[number] = [_with(demands, line, place, _Repeat(back, opens)) for demands in lines[number]]
-        is_foot = line.rhyme is not None and place + 1 == len(line)
-        ends_source = source_place + 1 == len(variant[source]) and variant[source].rhyme == line.rhyme
-        if is_foot and not ends_source and not variant[source].repeats and line.rhyme is not None:
-            foot = _Foot(line.rhyme, line.tones[0][-1])
-            lines[source] = [_with(demands, variant[source], source_place, foot) for demands in lines[source]]
-    return lines
-
-
-def _demands(line: TemplateLine, pattern: str) -> tuple[_Demand, ...]:
-    """What the places of a line ask for, one after the other, its marks too."""
-    places: list[_Demand] = [
-        DEPARTING if place in line.departing and tone != LEVEL else tone for place, tone in enumerate(pattern)
-    ]
-    if line.rhyme is not None:
-        places[-1] = _Foot(line.rhyme, pattern[-1])
-    if line.pause:
-        places.insert(line.pause, "、")
-    return (*places, line.mark)
-
-
-def _with(demands: tuple[_Demand, ...], line: TemplateLine, place: int, demand: _Demand) -> tuple[_Demand, ...]:
-    """The demands of a line with another one for a character of it."""
-    at = place + bool(line.pause and place >= line.pause)
-    return (*demands[:at], demand, *demands[at + 1 :])
-
-
-def _unwritten_pause(line: TemplateLine) -> int:
-    """How many demands stand before a pause that no mark shows, and no word may cross; 0 for none.
-
-    It comes after the characters that lead on, and after the fourth of seven.
-    """
-    return line.lead or (4 if len(line) == 7 and not line.pause else 0)
-
-
-def _needs(lines: _Lines) -> list[tuple[list[frozenset[str]], int]]:
-    """By line: the tones in which each rhyme is still to come, and how many feet of any rhyme are."""
-    feet = [[[demand for demand in demands if isinstance(demand, _Foot)] for demands in line] for line in lines]
-    count = max((foot.rhyme for line in feet for alternative in line for foot in alternative), default=-1) + 1
-    needs = []
-    for start in range(len(lines)):
-        left = [foot for line in feet[start:] for alternative in line for foot in alternative]
-        asked = [frozenset(foot.tone for foot in left if foot.rhyme == rhyme) for rhyme in range(count)]
-        needs.append((asked, sum(len(line[0]) for line in feet[start:])))
-    return needs
-
-
-def _is_mark(demand: str) -> bool:
-    return demand in PUNCTUATION
-
-
-def _marks(mark: str, last: bool) -> str:
-    """What may stand for a mark; a poem does not end on one that promises more."""
-    marks = _MARKS.get(mark, mark)
-    return marks.replace("；", "") if last and len(marks) > 1 else marks

@@ -74,6 +74,7 @@ class Writer:
             tones=given.get("tones") or "strict",
             acrostic=self._acrostic(given.get("acrostic") or ""),
             lines=given.get("lines") or 0,
+            book=given.get("book") or "auto",
         )
         if note := self._sampler.check(request, config):  # says so now if the form cannot be had
             notes.append(note)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from poetgen.corpus.clean import Cleaner
 from poetgen.corpus.couplets import paired
 from poetgen.corpus.fields import ColumnChoice
 from poetgen.corpus.poem import Record
@@ -348,3 +349,71 @@ def test_characters_set_apart_by_spaces(tmp_path: Path) -> None:
     path = written(tmp_path / "spaced.txt", "\n".join(" ".join(body) for body in BODIES) + "\n")
     poems, _ = read_poems(path)
     assert [(poem.body, poem.form) for poem in poems] == [(body, "五绝") for body in BODIES]
+
+
+# ---- two languages
+
+
+def test_of_two_languages_that_of_the_verse_is_taken(tmp_path: Path) -> None:
+    rows = ["title,titleCh,categoryEn,categoryCh,poetEn,poetCh,ch,en"]
+    rows += [
+        f"{english},{title},Five-Character Quatrain,五言絕句,LI Bai,{author},{body},The moon is bright tonight."
+        for english, title, author, body in zip(("Night", "Tower", "Dawn"), TITLES, AUTHORS, BODIES, strict=True)
+    ]
+    found = Found(written(tmp_path / "poems.csv", "\n".join(rows)))
+    assert (found.column("title"), found.column("author"), found.bodies) == (TITLES, AUTHORS, BODIES)
+    assert found.said == [f'{tmp_path / "poems.csv"}: verse from "ch", titles from "titleCh", authors from "poetCh"']
+
+
+def test_transliterations_and_translations_are_no_titles(tmp_path: Path) -> None:
+    text = """Poem,Romaji,My translation,俳人,Poet,Dates,Season,Kigo,Original source
+古池や蛙飛びこむ水の音,furuike ya,The old pond,芭蕉,Bashō,1644-1694,Spring,frog,Haru no hi
+朝顔に釣瓶とられて貰ひ水,asagao ni,Morning glory,千代女,Chiyo-ni,1703-1775,Autumn,asagao,Chiyo-ni kushū
+雨に声鬼一口か郭公,,,貞徳,Teitoku,1571-1654,Summer,,Puppy
+"""
+    found = Found(written(tmp_path / "haiku.csv", text))
+    assert found.column("author") == ["芭蕉", "千代女", "貞徳"] and not any(found.column("title"))
+    cleaner = Cleaner("keep")
+    assert all(map(cleaner.clean, found.records)), "one has nine characters"
+
+
+def test_authors_with_a_name_and_several(tmp_path: Path) -> None:
+    records = [
+        {"n": 1, "text": ["秋の田の", "かりほの庵の"], "author": {"name": "天智天皇", "ruby": "てんじてんのう"}},
+        {"n": 2, "text": ["春過ぎて", "夏来にけらし"], "author": ["A. Poet", "B. Poet"]},
+        {"n": 3, "text": ["白妙の", "衣ほすてふ"], "author": {"id": 3}},
+    ]
+    found = Found(written(tmp_path / "waka.json", json.dumps(records, ensure_ascii=False)))
+    assert found.column("author") == ["天智天皇", "A. Poet, B. Poet", ""]
+
+
+def test_lists_of_lines_with_escapes(tmp_path: Path) -> None:
+    lines = [
+        "\r\n     TAKE, O take those lips away, ",
+        "\xa0That so sweetly were 'forsworn'; ",
+        'And "those" eyes, \\ the',
+    ]
+    path = tmp_path / "poems.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([["Poem", "Author"], [repr(lines), "Shakespeare"], [repr(lines[::-1]), "Brodsky"]])
+    found = Found(path)
+    first = [line.strip() for line in found.records[0].paragraphs if line.strip()]
+    assert first == [line.strip() for line in lines]
+    assert found.column("author") == ["Shakespeare", "Brodsky"]
+
+
+def test_the_number_of_a_row_counts_empty_ones(tmp_path: Path) -> None:
+    text = f"title,content\n静夜思,{QUIET}\n,\n,\n登鹳雀楼,{TOWER}\n"
+    found = Found(written(tmp_path / "poems.csv", text))
+    assert [origin.rpartition(", ")[2] for origin in found.column("origin")] == ["row 1", "row 4"]
+
+
+def test_tunes_of_the_book_are_known_by_their_length(tmp_path: Path) -> None:
+    """归国谣 is not in the corpus that tells how long tunes are, and 浣溪纱 is a way to write 浣溪沙."""
+    song = "林樾人家急莫砧。夕阳人影入江深。倚阑疏快北风襟。雨自北山明处黑，云从白鸟去边阴。几多秋思乱乡心。"
+    rows = [
+        {"title": "浣溪纱 梦中作", "dynasty": "金", "content": song},
+        {"title": "行路难", "dynasty": "唐", "content": "君不见，黄河之水天上来。奔流到海不复回，君不见。"},
+    ]
+    found = Found(written(tmp_path / "poems.json", json.dumps(rows, ensure_ascii=False)))
+    assert found.column("tune") == ["浣溪纱", ""]

@@ -301,3 +301,63 @@ def test_what_is_left_out_is_counted() -> None:
     text = f"目录\n静夜思……1\n\n这几首唐诗我都喜欢。\n\n静夜思\n{JING}\n注释：\n疑：好像。\n"
     assert len(list(text_records(text, "", left_out))) == 1
     assert left_out == {"prose between poems": 3, "notes on poems": 2}
+
+
+def test_verse_with_a_translation_below_it() -> None:
+    english = {
+        "静夜思": "THOUGHTS ON A STILL NIGHT\n\nSo bright a gleam on my bed,\nCould there have been a frost?",
+        "登鹳雀楼": "AT HERON LODGE\n\nMountains cover the white sun,\nAnd oceans drain the golden river.",
+    }
+    poems = (("静夜思", "李白", JING), ("登鹳雀楼", "王之涣", DENG))
+    text = "\n\n\n".join(
+        f"{number:03}\n五言绝句\n{author}\n{title}\n\n{verse}\n\n\n{english[title]}"
+        for number, (title, author, verse) in enumerate(poems, 1)
+    )
+    records = list(text_records(text, "", Counter()))
+    assert [(record.title, record.author) for record in records] == [("静夜思", "李白"), ("登鹳雀楼", "王之涣")]
+    assert [one("".join(record.paragraphs)) for record in records] == [one(JING), one(DENG)]
+
+
+def test_numbers_of_pages_and_records_part_no_poem() -> None:
+    upper, lower = SHAN_JU.split("\n")[:2], SHAN_JU.split("\n")[2:]
+    text = "\n".join(
+        [
+            "第1筆",
+            "　　　　山居秋暝　王维",
+            *upper,
+            "[12]",
+            *lower,
+            "[頁]卷,冊....[12]1,1",
+            "第2筆",
+            "　　　　登鹳雀楼　太宗皇帝[16]",
+            DENG,
+        ]
+    )
+    records = list(text_records(text, "", Counter()))
+    assert [(record.title, record.author) for record in records] == [("山居秋暝", "王维"), ("登鹳雀楼", "太宗皇帝")]
+    assert [one("".join(record.paragraphs)) for record in records] == [one(SHAN_JU), one(DENG)]
+
+
+def test_a_series_without_numbers_and_a_preface_in_wrapped_lines() -> None:
+    text = f"""　　　　帝京篇二首（并序）　太宗皇帝
+　　予以萬幾之暇，游息藝文，觀列代之皇王，考當時之行事，軒昊舜禹
+　　之上，信無間然矣，至於秦皇周穆，漢武魏明，峻宇雕牆，窮侈極麗
+　　，征稅殫於宇宙，轍跡遍於天下。
+{JING_T}
+
+{DENG_T}
+
+　　　　晚秋喜雨　李嶠
+　　咸亨原年，自四月不雨至于九月，王畿之內，嘉穀不滋，君子小人
+　　，惶惶如也。
+{CHUN}
+
+夜來風雨聲，花落知多少。
+春眠不覺曉，處處聞啼鳥。
+"""
+    left_out: Counter[str] = Counter()
+    records = list(text_records(text, "", left_out))
+    assert [record.title for record in records] == ["帝京篇二首（并序） 其一", "帝京篇二首（并序） 其二", "晚秋喜雨"]
+    bodies = [one("".join(record.paragraphs)) for record in records]
+    assert bodies[:2] == [one(JING_T), one(DENG_T)] and bodies[2].startswith(one(CHUN)), "stanzas are of one poem"
+    assert left_out["prose between poems"] == 5

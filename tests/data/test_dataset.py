@@ -102,6 +102,69 @@ def test_poems_that_do_not_belong_to_the_tokens(prepared: Path, tmp_path: Path) 
         Dataset.load(folder)
 
 
+def values(name: str, change: Callable[[np.ndarray], object]) -> Callable[[Path], None]:
+    """Other numbers in an array of the same shape."""
+
+    def spoil(folder: Path) -> None:
+        array = np.load(folder / name)
+        change(array)
+        np.save(folder / name, array)
+
+    return spoil
+
+
+def put(field: str, index: int, number: int) -> Callable[[np.ndarray], None]:
+    def change(poems: np.ndarray) -> None:
+        poems[field][index] = number
+
+    return change
+
+
+def header(old: bytes, new: bytes) -> Callable[[Path], None]:
+    """Another header before the same numbers."""
+
+    def spoil(folder: Path) -> None:
+        path = folder / "train.tokens.npy"
+        data = path.read_bytes()
+        text = data[10 : data.index(b"\n")].rstrip().replace(old, new)
+        path.write_bytes(data[:8] + (len(text) + 1).to_bytes(2, "little") + text + data[data.index(b"\n") :])
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (values("train.tokens.npy", lambda ids: ids.__setitem__(3, 60_000)), "tokens.npy: an id beyond the vocabulary"),
+        (values("train.poems.npy", put("start", 1, 0)), "poems.npy: its poems are not those"),
+        (values("train.poems.npy", put("start", 1, -(2**62))), "poems.npy: its poems are not those"),
+        (values("valid.poems.npy", put("title", 0, 65_535)), "poems.npy: its poems are not those"),
+        (values("train.poems.npy", put("form", 0, 65_535)), "a form or a dynasty beyond the vocabulary"),
+        (values("train.poems.npy", put("dynasty", 0, 65_535)), "a form or a dynasty beyond the vocabulary"),
+        (header(b"(", b"(99999999999999, "), "cut short or"),
+        (header(b"(", b"((((("), "cut short or not an array"),
+        (header(b"'<u2'", b"'|O'"), "cut short or"),
+        (header(b"'<u2'", b"print(1)"), "cut short or not an array"),
+        (header(b"'<u2'", b"'<u8'"), "cut short or of another dataset"),
+    ],
+)
+def test_arrays_are_held_against_each_other_and_the_vocabulary(
+    spoil: Callable[[Path], None], message: str, prepared: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(prepared, tmp_path / "data"))
+    spoil(folder)
+    with pytest.raises(DatasetError, match=message):
+        Dataset.load(folder)
+
+
+@pytest.mark.parametrize("name", ["forms.json", "lines.safetensors"])
+def test_what_a_run_would_copy_beside_its_weights_is_looked_at_first(name: str, prepared: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(prepared, tmp_path / "data"))
+    (folder / name).write_bytes(b"{}")
+    with pytest.raises(DatasetError, match=name):
+        Dataset.load(folder)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

@@ -80,6 +80,11 @@ GOOD = {"format": 1, "tokens": ["[PAD]", "[UNK]", "春"]}
         (json.dumps(GOOD | {"tokens": "春夏"}), "not a vocabulary"),
         (json.dumps(GOOD | {"tokens": ["[PAD]", "[UNK]", 3]}), "not a vocabulary"),
         (json.dumps(GOOD | {"tokens": ["[PAD]", "[UNK]", ""]}), "not a vocabulary"),
+        *(
+            (json.dumps(GOOD | {"tokens": ["[PAD]", "[UNK]", token]}), "a token is")
+            for token in ("春夏", "\ud800", "[]")
+        ),
+        (json.dumps(GOOD | {"tokens": ["[PAD]"]}), "not a vocabulary"),
         (json.dumps(GOOD | {"tokens": ["[PAD]", "[UNK]", "春", "春"]}), "comes twice"),
         (b"\xff\xfe\x00", "not a vocabulary"),
     ],

@@ -26,7 +26,7 @@ TUNE = "浣溪沙"
 def make(folder: Path) -> None:
     """Write `poems.jsonl`, `prepared/`, `run/` (a checkpoint with its run), `texts/` and `titles/` into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    poems = [make_poem(number) for number in range(60)]
+    poems = [make_poem(number) for number in range(100)]
     corpus = folder / "poems.jsonl"
     corpus.write_text("".join(json.dumps(poem, ensure_ascii=False) + "\n" for poem in poems), encoding="utf-8")
     preprocess([corpus], folder / "prepared", PreprocessConfig(min_count=1, valid_share=0.3, jobs=1))

@@ -1,6 +1,7 @@
 """A model, its config and its vocabulary in one folder."""
 
 import json
+import math
 import os
 import pickle
 import shutil
@@ -291,6 +292,33 @@ def an_extra_tensor(path: Path) -> None:
     checkpoint.write_tensors(path, tensors | {"extra": torch.zeros(2)}, {})
 
 
+def with_numbers(value: float) -> Spoil:
+    def spoil(path: Path) -> None:
+        tensors, metadata = read_tensors(path)
+        tensors["output.bias"][0] = value
+        checkpoint.write_tensors(path, tensors, metadata)
+
+    return spoil
+
+
+def of_integers(path: Path) -> None:
+    tensors, metadata = read_tensors(path)
+    checkpoint.write_tensors(path, tensors | {"output.bias": tensors["output.bias"].to(torch.int64)}, metadata)
+
+
+def with_an_id(id: str) -> Spoil:
+    def spoil(path: Path) -> None:
+        tensors, metadata = read_tensors(path)
+        checkpoint.write_tensors(path, tensors, metadata | {"id": id})
+
+    return spoil
+
+
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)  # whoever opens it waits for ever
+
+
 def another_vocabulary(path: Path) -> None:
     tokens = list(WORDS.tokens)
     tokens[-2:] = reversed(tokens[-2:])
@@ -325,6 +353,14 @@ def plain_pickle(path: Path) -> None:
         *((name, Path.unlink, "missing") for name in (WEIGHTS, CONFIG, VOCAB)),
         *((name, spoil, "again") for name in (WEIGHTS, CONFIG, VOCAB) for spoil in (cut, empty, noise, folder)),
         *((name, spoil, "again") for name in (WEIGHTS, CONFIG, VOCAB) for spoil in (torch_pickle, plain_pickle)),
+        *((WEIGHTS, with_numbers(value), "output.bias holds what is no number") for value in (math.nan, math.inf)),
+        (WEIGHTS, of_integers, "output.bias holds what is no number"),
+        (WEIGHTS, with_an_id("\x1b[2J"), "its id is none"),
+        (WEIGHTS, pipe, "not a file"),
+        *((name, pipe, "not a file") for name in (CONFIG, VOCAB)),
+        (CONFIG, text(" " * (2 << 20)), "more than 1 MB"),
+        *((CONFIG, edit(**{name: 10**9}), "does not describe a model") for name in ("layers", "hidden", "embed")),
+        *((CONFIG, edit(layers=value), "does not describe a model") for value in (1.0, True, "2", [2], 2**70)),
         (CONFIG, text("[]"), "not a config of poetgen"),
         (CONFIG, text('"春"'), "not a config of poetgen"),
         (CONFIG, text("[" * 100_000), "not a config of poetgen"),

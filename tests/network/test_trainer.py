@@ -657,6 +657,21 @@ def without(key: str) -> Callable[[Path], None]:
     return spoil
 
 
+def with_tensor(key: str, value: torch.Tensor | None) -> Callable[[Path], None]:
+    """Another tensor in a train.state; None negates the one that is there."""
+
+    def spoil(out: Path) -> None:
+        tensors, metadata = read_tensors(out / STATE)
+        changed = -1 - tensors[key].abs() if value is None else value
+        write_tensors(out / STATE, tensors | {key: changed}, {"run": metadata["run"]})
+
+    return spoil
+
+
+def with_fact(part: str, name: str, value: object) -> Callable[[Path], None]:
+    return lambda out: spoil_metadata(out, lambda facts: facts[part].update({name: value}))
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -670,6 +685,26 @@ def without(key: str) -> Callable[[Path], None]:
         (lambda out: spoil_metadata(out, lambda facts: facts["ladder"].update(extra=1)), "not the state of a run"),
         (lambda out: spoil_metadata(out, lambda facts: facts.update(train=None)), "not the state of a run"),
         (without("model.output.bias"), "output.bias does not fit"),
+        (without("optimizer.0.exp_avg"), "optimizer.0.exp_avg is not of a run"),
+        (with_tensor("optimizer.0.exp_avg", torch.zeros(1)), "optimizer.0.exp_avg is not of a run"),
+        (with_tensor("optimizer.1.exp_avg_sq", None), "optimizer.1.exp_avg_sq is not of a run"),
+        (with_tensor("optimizer.0.step", torch.tensor(-1.0)), "optimizer.0.step is not of a run"),
+        (with_tensor("optimizer.99.step", torch.tensor(1.0)), "optimizer.99.step is not of a run"),
+        (with_tensor("state.0", torch.zeros(2, 3, 5)), "is not of a run"),
+        (with_tensor("state.0", torch.zeros(0)), "is not of a run"),
+        *(
+            (with_fact("progress", name, value), "not the state of a run")
+            for name, value in (("step", -1), ("group", 1.5), ("tokens", 2**60), ("seconds", math.inf), ("epoch", "1"))
+        ),
+        (with_fact("progress", "group", 9_999), "its place in the data is none of this dataset"),
+        *(
+            (with_fact("ladder", name, value), "not the state of a run")
+            for name, value in (("rung", 9), ("rung", -1), ("rates", []), ("rates", [math.inf]), ("idle", None))
+        ),
+        *(
+            (with_fact("train", name, value), "not the state of a run")
+            for name, value in (("hidden", 10**9), ("lr_steps", "0.1"), ("clip", -1), ("tie", 1))
+        ),
     ],
 )
 def test_a_spoilt_state_is_named(

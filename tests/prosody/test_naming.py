@@ -69,6 +69,19 @@ def test_a_rhyme_that_turns_makes_old_style() -> None:
     assert (found.form, found.faults) == ("古体", ()) and ("换韵", 6) in names(found, REMARK)
 
 
+def test_a_level_rhyme_that_turns_to_its_own_group_in_another_tone_turns() -> None:
+    lines = (
+        "春风骀荡吹人衣 残丝罥花曳空飞 闲愁十丈断不得 雄蜂雌蝶相因依 "
+        "高楼夹路凌云起 琐窗鸾柱弹流水 莺声啼老杨柳烟 香梦蒙蒙隔千里"
+    )
+    assert styled(lines).form == "古体" and ("换韵", 6) in names(styled(lines), REMARK)
+
+
+def test_oblique_feet_of_neighbouring_rhymes_are_old_style_too() -> None:
+    found = styled("解衣日炙背 戴笠汗濡首 敢辞冒炎蒸 但欲去莨莠 壶浆与箪食 亭午来饷妇 要儿知稼穑 岂曰事携幼")
+    assert found.form == "古体" and found.rhyme_holds
+
+
 def test_feet_of_one_rhyme_go_on_whatever_their_groups() -> None:
     lines = (
         "山寺鸣钟昼已昏 渔梁渡头争渡喧 人随沙岸向江村 余亦乘舟归鹿门 "

@@ -92,6 +92,17 @@ def test_irregular_verse_with_parallel_couplets_stays_regulated() -> None:
     assert found.form == "七律" and ("拗律", 0) in names(found, REMARK)
 
 
+def test_three_broken_lines_with_parallel_couplets_are_irregular_on_purpose() -> None:
+    from poetgen.prosody.explain import explain_as_styled
+    from poetgen.prosody.readings import Reader
+
+    lines = (
+        "爱汝玉山草堂静 高秋爽气相鲜新 有时自发钟磬响 落日更见渔樵人 "
+        "盘剥白鸦谷口栗 饭煮青泥坊底芹 何为西庄王给事 柴门空闭锁松筠"
+    ).split()
+    assert ("拗律", 0) in names(explain_as_styled(lines, "七律", Reader(usual=True)), REMARK)
+
+
 # 对联 ------------------------------------------------------------------------------------------------------------
 
 

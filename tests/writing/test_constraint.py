@@ -15,7 +15,9 @@ from poetgen.data.sequence import CONTROL
 from poetgen.data.vocab import Vocab
 from poetgen.errors import UsageError
 from poetgen.prosody import ANY, CILIN, PINGSHUI, SHAPES, categories, check, is_level, rhymes, tones
+from poetgen.prosody.explain import explain
 from poetgen.prosody.feet import feet
+from poetgen.prosody.readings import Reader
 from poetgen.prosody.template import Template, TemplateLine
 from poetgen.text import clauses, is_han
 from poetgen.writing.constraint import Constraint, Free, constrain
@@ -141,12 +143,16 @@ class Walker:
             return found
         return np.setdiff1d(self.ids[row], banned) if banned else self.ids[row]
 
-    def walk(self, machine: Constraint, draw: random.Random, odd: bool = False, ends: float = 0.3) -> str:
+    def walk(
+        self, machine: Constraint, draw: random.Random, odd: bool = False, ends: float = 0.3, avoids: bool = False
+    ) -> str:
         machine = machine.copy()
         end, text = self.masks.end, ""
         while not machine.done:
             ids = self.choices(machine, odd and draw.random() < 0.7)
             assert len(ids), f"no way on after {text}"
+            if avoids and len(left := np.setdiff1d(ids, list(machine.avoided()))):
+                ids = left
             token = end if end in ids and draw.random() < ends else int(ids[draw.randrange(len(ids))])
             machine.push(token)
             if token != end:
@@ -451,6 +457,31 @@ def test_masks_are_shared_and_few() -> None:
     assert masks.table[rows[-1]].all() and not masks.table[rows[-1] + 1 :].any(), "the table grows and keeps its rows"
 
 
+def test_words_are_not_written_where_they_are_read_otherwise() -> None:
+    masks = Masks(Vocab.build(dict.fromkeys("相思春秋来月光乘风万教不，。", 1), ["[END]"]))
+
+    def chars(first: str, *asked: tuple[str, object]) -> set[str]:
+        return {masks.vocab.tokens[id] for id in masks.misread(masks.vocab.id(first), PINGSHUI, frozenset(asked))}
+
+    assert chars("相", (ANY, "仄")) >= {"思"} and "思" not in chars("相", (ANY, "平"))
+    assert "思" not in chars("相", (ANY, "仄"), (ANY, "平"))  # another way takes it
+    assert "思" in chars("秋", (ANY, "平")) and "思" in chars("秋", (ANY, ("平", frozenset({"四支"}))))
+    assert "乘" not in chars("万", (ANY, "仄")) and "乘" in chars("万", (ANY, "平"))
+    assert chars("春", (ANY, "平")) == {"思"} and chars("月", (ANY, "平")) == set()
+
+
+@pytest.mark.parametrize("book", ["auto", "词林正韵", "中华新韵", "中华通韵"])
+@pytest.mark.parametrize("form", ["七绝", "五律"])
+def test_walks_that_heed_words_stand_before_check(form: str, book: str) -> None:
+    _, machine = start(Request(form=form, book=book))
+    draw = random.Random(form)
+    reader = Reader("" if book == "auto" else book)
+    for _ in range(12):
+        text = Walker().walk(machine, draw, avoids=True)
+        explanation = explain(clauses(text), form, reader=reader)
+        assert explanation.rhyme_holds and explanation.meter_holds, (text, explanation.faults)
+
+
 def test_masks_by_hand() -> None:
     vocab = Vocab.build(dict.fromkeys("春月看東冻〇，。a ・\n", 1), ["[END]"])
     masks = Masks(vocab)
@@ -458,8 +489,8 @@ def test_masks_by_hand() -> None:
     def text(mask: np.ndarray) -> set[str]:
         return {vocab.tokens[id] for id in np.flatnonzero(mask)}
 
-    assert text(masks.han) == text(masks.tone(ANY)) == set("春月看東冻〇")
-    assert text(masks.tone("平")) == set("春看東〇") and text(masks.tone("仄")) == set("月看冻")
+    assert text(masks.han) == text(masks.tone(ANY, PINGSHUI)) == set("春月看東冻〇")
+    assert text(masks.tone("平", PINGSHUI)) == set("春看東〇") and text(masks.tone("仄", PINGSHUI)) == set("月看冻")
     assert text(masks.chars("春a龘")) == set("春a")
     assert text(masks.of_rhymes(["十四寒", "一东"], "平", PINGSHUI)) == set("看東")
     assert text(masks.of_rhymes(["第一部"], "仄", CILIN)) == {"冻"}

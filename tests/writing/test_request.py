@@ -250,6 +250,40 @@ def test_rhymes_that_cannot_be_had(form: str, rhyme: str, said: str) -> None:
     assert refusal(form=form, rhyme=rhyme).startswith(f"--rhyme {rhyme}: {said}")
 
 
+@pytest.mark.parametrize(
+    ("book", "rhyme", "found"),
+    [
+        ("中华新韵", "十唐", {"十唐"}),
+        ("中华新韵", "唐", {"十唐"}),
+        ("中华新韵", "江", {"十唐"}),
+        ("中华通韵", "红", {"十五雍"}),
+        ("词林正韵", "第一部", {"第一部"}),
+        ("平水韵", "东", {"一东"}),
+        ("auto", "东", {"一东"}),
+    ],
+)
+def test_a_rhyme_of_any_book(book: str, rhyme: str, found: set[str]) -> None:
+    assert planned(form="七绝", rhyme=rhyme, book=book).rhyme == found
+    template = planned(form="七绝", book=book).template
+    assert template is not None and template.book == ("平水韵" if book == "auto" else book)
+
+
+@pytest.mark.parametrize(
+    ("book", "rhyme", "said"),
+    [
+        ("中华新韵", "月", "--rhyme 月: not of the level (平) tone"),
+        ("中华通韵", "一东", "--rhyme 一东: no such rhyme; give a character of it, or one of 一啊"),
+        ("广韵", "auto", "--book 广韵: choose one of auto, 平水韵"),
+    ],
+)
+def test_a_book_and_a_rhyme_that_do_not_go_together(book: str, rhyme: str, said: str) -> None:
+    assert refusal(form="七绝", rhyme=rhyme, book=book).startswith(said)
+
+
+def test_a_form_without_rules_takes_no_book() -> None:
+    assert refusal(form="free", book="中华新韵").startswith("--book 中华新韵: no form is asked for")
+
+
 def test_a_tune_of_two_kinds_takes_rhymes_of_either() -> None:
     assert planned(form="满江红", rhyme="月").rhyme == {"第十八部"}
     assert planned(form="满江红", rhyme="东").rhyme == {"第一部"}
