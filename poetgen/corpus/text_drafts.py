@@ -70,10 +70,10 @@ def _rhymes(lines: Sequence[str]) -> bool:
 
 
 def parts_of_series(draft: PoemDraft) -> list[PoemDraft]:
-    """The poems of a series without numbers: 过旧宅二首 over two stanzas are two poems, 其一 and 其二."""
+    """The poems of a series without numbers: 过旧宅二首 over two stanzas are two poems, 其一 and 其二. Else none."""
     found = _SERIES.search(draft.heading.title)
     if not found or not draft.starts or _number(found[1]) != len(draft.starts) + 1:
-        return [draft]
+        return []
     bounds = [0, *draft.starts, len(draft.lines)]
     return [
         PoemDraft(

@@ -50,7 +50,7 @@ def drafts_of(text: str, left_out: Counter[str]) -> list[PoemDraft]:
     for line, below in pairwise([*lines, None]):
         assert line is not None
         reader.take(line, below)
-    return [poem for draft in reader.finish() for part in parts_of_series(draft) for poem in poem_a_line(part)]
+    return [poem for draft in reader.finish() for poem in parts_of_series(draft) or poem_a_line(draft)]
 
 
 def _lines(text: str) -> list[TextLine]:

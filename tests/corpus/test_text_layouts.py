@@ -338,6 +338,14 @@ def test_numbers_of_pages_and_records_part_no_poem() -> None:
     assert [one("".join(record.paragraphs)) for record in records] == [one(SHAN_JU), one(DENG)]
 
 
+def test_a_series_is_parted_once() -> None:
+    """Its poems have as many lines as it has poems."""
+    text = f"過舊宅二首　太宗皇帝\n{JING_T}\n\n{DENG_T}\n"
+    records = list(text_records(text, "", Counter()))
+    assert [record.title for record in records] == ["過舊宅二首 其一", "過舊宅二首 其二"]
+    assert [one("".join(record.paragraphs)) for record in records] == [one(JING_T), one(DENG_T)]
+
+
 def test_a_series_without_numbers_and_a_preface_in_wrapped_lines() -> None:
     text = f"""　　　　帝京篇二首（并序）　太宗皇帝
 　　予以萬幾之暇，游息藝文，觀列代之皇王，考當時之行事，軒昊舜禹
