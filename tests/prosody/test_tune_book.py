@@ -106,7 +106,6 @@ def test_no_word_is_broken_over_a_pause() -> None:
     start, _ = constrain(plan(Request(form="七绝"), 64), Masks(vocab))
     machine = start.copy()
     for char in "朝辞白帝":
-        assert list(machine.avoided()) == []
         machine.push(vocab.id(char))
     avoided = {vocab.tokens[id] for id in machine.avoided()}
     assert "王" in avoided and "彩" not in avoided, "帝王 is a word"
