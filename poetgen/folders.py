@@ -56,6 +56,7 @@ def claimed(folder: Path) -> Iterator[bool]:
             )
         try:
             settle(folder)
+            _remove_leftovers(folder)
             yield locked is True
         finally:
             if made:

@@ -186,7 +186,8 @@ def test_no_option_is_documented_that_does_not_exist(page: Path) -> None:
     known.add("--logdir")  # TensorBoard's own
     known.add("--no-deps")  # pip's own
     known |= {"--doctest-modules"}  # pytest's own
-    for script in [*(ROOT / "benchmarks").glob("*.py"), *(ROOT / "tests" / "fuzz").glob("*.py")]:
+    folders = ("benchmarks", "tests/fuzz", "tests/standing")
+    for script in [path for folder in folders for path in (ROOT / folder).glob("*.py")]:
         known |= set(re.findall(r'add_argument\("(--[a-z-]+)"', script.read_text(encoding="utf-8")))
     known |= {"--nproc-per-node", "--nnodes", "--rdzv-backend", "--rdzv-endpoint"}  # torchrun's own
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", page.read_text(encoding="utf-8"))) <= known

@@ -82,7 +82,9 @@ def sample(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the poems in --output, with the titles and options of before.")
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Throw the poems in --output away first.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Put new poems in the place of those in --output.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines.")] = False,
     stream: Annotated[
         bool | None,

@@ -88,7 +88,9 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --out, with its options unless given anew.")
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Throw the run in --out away first.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Put a new run in the place of the one in --out.")
+    ] = False,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Also write the run for TensorBoard, into OUT/tensorboard.")
     ] = False,

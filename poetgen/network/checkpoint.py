@@ -168,7 +168,8 @@ def save_weights(
 def load_weights(model: PoetModel, tensors: Mapping[str, Tensor], path: Path) -> None:
     """Fill `model` with the tensors read from `path`, in fp32; raises CheckpointError where they do not fit it."""
     check_fit(model, tensors, path)
-    weights = {name: tensor.float() for name, tensor in tensors.items()}
+    # Copies: what was read may lie in the mapped file, which somebody may cut short.
+    weights = {name: tensor.to(torch.float32, copy=True) for name, tensor in tensors.items()}
     model.load_state_dict(weights, strict=False, assign=True)
     if model.config.tie and model.embedding is not None:
         model.output.weight = model.embedding.weight

@@ -130,6 +130,7 @@ class Output:
         self._held: IO[bytes] | None = None  # the output itself, locked, on the rank that prepares it
         self._file: IO[bytes] | None = None  # what this rank adds to
         self._size = 0
+        self._outdated = False  # whether what is there goes with the first poem that is added
 
     def parts(self) -> list[Path]:
         """The parts that ranks have left, in the order of their names."""
@@ -155,8 +156,8 @@ class Output:
     def prepare(self) -> list[Extent]:
         """Take the output for this run, and return what is there to go on from. For one rank to do, before any opens.
 
-        With --overwrite what is there is thrown away, once it is known that no other run writes it. Raises SaveError
-        where one does, and UsageError as `check`.
+        With --overwrite what is there is thrown away, once no other run writes it and there is a first poem to take its
+        place. Raises SaveError where another does, and UsageError as `check`.
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -165,8 +166,6 @@ class Output:
                 self._take(part).close()
             self.check()  # again: a run may have ended in between
             if self.overwrite:
-                if self.path.is_file():
-                    self._held.truncate(0)
                 self._remove_parts()
             return [Extent.of(path) for path in (self.path, *self.parts()) if path.is_file()] if self.resume else []
         except BaseException as error:
@@ -182,7 +181,12 @@ class Output:
         try:
             self._file = self._held if self._held and world.size == 1 else self._take(path)
             if self._file.seekable() and path.is_file():
-                self._file.truncate(self._size)
+                # Until there is a poem to take their place, a kill must not cost the poems that are there.
+                self._outdated = self.overwrite and world.size == 1
+                if not self._outdated:
+                    self._file.truncate(self._size)
+            if self.overwrite and world.size > 1 and self._held and self.path.is_file():
+                self._held.truncate(0)  # or it would be merged with the new ones
         except OSError as error:
             self.close()
             raise self._failed(error) from error
@@ -193,6 +197,9 @@ class Output:
         data = text.encode("utf-8", "backslashreplace")
         left = memoryview(data)
         try:
+            if self._outdated:
+                self._file.truncate(0)
+                self._outdated = False
             while left:
                 left = left[self._file.write(left) :]
         except OSError as error:
