@@ -66,6 +66,9 @@ _ITEM: Final = re.compile(_STRING)
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))")
 _ESCAPED: Final = {"n": "\n", "r": "", "t": " "}
 
+#: What fields are called that name a form: that of `poetgen sample --json` first.
+_FORM_NAMES: Final = ("form", "体裁", "體裁", "诗体", "詩體")
+
 #: Dynasties whose poems bear the names of tunes without being 词.
 _BEFORE_TUNES: Final = frozenset(("先秦", "汉", "魏晋", "南北朝", "隋", "唐"))
 #: What is said of the fields that were taken: how the role is called.
@@ -326,6 +329,7 @@ class RecordBuilder:
             author=author or self.author,
             dynasty=dynasty(era) or self.dynasty,
             tune=tune,
+            form=first_text(value, tuple(name for name in _FORM_NAMES if name in value)),
         )
 
 

@@ -14,8 +14,8 @@ class Record:
     """A poem as a source holds it, before any cleaning.
 
     `origin` says where it stood (file, and line or record number), for reports and errors. `tune` is the
-    词牌 where the source names one. `verse` is False for a passage of plain text, whose line breaks are kept.
-    `language` is that of its document as the reader leaves it, and its own once it is cleaned.
+    词牌 where the source names one, `form` what it calls the form. `verse` is False for a passage of plain text, whose
+    line breaks are kept. `language` is that of its document as the reader leaves it, and its own once it is cleaned.
     """
 
     origin: str
@@ -26,6 +26,7 @@ class Record:
     tune: str = ""
     verse: bool = True
     language: Language = ""
+    form: str = ""
 
 
 @dataclass(frozen=True, slots=True)

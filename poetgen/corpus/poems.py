@@ -20,8 +20,9 @@ from poetgen.corpus.sources import Document, documents
 from poetgen.errors import SourceError
 from poetgen.files import STDIN
 from poetgen.language import Phrase
-from poetgen.prosody.forms import form_of
+from poetgen.prosody.forms import FORMS, form_of
 from poetgen.prosody.rhymes import tones
+from poetgen.prosody.tune_names import asked_form, book_tunes
 
 
 class _StandardInput(Document):
@@ -87,5 +88,18 @@ def cleaned(records: Iterable[Record], script: Script = "keep", passages: bool =
             prose = chinese
             cleaner.counts.drop("plain text, no verse" if prose else "without Chinese verse", record.origin, poem.body)
             continue
-        poems.append(replace(poem, form=form_of(poem.body, poem.tune) if record.verse and chinese else ""))
+        poems.append(_of_form(poem, record.form) if record.verse and chinese else replace(poem, form=""))
     return poems, cleaner.counts
+
+
+def _of_form(poem: Poem, named: str) -> Poem:
+    """A poem with its form: the one that its source names, be it a tune, else the one that its lines have."""
+    form = asked_form(named).partition(":")[0]
+    if book_tunes(form):
+        tune = poem.tune or form
+        return replace(poem, tune=tune, form=form_of(poem.body, tune))
+    if form in FORMS:
+        return replace(poem, form=form)
+    if form in ("五古", "七古"):
+        return replace(poem, form="古体")
+    return replace(poem, form=form_of(poem.body, poem.tune))

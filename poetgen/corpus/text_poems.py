@@ -91,6 +91,7 @@ class _PoemReader:
         self._section = Heading()
         self._notes = False
         self._apart = False
+        self._authors_first = 0  # poems whose author stands above their title, less those where it stands below
 
     def take(self, line: TextLine, below: TextLine | None) -> None:
         """The next line, and the one that stands below it."""
@@ -232,14 +233,41 @@ class _PoemReader:
             return Heading()
         part, lines = _part_apart(lines)
         if part is None:
-            heading, used = _title_and_author(lines)
+            heading, used = self._title_and_author(lines)
             self._left_out_of(len(lines) - used)
             self._base = heading
             return heading
         if lines:
-            self._base, used = _title_and_author(lines)
+            self._base, used = self._title_and_author(lines)
             self._left_out_of(len(lines) - used)
         return self._part_of(self._base, part.part or part.ordinal, part)
+
+    def _title_and_author(self, lines: Sequence[TextLine]) -> tuple[Heading, int]:
+        """Title and author from the lines above a poem, and how many of them were used.
+
+        Of two lines that may both be names (古意 below 李颀), the author is the one that stood where authors of other
+        poems did.
+        """
+        last = lines[-1]
+        above = lines[-2] if len(lines) > 1 else None
+        if last.heading.title:
+            named = byline_of(above.text) if above and not last.heading.author and not above.heading.title else None
+            return (last.heading.over(named), 2) if named else (last.heading, 1)
+        author = last.heading if last.heading.author else byline_of(last.text)
+        if above is None:
+            return (author, 1) if author and author.dynasty else (Heading(title=last.text), 1)
+        title = above.heading if above.heading.title else Heading(title=above.text)
+        first = above.heading if above.heading.author and not above.heading.title else byline_of(above.text)
+        if bool(first) != bool(author):
+            self._authors_first += 1 if first else -1
+        both = first and author and not author.dynasty and not first.dynasty and self._authors_first > 0
+        if first and (both or not (author and (author.dynasty or not first.dynasty))):
+            return replace(first, title=last.text), 2
+        if not (author or last.gap or last.level or last.ordinal or is_collection(above.text)):
+            author = byline_of(last.text, sure=False)
+        if not author:
+            return Heading(title=last.text), 1
+        return author.over(title), 2
 
     def _left_out_of(self, count: int) -> None:
         if count:
@@ -283,24 +311,3 @@ def _part_apart(lines: list[TextLine]) -> tuple[TextLine | None, list[TextLine]]
         if len(lines) >= -place and (lines[place].part or lines[place].ordinal and not lines[place].text):
             return lines[place], [line for line in lines if line is not lines[place]]
     return None, lines
-
-
-def _title_and_author(lines: Sequence[TextLine]) -> tuple[Heading, int]:
-    """Title and author from the lines above a poem, and how many of them were used."""
-    last = lines[-1]
-    above = lines[-2] if len(lines) > 1 else None
-    if last.heading.title:
-        named = byline_of(above.text) if above and not last.heading.author and not above.heading.title else None
-        return (last.heading.over(named), 2) if named else (last.heading, 1)
-    author = last.heading if last.heading.author else byline_of(last.text)
-    if above is None:
-        return (author, 1) if author and author.dynasty else (Heading(title=last.text), 1)
-    title = above.heading if above.heading.title else Heading(title=above.text)
-    first = above.heading if above.heading.author and not above.heading.title else byline_of(above.text)
-    if first and not (author and (author.dynasty or not first.dynasty)):
-        return replace(first, title=last.text), 2
-    if not (author or last.gap or last.level or last.ordinal or is_collection(above.text)):
-        author = byline_of(last.text, sure=False)
-    if not author:
-        return Heading(title=last.text), 1
-    return author.over(title), 2

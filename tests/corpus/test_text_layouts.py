@@ -338,6 +338,19 @@ def test_numbers_of_pages_and_records_part_no_poem() -> None:
     assert [one("".join(record.paragraphs)) for record in records] == [one(SHAN_JU), one(DENG)]
 
 
+def test_of_two_names_the_author_stands_where_authors_stand() -> None:
+    """乌衣巷 and 归嵩山 begin like names of people, too."""
+    poems = (("李白", "静夜思", JING), ("王之涣", "登鹳雀楼", DENG), ("刘禹锡", "乌衣巷", CHUN))
+    above = list(
+        text_records("\n\n".join(f"{author}\n{title}\n{verse}" for author, title, verse in poems), "", Counter())
+    )
+    below = list(
+        text_records("\n\n".join(f"{title}\n{author}\n{verse}" for author, title, verse in poems), "", Counter())
+    )
+    for records in (above, below):
+        assert [(record.author, record.title) for record in records] == [poem[:2] for poem in poems]
+
+
 def test_a_series_is_parted_once() -> None:
     """Its poems have as many lines as it has poems."""
     text = f"過舊宅二首　太宗皇帝\n{JING_T}\n\n{DENG_T}\n"

@@ -418,3 +418,17 @@ def test_the_example_of_the_help_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_clauses_are_the_lines_that_are_explained() -> None:
     poem = poem_of(DENG_GUANQUE_LOU)
     assert [line.text for line in explain_poem(poem).lines] == clauses(poem.body)
+
+
+def test_a_record_says_what_form_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "poems.jsonl"
+    text = "西塞山前白鹭飞，桃花流水鳜鱼肥。青箬笠，绿蓑衣，斜风细雨不须归。"
+    rows = [
+        {"title": "江上", "form": "渔歌子", "text": text},
+        {"title": "夜", "form": "五古", "text": COUPLETS.replace("\n", "")},
+        {"title": "夜", "form": "sonnet", "text": COUPLETS.replace("\n", "")},
+    ]
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    poems, _ = read_poems(path)
+    assert [(poem.form, poem.tune) for poem in poems] == [("词", "渔歌子"), ("古体", ""), ("五绝", "")]
+    assert explain_poem(poems[0]).faults == ()
