@@ -526,7 +526,7 @@ def test_evaluate_without_scikit_learn(run: Run, place: Path, monkeypatch: pytes
 @pytest.mark.slow
 def test_evaluate_takes_the_dataset_of_the_checkpoint(run: Run, place: Path) -> None:
     assert set(json.loads(run(*EVALUATE, "--json").out)["columns"]) == {"human", "tiny", "5-gram"}
-    run("preprocess", "--out", "corpora/prepared", "--jobs", 1, "--valid-share", 0.5)
+    run("preprocess", "--out", "corpora/prepared", "--jobs", 1, "--valid-share", 0.5, "--overwrite")
     assert "corpora/prepared is not there, or not what the checkpoint was trained on" in run(*EVALUATE).error
     result = run(*EVALUATE, "--data", "corpora/prepared")
     assert result.code == 0 and "corpora/prepared is not what tiny was trained on" in result.err
@@ -582,7 +582,9 @@ def test_plain_text_has_perplexity_and_bits(run: Run, place: Path) -> None:
     """A checkpoint of English: no ppl_char, no forms, and all that is left out is told."""
     Path("text").mkdir()
     for number in range(40):
-        lines = "".join(f"line {number + line} of a text that says little, and says it again\n" for line in range(9))
+        lines = "".join(
+            f"line {100 * number + line} of a text that says little, and says it again\n" for line in range(9)
+        )
         Path(f"text/{number}.txt").write_text(lines)
     assert run("preprocess", "text", "--out", "data", "--jobs", 1, "--valid-share", 0.2).code == 0
     assert run(*TRAIN, "--data", "data", "--epochs", 1, "--sampling", "random", "--out", "english").code == 0
