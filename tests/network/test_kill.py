@@ -47,7 +47,7 @@ from poetgen.network.trainer import Trainer
 def run(data, out, options, hold):
     resume = (out / "train.state").exists()
     for record in Trainer(Dataset.load(data), TrainConfig(**options), out, resume=resume).run():
-        print(record.kind, record.step, flush=True)
+        os.write(1, f"{record.kind} {record.step}\\n".encode())  # whole, or not at all
         if record.step >= hold:
             signal.pause()  # until it is killed
 
