@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import io
 import re
 import shlex
 import shutil
@@ -221,7 +222,9 @@ def test_commands_are_told_from_the_shell_around_them() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_cheap_commands_run(page: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_cheap_commands_run(
+    page: Path, place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for args in (args for block in blocks(page, "sh") for args in commands(block)):
         if split(args)[0] not in ("sample", "evaluate", "check", "score"):
             continue
@@ -231,6 +234,8 @@ def test_cheap_commands_run(page: Path, place: Path, capsys: pytest.CaptureFixtu
         for option, made in (("--checkpoint", "checkpoints/poet"), ("--data", "corpora/prepared")):
             if option in args:
                 args[args.index(option) + 1] = made
+        typed = io.TextIOWrapper(io.BytesIO("海阔凭鱼跃，天高任鸟飞。\n".encode()))
+        monkeypatch.setattr("sys.stdin", typed)
         with pytest.raises(SystemExit) as exit:
             cli.main(args)
         out, err = capsys.readouterr()

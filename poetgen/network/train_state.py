@@ -143,7 +143,10 @@ def _check_numbers(tensors: Mapping[str, Tensor], model: PoetModel, path: Path) 
     found = {name: tensor.shape for name, tensor in tensors.items() if not name.startswith("model.")}
     wrong = sorted(found.keys() ^ expected.keys()) or [name for name in found if found[name] != expected[name]]
     wrong += [name for name in found if name.endswith((".step", ".exp_avg_sq")) and bool((tensors[name] < 0).any())]
-    wrong += [name for name, tensor in tensors.items() if tensor.dtype != torch.float32]
+    # The state is carried in the precision of the run, all else in fp32.
+    carried = (torch.float32, torch.bfloat16)
+    types = {name: carried if name.startswith("state.") else carried[:1] for name in tensors}
+    wrong += [name for name, tensor in tensors.items() if tensor.dtype not in types[name]]
     if wrong:
         raise CheckpointError(
             f"{path}: {', '.join(wrong[:3])} is not of a run with this network; copy the file again, or train again "

@@ -53,6 +53,7 @@ class Slot:
     costs: list[float] = field(default_factory=list)  # of each token, in nats
     handed_out: int = 0  # tokens
     tries: int = 0
+    counted: bool = False  # among what is written
     saved: SavedLine | None = None
 
     @property
@@ -227,6 +228,7 @@ class Written:
         """Count a draft that is complete."""
         self._poems += 1 / slot.sample.config.candidates
         self._drafts += 1
+        slot.counted = True
         self._tokens += len(slot.tokens)
 
     @property
@@ -235,7 +237,7 @@ class Written:
         if not self._tokens or self.rows is None:
             return self._poems
         mean = self._tokens / self._drafts
-        under_way = (slot for _, slot in self.rows.taken if not slot.constraint.done)  # a complete one is counted
+        under_way = (slot for _, slot in self.rows.taken if not slot.counted)
         return self._poems + sum(
             min(1.0, len(slot.tokens) / mean) / slot.sample.config.candidates for slot in under_way
         )

@@ -286,13 +286,14 @@ def _delimiter(header: str, called: bool, name: str) -> str:
 
     What is `called` a table must have a header where it has several columns; raises SourceError.
     """
-    for delimiter in ("\t", ",", ";"):
+    parts = "\t,;"
+    for delimiter in [part for part in parts if part in header] or parts[0]:
         cells = header.split(delimiter)
         names = [_option_name(cell) for cell in cells]
         # 「题，春」 is a title; a header has nothing but names.
         if "title" in names and (all(names) and len(cells) > 1 or called):
             return delimiter
-    if called and any(delimiter in header for delimiter in "\t,;"):
+    if called and any(part in header for part in parts):
         raise SourceError(f"--input {name}, line 1: no header with a column title; begin with one, such as title,form")
     return ""
 

@@ -123,6 +123,8 @@ SLOW = ("train", "evaluate", "inspect map", "inspect gates", "inspect memory", "
 def test_help_ends_with_an_example_that_runs(command: str, run: Run, place: Path) -> None:
     if command == "inspect map":
         pytest.importorskip("sklearn")
+    if command == "preprocess":
+        shutil.rmtree("corpora/prepared")  # of other sources, which nothing replaces unasked
     shown = run(*command.split(), "--help")
     assert shown.code == 0 and shown.err == ""
     example = shown.out.strip().splitlines()[-1].strip()
@@ -189,7 +191,7 @@ def test_wrong_usage_exits_with_2(run: Run) -> None:
         ),
         ("evaluate --poems corpora/starter.jsonl --human corpora/starter.jsonl", "--poems and --human: both are"),
         ("evaluate --temperature inf", "--temperature inf: give a finite number of at least 0"),
-        ("evaluate --seed 9223372036854775808", "--seed 9223372036854775808: give a number below 2**63"),
+        ("evaluate --seed 9223372036854775808", "give a number of at least 0 and below 2**63"),
         ("train --lr-steps 0.1,high", "--lr-steps 0.1,high: give numbers"),
         ("train --lr-steps ,", "--lr-steps: give at least one"),
         ("train --cell transformer", "--cell transformer: choose one of lstm, gru, rnn"),
@@ -232,7 +234,7 @@ def test_a_gpu_that_is_not_there(run: Run, place: Path) -> None:
         ("train --resume --out new", "new/train.state: missing, so there is no run to go on with"),
         ("evaluate --data nowhere", "nowhere: no prepared dataset here"),
         ("evaluate --poems nowhere", "nowhere"),
-        ("preprocess nowhere", "nowhere"),
+        ("preprocess nowhere --overwrite", "nowhere"),
     ],
 )
 def test_things_that_are_wrong_exit_with_1(args: str, message: str, run: Run, place: Path) -> None:
@@ -524,7 +526,7 @@ def test_evaluate_without_scikit_learn(run: Run, place: Path, monkeypatch: pytes
 @pytest.mark.slow
 def test_evaluate_takes_the_dataset_of_the_checkpoint(run: Run, place: Path) -> None:
     assert set(json.loads(run(*EVALUATE, "--json").out)["columns"]) == {"human", "tiny", "5-gram"}
-    run("preprocess", "--out", "corpora/prepared", "--jobs", 1, "--valid-share", 0.5)
+    run("preprocess", "--out", "corpora/prepared", "--jobs", 1, "--valid-share", 0.5, "--overwrite")
     assert "corpora/prepared is not there, or not what the checkpoint was trained on" in run(*EVALUATE).error
     result = run(*EVALUATE, "--data", "corpora/prepared")
     assert result.code == 0 and "corpora/prepared is not what tiny was trained on" in result.err
@@ -580,7 +582,9 @@ def test_plain_text_has_perplexity_and_bits(run: Run, place: Path) -> None:
     """A checkpoint of English: no ppl_char, no forms, and all that is left out is told."""
     Path("text").mkdir()
     for number in range(40):
-        lines = "".join(f"line {number + line} of a text that says little, and says it again\n" for line in range(9))
+        lines = "".join(
+            f"line {100 * number + line} of a text that says little, and says it again\n" for line in range(9)
+        )
         Path(f"text/{number}.txt").write_text(lines)
     assert run("preprocess", "text", "--out", "data", "--jobs", 1, "--valid-share", 0.2).code == 0
     assert run(*TRAIN, "--data", "data", "--epochs", 1, "--sampling", "random", "--out", "english").code == 0

@@ -741,6 +741,9 @@ class Mute:
     def job(self, title: str, seed: int) -> tuple[Job, list[str]]:
         return Job(Request(title), SampleConfig(seed=seed)), []
 
+    def shortfall(self, job: Job, text: str) -> str:
+        return ""
+
     def samples(self, jobs: Iterable[Job]) -> Iterator[Sample]:
         for request, config, number, _ in jobs:
             assert number is not None

@@ -233,7 +233,7 @@ def test_auto_writes_exactly_what_was_asked(length: int, form: str) -> None:
     assert read.startswith((f"[{form}]" if form else "") + "[TITLE]春[BODY]" + poem.text[:-1])
 
 
-@pytest.mark.parametrize("form", ["free", "古体", "杂言", "散文", "词", "水调歌头"])
+@pytest.mark.parametrize("form", ["free", "古体", "杂言", "散文", "词"])
 def test_other_forms_end_where_the_model_ends_them(form: str) -> None:
     model = Rigged(any={"[END]": 10.0})
     sampler = Sampler(model, VOCAB)
