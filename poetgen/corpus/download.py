@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from email.message import Message
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -49,6 +50,8 @@ def fetch(url: str, folder: Path, progress: ProgressCallback = silent, *, max_by
         raise SourceError(f"{url}: not an address that can be downloaded ({error}).") from error
     ledger = _ledger(folder)
     if kept := _kept(url, folder, ledger):
+        with suppress(OSError):  # what a kill may have left when all had arrived
+            part.forget()
         return kept
     failures, furthest = 0, -1
     try:
@@ -67,7 +70,9 @@ def fetch(url: str, folder: Path, progress: ProgressCallback = silent, *, max_by
                             "Give the same address again to go on from there."
                         ) from error
         target = folder / _free_name(name, url, folder, ledger)
-        size = part.size
+        # Noted first: a file that stands there without a note would pass for one that the user has put there.
+        noted = {**ledger, target.name: {"url": url, "size": part.size}}
+        write_atomic(folder / _LEDGER, to_json(noted, indent=1))
         part.path.replace(target)
         part.forget()
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
@@ -81,7 +86,6 @@ def fetch(url: str, folder: Path, progress: ProgressCallback = silent, *, max_by
         ) from error
     except OSError as error:
         raise SaveError(f"{folder}: the download cannot be saved there ({error.strerror or error}).") from error
-    write_atomic(folder / _LEDGER, to_json({**ledger, target.name: {"url": url, "size": size}}, indent=1))
     return target
 
 

@@ -61,6 +61,7 @@ def poetgen(
     It is killed before its operation `kill_at`, or after so many seconds. What it says goes to the file `said`.
     """
     told = place / said
+    told.touch()
     counted, tell = os.pipe()
     pid = os.fork()
     if not pid:
