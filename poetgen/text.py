@@ -92,7 +92,7 @@ def escaped(text: str) -> str:
 
 
 def code_point(text: str) -> str:
-    r"""Every character as its UTF-16 code units, \uXXXX, as JSON and Python write it.
+    r"""Every character as its UTF-16 code units, \u0041, as JSON and Python write it.
 
     >>> print(code_point("é𠮷"))
     \u00e9\ud842\udfb7
