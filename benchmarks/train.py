@@ -2,12 +2,14 @@
 
     python benchmarks/train.py                          # synthetic poems of a real corpus' lengths
     python benchmarks/train.py --data corpora/prepared
+    python benchmarks/train.py --device cuda --rows 64,256 --shape 2x512x256 --shape 3x1024x384
 
 The floor of a step counts six operations for every weight that a token meets (two forward, four backward): the
 recurrent layers for every position of a batch, the output layer for scored positions only. The peak is the rate of one
 large square product in the same precision, measured in the same run. Bytes are those that have to move however well
 it is done: logits in bf16 or fp32 written, read, and read twice more as a gradient; each weight, its gradient and its
-two moments read, and the first and last two written, in fp32. The rows are measured in turn; medians.
+two moments read, and the first and last two written, in fp32. "layers alone" is the time of the recurrent layers by
+themselves, forward and backward, on as many rows and steps, in a step's time. The rows are measured in turn; medians.
 
     ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16 python benchmarks/train.py      # as on a processor without AMX
 """
@@ -15,6 +17,9 @@ two moments read, and the first and last two written, in fp32. The rows are meas
 from __future__ import annotations
 
 import argparse
+import copy
+import itertools
+import math
 import os
 import statistics
 import tempfile
@@ -64,10 +69,30 @@ def moved(trainer: Trainer, batch: Batch) -> float:
     return 4.0 * logits + 7.0 * 4 * trainer.model.parameters_count
 
 
-def product_rate(dtype: torch.dtype, device: torch.device, size: int = 2048) -> float:
+def product_rate(dtype: torch.dtype, device: torch.device) -> float:
     """Operations a second of a square matrix product, the median of nine."""
+    size = 8192 if device.type == "cuda" else 2048
     a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
     return 2.0 * size**3 / statistics.median(list(seconds(lambda: a @ b, device, 9))[2:])
+
+
+def layers_alone(trainer: Trainer, batch: Batch) -> float:
+    """Seconds that the recurrent layers take by themselves, forward and backward, for a batch of this shape."""
+    rows, steps = batch.inputs.shape
+    cells = [copy.deepcopy(cell) for cell in trainer.worker.cells]
+    for cell in cells:
+        cell.flatten_parameters()
+    inputs = [
+        torch.randn(steps, rows, cell.input_size, device=trainer.device, dtype=trainer.dtype, requires_grad=True)
+        for cell in cells
+    ]
+
+    def work() -> None:
+        for cell, x in zip(cells, inputs, strict=True):
+            y, _ = cell(x)
+            y.backward(torch.ones_like(y))
+
+    return statistics.median(list(seconds(work, trainer.device, 5))[2:])
 
 
 def seconds(work: Callable[[], object], device: torch.device, times: int) -> Iterator[float]:
@@ -86,44 +111,60 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="fp32,bf16", help="precisions, with a comma between them")
+    parser.add_argument("--rows", default="16,32,64", help="rows of a batch, with a comma between them")
+    parser.add_argument("--shape", action="append", help="LAYERSxHIDDENxEMBED; may be given several times")
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     dataset = Dataset.load(options.data) if options.data else synthetic()
     device = pick_device(options.device)
-    cases = [(precision, size) for precision in options.precision.split(",") for size in (16, 32, 64)]
-    results: dict[tuple[str, int], list[tuple[float, ...]]] = {case: [] for case in cases}
+    shapes = [tuple(map(int, shape.split("x"))) for shape in options.shape or ["2x512x256"]]
+    rows = [int(number) for number in options.rows.split(",")]
+    cases = list(itertools.product(shapes, options.precision.split(","), rows))
+    results: dict[tuple[tuple[int, ...], str, int], list[tuple[float, ...]]] = {case: [] for case in cases}
     with tempfile.TemporaryDirectory() as out:
         for _ in range(options.rounds):
-            for precision, size in cases:
+            for shape, precision, size in cases:
                 config = TrainConfig(
-                    batch_size=size, seq_len=96, dropout=0.0, device=options.device, precision=precision
+                    **dict(zip(("layers", "hidden", "embed"), shape, strict=True)),
+                    batch_size=size,
+                    seq_len=96,
+                    dropout=0.0,
+                    device=options.device,
+                    precision=precision,
                 )
+                if device.type == "cuda":
+                    torch.cuda.reset_peak_memory_stats(device)
                 trainer = Trainer(dataset, config, Path(out))
                 batches = trainer._batches()
                 taken = [next(batches) for _ in range(4)]  # few shapes, so that none is new once warmed up
                 rate = product_rate(trainer.dtype, device)
                 for shards, done in taken * 2:
                     trainer._step(shards, done)
+                alone = [layers_alone(trainer, batch) for (batch,), _ in taken]
                 for number in range(options.steps):
                     shards, done = taken[number % len(taken)]
                     (took,) = seconds(partial(trainer._step, shards, done), device, 1)
                     (batch,) = shards
                     scored = int((batch.labels != PAD).sum())
                     work = operations(trainer, batch)
-                    row = took * 1e3, scored / took, work / took / 1e9, rate / 1e9, work / took / rate
-                    results[precision, size].append((*row, moved(trainer, batch) / 1e6))
-    config = trainer.config
+                    shares = work / took / rate, alone[number % len(taken)] / took
+                    figures = took * 1e3, scored / took, work / took / 1e9, rate / 1e9, *shares
+                    memory = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else math.nan
+                    results[shape, precision, size].append((*figures, moved(trainer, batch) / 1e6, memory / 2**30))
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
+    print(f"{trainer.config.cell}, {len(dataset.vocab):,} tokens, {device}, {name}, torch {torch.__version__}\n")
     print(
-        f"{config.cell} {config.layers} x {config.hidden}, embedding {config.embed}, {len(dataset.vocab):,} tokens, "
-        f"{device}, {torch.get_num_threads()} threads\n"
+        "| network | precision | rows × steps | ms a step | scored tokens/s | GFLOP/s | peak | share of peak | "
+        "layers alone | MB moved | GiB of the card |"
     )
-    print("| precision | rows × steps | ms a step | scored tokens/s | GFLOP/s | peak | share of peak | MB moved |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    for (precision, size), rows in results.items():
-        took, speed, done, peak, share, mega = (statistics.median(column) for column in zip(*rows, strict=True))
-        figures = (f"{took:.0f}", f"{speed:,.0f}", f"{done:.0f}", f"{peak:.0f}", f"{share:.0%}", f"{mega:.0f}")
-        print("|", " | ".join((precision, f"{size} × 96", *figures)), "|")
+    print("| --- " * 11 + "|")
+    for (shape, precision, size), measured in results.items():
+        columns = map(statistics.median, zip(*measured, strict=True))
+        took, speed, done, peak, share, alone_share, mega, giga = columns
+        cells = (f"{took:.1f}", f"{speed:,.0f}", f"{done:,.0f}", f"{peak:,.0f}", f"{share:.0%}", f"{alone_share:.0%}")
+        network = "{} × {}, {}".format(*shape)
+        print("|", " | ".join((network, precision, f"{size} × 96", *cells, f"{mega:.0f}", f"{giga:.1f}")), "|")
 
 
 if __name__ == "__main__":

@@ -133,10 +133,12 @@ def _settled(context: typer.Context, claims: ExitStack) -> tuple[TrainConfig, Pa
     given = context.params
     values = {field.name: given[field.name] for field in fields(TrainConfig)} | {"lr_steps": rates(given["lr_steps"])}
     config = TrainConfig(**values)
-    data, resume, overwrite = given["data"], given["resume"], given["overwrite"]
+    # Some versions of typer make paths of text only in the call of the command.
+    data, out = Path(given["data"]), Path(given["out"]) if given["out"] else None
+    resume, overwrite = given["resume"], given["overwrite"]
     if resume and overwrite:
         raise UsageError("--resume and --overwrite: give one of them")
-    out = _folder(given["out"], data)
+    out = _folder(out, data)
     claims.enter_context(claim(out))
     if not resume and not overwrite and any((out / name).exists() for name in _OF_A_RUN):
         goes_on = "--resume goes on with it, " if (out / "train.state").exists() else ""

@@ -19,32 +19,37 @@ Shapes: B rows, T time steps, N poems.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poetgen.data.dataset import Ids, Split
+from poetgen.data.dataset import Split
+from poetgen.data.held import Marks, draw_held
+from poetgen.data.sequence import HELD, Column, Ids
 from poetgen.data.vocab import PAD
 from poetgen.errors import DatasetError
 
-#: How often a known field of the header is shown in training. What is shown rarely costs few tokens and still
-#: teaches the network to follow it; what evaluation and sampling always give is shown nearly always.
+#: How often a known field of the header is shown in training: what evaluation and sampling always give nearly always.
 FIELD_RATES = {
     "form": 0.9,
-    "dynasty": 0.4,
+    "dynasty": 0.5,
     "tune": 0.9,
-    "author": 0.25,
-    "keywords": 0.2,
+    "author": 0.5,
+    "keywords": 0.35,
     "title": 0.9,
+    "held": 0.3,
     "rhyme": 0.5,
 }
-#: What the fields that are one id each, and no text, add to a header.
-_SIZES = {"form": 1, "dynasty": 1, "rhyme": 2}
+#: How often a poem without a title, as most 词 are, goes by its most telling word.
+_NAMED_BY_WORD = 0.5
 #: The header fields that evaluation and sampling always give.
 GIVEN_FIELDS = ("form", "tune", "title")
+#: Poems that do not fill a batch go with longer ones, up to so many times as long: a step costs much the same with few
+#: rows as with many.
+_STRETCH = 1.25
 #: Poem batches have row and step counts in multiples of this.
 BATCH_MULTIPLE = 8
 
@@ -75,16 +80,15 @@ class Batch:
 
 @dataclass(frozen=True)
 class BatchGroup:
-    """Poems that are batched together: their numbers (B,), the header fields each shows (B, fields), time steps."""
+    """Poems that are batched together: their numbers (B,), the header that all poems show, time steps."""
 
     poems: NDArray[np.int64]
-    shown: NDArray[np.bool_]
+    header: Mapping[str, Column]
     length: int
 
     def part(self, part: int, parts: int) -> BatchGroup:
         """The poems of one of some parts, by rows_of."""
-        rows = rows_of(part, parts, len(self.poems))
-        return BatchGroup(self.poems[rows], self.shown[rows], self.length)
+        return BatchGroup(self.poems[rows_of(part, parts, len(self.poems))], self.header, self.length)
 
 
 def batch_groups(
@@ -96,51 +100,67 @@ def batch_groups(
 ) -> list[BatchGroup]:
     """An epoch's plan: poems of like length together, about `batch_tokens` tokens a window.
 
-    `seed` draws the order and which header fields each poem shows; without it the order is fixed and every poem
+    `seed` draws the order and what the header of each poem shows; without it the order is fixed and every poem
     shows the fields that are `given`: its form, tune and title, which is what validation measures. Lengths and rows
     come in multiples of BATCH_MULTIPLE: the kernels of a recurrent layer are prepared once per shape, and that costs
     more than the padding.
     """
-    shown = np.ones((len(split), len(FIELD_RATES)), dtype=np.bool_) * [name in given for name in FIELD_RATES]
-    order = np.arange(len(split))
     rng = np.random.default_rng(seed)
-    if seed is not None:
-        shown = rng.random(shown.shape) < list(FIELD_RATES.values())
-        order = rng.permutation(len(split))
-    lengths = -(-_lengths(split, shown)[order] // BATCH_MULTIPLE) * BATCH_MULTIPLE
+    order = np.arange(len(split)) if seed is None else rng.permutation(len(split))
+    header = {name: split.header[name] for name in given} if seed is None else _drawn(split, rng)
+    lengths = split.layout.lengths(header)[order] + split.body_sizes[order]
+    lengths = -(-lengths // BATCH_MULTIPLE) * BATCH_MULTIPLE
     groups: list[BatchGroup] = []
+    over, longest = order[:0], 0  # too few of their length to fill a batch
     for length in np.unique(lengths).tolist():
-        bucket = order[lengths == length]
+        if len(over) and length > _STRETCH * longest:
+            groups.append(BatchGroup(over, header, longest))
+            over = over[:0]
+        bucket, longest = np.concatenate([over, order[lengths == length]]), length
         rows = max(1, batch_tokens // min(length, seq_len))
         rows = rows // BATCH_MULTIPLE * BATCH_MULTIPLE or rows
-        parts = [bucket[first : first + rows] for first in range(0, len(bucket), rows)]
-        groups.extend(BatchGroup(part, shown[part], length) for part in parts)
+        full = len(bucket) // rows * rows
+        groups.extend(BatchGroup(bucket[first : first + rows], header, length) for first in range(0, full, rows))
+        over = bucket[full:]
+    if len(over):
+        groups.append(BatchGroup(over, header, longest))
     return [groups[index] for index in rng.permutation(len(groups))] if seed is not None else groups
 
 
-def _lengths(split: Split, shown: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """(N,) time steps of each poem's sequence, given which header fields it shows (N, fields)."""
-    steps = split.poems["body"].astype(np.int64) + 1
-    for column, name in enumerate(FIELD_RATES):
-        size = split.poems[name].astype(np.int64)
-        steps += np.where(size > 0, _SIZES.get(name, size + 1), 0) * shown[:, column]
-    return steps
+def _drawn(split: Split, rng: np.random.Generator) -> dict[str, Column]:
+    """What the header of each poem of a split shows in an epoch, drawn by FIELD_RATES."""
+    layout, header = split.layout, dict(split.header)
+    shown = {name: rng.random(len(split)) < rate for name, rate in FIELD_RATES.items()}
+    title, words = header["title"], header["keywords"]
+    by_word = (title.sizes == 0) & (rng.random(len(split)) < _NAMED_BY_WORD)
+    breaks = np.append(np.flatnonzero(words.tokens == layout.sep), len(words.tokens))
+    first_word = np.minimum(breaks[np.searchsorted(breaks, words.starts)] - words.starts, words.sizes)
+    header["title"] = Column(
+        title.tokens, np.where(by_word, words.starts, title.starts), np.where(by_word, first_word, title.sizes)
+    )
+    header = {name: part.where(shown[name]) for name, part in header.items()}
+    if HELD in layout.vocab:
+        known = split.header["form"].sizes > 0  # plain text holds nothing
+        bodies = split.body.where(shown["held"] & known)
+        header["held"] = draw_held(bodies, Marks.of(layout.vocab), rng)
+    return header
 
 
 def poem_batches(split: Split, group: BatchGroup, seq_len: int) -> Iterator[Batch]:
     """The batches of one group: usually one; poems longer than `seq_len` go on in the next with their state."""
-    inputs = np.full((len(group.poems), group.length), PAD, dtype=np.int64)
+    header = {name: part.take(group.poems) for name, part in group.header.items()}
+    ids, starts, ends = split.layout.rows(header, split.body.take(group.poems))
+    rows, places = len(ids), np.arange(ids.shape[1] - 1)
+    inputs = np.full((rows, group.length), PAD, dtype=np.int64)
     labels = np.full_like(inputs, PAD)
-    for row, (index, shown) in enumerate(zip(group.poems.tolist(), group.shown.tolist(), strict=True)):
-        shown_fields = dict(zip(FIELD_RATES, shown, strict=True))
-        ids, start = split.sequence(index, shown_fields)
-        inputs[row, : len(ids) - 1] = ids[:-1]
-        labels[row, start : len(ids) - 1] = ids[start + 1 :]
-        if shown_fields["rhyme"] and split.poems[index]["rhyme"]:
-            labels[row, start - 2] = ids[start - 1]
+    inputs[:, : ids.shape[1] - 1] = np.where(places < ends[:, None] - 1, ids[:, :-1], PAD)
+    labels[:, : ids.shape[1] - 1] = np.where(places >= starts[:, None], ids[:, 1:], PAD)
+    if "rhyme" in header:
+        signed = np.flatnonzero(header["rhyme"].sizes)
+        labels[signed, starts[signed] - 2] = ids[signed, starts[signed] - 1]
     for at in range(0, group.length, seq_len):
         columns = slice(at, at + seq_len)
-        yield Batch(inputs[:, columns], labels[:, columns], carry=len(inputs) if at else 0)
+        yield Batch(inputs[:, columns], labels[:, columns], carry=rows if at else 0)
 
 
 def validation_batches(

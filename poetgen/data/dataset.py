@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from poetgen.corpus.poem import Poem
 from poetgen.data.line_index import LineIndex
 from poetgen.data.profile import CorpusProfile
-from poetgen.data.sequence import RHYME, Layout, control
+from poetgen.data.sequence import RHYME, Column, Ids, Layout, control
 from poetgen.data.vocab import Vocab
 from poetgen.errors import CheckpointError, DatasetError
 from poetgen.files import atomic, read_json, to_json, write_atomic
@@ -54,9 +54,6 @@ _META, _VOCAB = "dataset.json", "vocab.json"
 _ARRAYS = tuple(f"{split}.{kind}.npy" for split in SPLITS for kind in ("tokens", "poems"))
 #: All that a prepared dataset may have.
 DATASET_FILES = (_META, _VOCAB, *_ARRAYS, TUNES_FILE, LINES_FILE, REPORT_FILE)
-
-#: Token ids, in any width of integer.
-Ids = NDArray[np.integer[Any]]
 
 #: One poem: its first token, the ids of its form, dynasty and rhyme (0: none), and the lengths of its fields.
 POEM = np.dtype(
@@ -103,21 +100,37 @@ class Split:
             at = end
         return parts
 
-    def sequence(self, index: int, shown: Mapping[str, bool] | None = None) -> tuple[list[int], int]:
+    @cached_property
+    def header(self) -> dict[str, Column]:
+        """What is known of every poem besides its body, a column of N poems for each field."""
+        parts: dict[str, Column] = {}
+        rows, start = np.arange(len(self)), self.poems["start"].astype(np.int64)
+        for name in ("form", "dynasty", "rhyme"):
+            ids = self.poems[name].astype(np.int64)
+            parts[name] = Column(ids, rows, (ids > 0).astype(np.int64))
+        for name in FIELDS[:-1]:
+            sizes = self.poems[name].astype(np.int64)
+            parts[name] = Column(self.tokens, start, sizes)
+            start = start + sizes
+        return parts
+
+    @cached_property
+    def body(self) -> Column:
+        """The bodies of all poems."""
+        starts = self.poems["start"].astype(np.int64)
+        for name in FIELDS[:-1]:
+            starts += self.poems[name]
+        return Column(self.tokens, starts, self.body_sizes)
+
+    def sequence(self, index: int, header: Mapping[str, Column] | None = None) -> tuple[list[int], int]:
         """A poem's ids from header to [END], and the position of [BODY].
 
-        `shown` says which header fields appear; by default all that are known.
+        `header` are columns of all poems: by default all fields that are known.
         """
-        poem, parts = self.poems[index], self.fields(index)
-        body = parts.pop("body")
-        header: dict[str, Any] = {name: int(poem[name]) for name in ("form", "dynasty", "rhyme")} | parts
-        if shown is not None:
-            header = {name: value for name, value in header.items() if shown[name]}
-        ids = self.layout.prefix(**header)
-        start = len(ids) - 1
-        ids.extend(body.tolist())
-        ids.append(self.layout.end)
-        return ids, start
+        row = slice(index, index + 1)
+        parts = {name: part.take(row) for name, part in (header or self.header).items()}
+        ids, starts, _ = self.layout.rows(parts, self.body.take(row))
+        return ids[0].tolist(), int(starts[0])
 
     @property
     def body_sizes(self) -> NDArray[np.int64]:
@@ -127,11 +140,9 @@ class Split:
 
     def body_tokens(self, poems: slice | NDArray[np.int64] = slice(None)) -> Ids:
         """(C,) the ids of the bodies of some poems, one body after the other."""
-        records = self.poems[poems]
-        sizes = records["body"].astype(np.int64)
-        starts = sum((records[name].astype(np.int64) for name in FIELDS if name != "body"), start=records["start"])
-        before = np.cumsum(sizes) - sizes  # characters of the bodies before each
-        tokens: Ids = self.tokens[np.repeat(starts - before, sizes) + np.arange(sizes.sum())]
+        bodies = self.body.take(poems)
+        before = np.cumsum(bodies.sizes) - bodies.sizes  # characters of the bodies before each
+        tokens: Ids = self.tokens[np.repeat(bodies.starts - before, bodies.sizes) + np.arange(bodies.sizes.sum())]
         return tokens
 
     def frequencies(self) -> NDArray[np.int64]:
@@ -155,7 +166,13 @@ class Split:
         """Every sequence, end to end, as one array of ids."""
         if not len(self):
             return np.zeros(0, dtype=self.tokens.dtype)
-        return np.concatenate([np.array(self.sequence(i)[0], dtype=self.tokens.dtype) for i in range(len(self))])
+        chunks = []
+        for first in range(0, len(self), _CHUNK):
+            rows = slice(first, first + _CHUNK)
+            parts = {name: part.take(rows) for name, part in self.header.items()}
+            ids, _, sizes = self.layout.rows(parts, self.body.take(rows))
+            chunks.append(ids[np.arange(ids.shape[1]) < sizes[:, None]].astype(self.tokens.dtype))
+        return np.concatenate(chunks)
 
     def sung(self) -> Iterator[tuple[str, str]]:
         """The tune and the body of every poem that has a tune."""

@@ -74,7 +74,7 @@ class Vocab:
         """The id of one token; [UNK]'s where it is unknown."""
         return self._ids.get(token, UNK)
 
-    def encode(self, text: str) -> list[int]:
+    def encode(self, text: Iterable[str]) -> list[int]:
         """The ids of the characters of `text`, [UNK] for those unknown. Control tokens are never parsed from text."""
         return [self._ids.get(char, UNK) for char in text]
 

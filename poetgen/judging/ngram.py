@@ -26,7 +26,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from poetgen.data.dataset import Ids, Split
+from poetgen.data.dataset import Split
+from poetgen.data.sequence import Ids
 from poetgen.data.vocab import UNK, Vocab, unknown_nats
 from poetgen.errors import DatasetError
 from poetgen.progress import ProgressCallback, silent

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from poetgen.config import TrainConfig
-from poetgen.data.batches import Batch, StreamBatches, batch_groups, poem_batches
+from poetgen.data.batches import Batch, BatchGroup, StreamBatches, batch_groups, poem_batches
 from poetgen.data.dataset import Split
 
 _T = TypeVar("_T")
@@ -47,12 +47,13 @@ class Feed:
 
     def __init__(self, split: Split, config: TrainConfig, shards: range, parts: int) -> None:
         self._split, self._config, self._shards, self._parts = split, config, shards, parts
+        self._plans: dict[int, Future[list[BatchGroup]]] = {}
 
     def epoch(self, number: int) -> Epoch:
         """An epoch, counted from 0."""
         config, split, seed = self._config, self._split, (self._config.seed, number)
         if config.sampling == "poems":
-            groups = batch_groups(split, config.batch_size * config.seq_len, config.seq_len, seed)
+            groups = self._plan(number)
 
             def batches(group: int) -> Iterator[Shards]:
                 parts = [groups[group].part(shard, self._parts) for shard in self._shards]
@@ -65,6 +66,17 @@ class Feed:
             stream = StreamBatches.random(split.stream, config.batch_size, config.seq_len, seed)
         shards = [stream.part(shard, self._parts) for shard in self._shards]
         return Epoch(len(stream), lambda group: iter([tuple(shard[group] for shard in shards)]))
+
+    def _plan(self, number: int) -> list[BatchGroup]:
+        """The batch groups of an epoch; those of the next are planned in a thread while it runs."""
+        for epoch in (number, number + 1):
+            if epoch not in self._plans:
+                planner = ThreadPoolExecutor(1)
+                size, seed = self._config.batch_size * self._config.seq_len, (self._config.seed, epoch)
+                self._plans[epoch] = planner.submit(batch_groups, self._split, size, self._config.seq_len, seed)
+                planner.shutdown(wait=False)
+        self._plans = {epoch: plan for epoch, plan in self._plans.items() if epoch >= number}
+        return self._plans[number].result()
 
     def frequencies(self) -> NDArray[np.int64]:
         """(V,) how often each token is scored in an epoch."""
