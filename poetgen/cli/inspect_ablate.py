@@ -14,7 +14,7 @@ import typer
 
 from poetgen.cli import lists
 from poetgen.cli.inspect import inspect
-from poetgen.cli.root import PREPARED, Device, enough_memory, note
+from poetgen.cli.root import PREPARED, Device, claim, enough_memory, note
 from poetgen.cli.terminal import table
 from poetgen.config import SAMPLINGS, TrainConfig
 from poetgen.files import to_json
@@ -59,7 +59,6 @@ def ablate(
     stopped = False
     log = out / "ablate.jsonl"
     dataset = Dataset.load(data)
-    ensure_drawable(out / "ablate")
     figure = "ppl_char" if dataset.vocab.chinese else "ppl_all"
     interruption = Interruption()
 
@@ -68,7 +67,9 @@ def ablate(
             raise Stopped(interruption.number)
         progress.update("training", done, total, stage)
 
-    with ProgressBar() as progress, enough_memory("give smaller --hidden or --batch-tokens"), interruption:
+    memory = enough_memory("give smaller --hidden or --batch-tokens")
+    with claim(out), ProgressBar() as progress, memory, interruption:
+        ensure_drawable(out / "ablate")
         try:
             for run in ablation.run_grid(dataset, grid, log, show):
                 runs.append(run)

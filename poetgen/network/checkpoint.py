@@ -32,6 +32,7 @@ from poetgen.config import ModelConfig
 from poetgen.data.dataset import LINES_FILE, TUNES_FILE
 from poetgen.data.line_index import LineIndex
 from poetgen.data.profile import CorpusProfile
+from poetgen.data.sequence import NEEDED
 from poetgen.data.vocab import Vocab
 from poetgen.errors import CheckpointError, PoetgenError
 from poetgen.files import from_json, parse_json, read_json, to_json, write_atomic
@@ -88,7 +89,7 @@ class Checkpoint:
     def _read(cls, path: Path, where: Callable[[str], Path], device: torch.device | str) -> Checkpoint:
         config = _read_config(where(CONFIG))
         model_config = _model_config(config.get("model"), where(CONFIG))
-        vocab = Vocab.load(where(VOCAB))
+        vocab = Vocab.load(where(VOCAB), NEEDED)
         if len(vocab) != model_config.vocab_size:
             raise CheckpointError(
                 f"{where(VOCAB)}: {len(vocab)} tokens where {CONFIG} says {model_config.vocab_size}; "
