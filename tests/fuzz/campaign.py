@@ -45,7 +45,7 @@ def campaign(
     seed: int,
     keep: Path | None = None,
 ) -> tuple[Counter[tuple[str, str]], Counter[str]]:
-    """Run the cases of these numbers; returns how often each fault came in each kind, and how many inputs each kind had."""
+    """Run the cases of these numbers: how often each fault came in each kind, and how many inputs each kind had."""
     faults, kinds = Counter[tuple[str, str]](), Counter[str]()
     heaviest, slowest = 0, 0.0
     with tempfile.TemporaryDirectory() as work:
@@ -62,7 +62,10 @@ def campaign(
                 faults[tried.kind, fault] += 1
                 shown = outcome.err.strip().splitlines()[-1:] or [""]
                 told = f"{fault} ({outcome.code})" if outcome.code not in (0, 70) else fault
-                print(f"{number} {told}: {tried.what}: poetgen {shlex.join(tried.args)}: {shown[0]!a}", flush=True)
+                print(
+                    f"{number} {told}: {tried.what}: poetgen {shlex.join(tried.args)[:200]}: {shown[0][:200]!a}",
+                    flush=True,
+                )
             if outcome.faults and keep:
                 kept = keep / f"{seed}-{number}"
                 shutil.rmtree(kept, ignore_errors=True)
