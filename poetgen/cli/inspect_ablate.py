@@ -31,12 +31,12 @@ def ablate(
     minutes: Annotated[float, typer.Option(help="Training minutes per run.")] = 1.0,
     sampling: Annotated[str, typer.Option(metavar="|".join(SAMPLINGS), help="As in training.")] = TrainConfig.sampling,
     batch_tokens: Annotated[
-        int, typer.Option(min=1, help="Tokens per batch: the shorter the window, the more rows.")
+        int, typer.Option(help="Tokens per batch: the shorter the window, the more rows.")
     ] = TrainConfig.batch_size * TrainConfig.seq_len,
     out: Annotated[
         Path, typer.Option(help="Folder for ablate.jsonl, from which the same command resumes, and the picture.")
     ] = Path("inspect"),
-    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, batches and the order of the runs.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of weights, batches and the order of the runs.")] = 1,
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines, one object per run.")] = False,
 ) -> None:

@@ -15,6 +15,7 @@ the other, so that a kill at any instant leaves a checkpoint that samples and on
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -80,7 +81,7 @@ class Checkpoint:
     @classmethod
     def load(cls, path: Path, device: torch.device | str = "cpu") -> Checkpoint:
         """Open a checkpoint; raises CheckpointError that names the file which is missing, cut or foreign."""
-        if not path.is_dir():
+        if not os.path.isdir(path):  # False also where a name is too long, of which Path.is_dir complains
             raise CheckpointError(f"{path}: no such checkpoint folder; give --checkpoint one that poetgen train wrote")
         names = (WEIGHTS, CONFIG, VOCAB, TUNES_FILE, LINES_FILE)
         return read_as_one(path, names, lambda where: cls._read(path, where, device))
