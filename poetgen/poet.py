@@ -29,7 +29,8 @@ from poetgen.network import checkpoint
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.device import pick_device
 from poetgen.prosody.forms import form_of
-from poetgen.writing.request import Options, Plan, check_options
+from poetgen.writing.planning import Plan
+from poetgen.writing.request import Options, check_options
 from poetgen.writing.sample import Job, Sample
 from poetgen.writing.writer import Writer, fresh_seed
 

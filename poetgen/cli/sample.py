@@ -188,7 +188,7 @@ def _list_forms(checkpoint: Path | None, names: Sequence[str], as_json: bool) ->
     from poetgen.prosody.tune_book import known_tunes, tune_shapes
     from poetgen.prosody.tune_names import asked_form
     from poetgen.prosody.tunes import load_tunes
-    from poetgen.writing.request import no_such_form
+    from poetgen.writing.planning import no_such_form
 
     folder = find(checkpoint)
     if not folder.is_dir():
