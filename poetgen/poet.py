@@ -62,8 +62,9 @@ class Poet:
     def write(self, title: str = "", **options: Unpack[Options]) -> Sample:
         """One poem. The same seed, title and options give the same poem; without a seed each call gives another.
 
-        `options` are form, dynasty, author, keywords, length, top_k, top_p, temperature, seed, candidates, rhyme,
-        tones, acrostic, lines and book, those of `poetgen sample`: poetgen.writing.request.Options says what each is.
+        `options` are form, dynasty, author, keywords, about, length, top_k, top_p, temperature, seed, candidates,
+        rhyme, rhyme_like, tones, feet, begin, pattern, acrostic, place, lines and book, those of `poetgen sample`:
+        poetgen.writing.request.Options says what each is.
         Warns where the title had to be changed to suit the model. Raises UsageError that names the option which is
         wrong.
         """

@@ -123,17 +123,18 @@ def _joined(under: str, over: str) -> str | None:
     return "".join(first if second == LOST else second for first, second in pairs) + (marks[1] or marks[0])
 
 
-def longer_than(lines: Sequence[str], lengths: Sequence[int]) -> int:
+def longer_than(lines: Sequence[str], lengths: Sequence[int], whole: bool = False) -> int:
     """The first line, from 1, that does not fit into a form of these lengths; 0 where all do.
 
-    A line that ends, with its mark or because another one follows, is as long as that of the form.
+    A line that ends, with its mark or because another one follows, is as long as that of the form; all are that are
+    `whole`.
 
     >>> longer_than(["床前明月光，", "疑是"], [5] * 4), longer_than(["床前明月，", "疑是"], [5] * 4)
     (0, 1)
     """
     for number, line in enumerate(lines):
         count = len(characters_of(line))
-        ends = count < len(line) or number + 1 < len(lines)
+        ends = whole or count < len(line) or number + 1 < len(lines)
         if number >= len(lengths) or count > lengths[number] or (ends and count < lengths[number]):
             return number + 1
     return 0
@@ -146,7 +147,7 @@ def runs(line: str) -> Iterator[tuple[int, str]]:
 
 def wrong_length(layer: Layer, form: str, lengths: Sequence[int], ways_out: Message) -> UsageError | None:
     """The error for a layer of whole lines that do not fit the lengths of a form; None where they do."""
-    number = longer_than(layer.lines, lengths)
+    number = longer_than(layer.lines, lengths, whole=layer.option == "pattern")
     if not number:
         return None
     count = len(characters_of(layer.lines[number - 1]))

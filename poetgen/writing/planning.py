@@ -22,6 +22,8 @@ from poetgen.prosody.tune_names import near_names, tune_names
 from poetgen.text import CLAUSE_ENDS, LOST
 from poetgen.writing.demands import can_hold, holdings
 from poetgen.writing.pattern import (
+    DIAGONAL,
+    LAST,
     Layer,
     acrostic_layer,
     characters_of,
@@ -183,6 +185,10 @@ def _check(request: Request) -> None:
         raise UsageError(Option("book", request.book), f": choose one of auto, {', '.join(BOOKS)}")
     if request.lines and not (2 <= request.lines <= MOST_LINES and request.lines % 2 == 0):
         raise UsageError(Option("lines", request.lines), f": give an even number from 2 to {MOST_LINES}")
+    if request.place != "1" and not request.acrostic:
+        raise UsageError(Option("place", request.place), ": says where ", Option("hidden"), " stands; give both")
+    if request.place not in (LAST, DIAGONAL) and not (request.place.isdecimal() and int(request.place) > 0):
+        raise UsageError(Option("place", request.place), f": give a number from 1, {LAST} or {DIAGONAL}")
 
 
 def has_regulated(profile: CorpusProfile | None) -> bool:

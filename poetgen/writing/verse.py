@@ -59,6 +59,25 @@ class _Way:
 _Alternative = tuple[_Way, tuple[Demand, ...]]
 
 
+def _rhymes_of_way(
+    variant: Sequence[TemplateLine],
+    count: int,
+    known: frozenset[str],
+    first: frozenset[str],
+    given: Mapping[int, frozenset[str]],
+) -> tuple[frozenset[str], ...]:
+    """What each of `count` rhymes may be: of those known, what was asked of the first, and what given feet leave."""
+    entering = {line.rhyme for line in variant if line.entering}
+    rhymes = []
+    for number in range(count):
+        chosen = number == 0 and bool(first)
+        names = (first if chosen else known) & given.get(number, known)
+        if number in entering and not chosen and (names & entering_groups() or number not in given):
+            names &= entering_groups()
+        rhymes.append(names)
+    return tuple(rhymes)
+
+
 class Verse:
     """The rules of a template. Built by `constrain`, which proves that there is a way on."""
 
@@ -88,29 +107,15 @@ class Verse:
         self._viable_rhymes: dict[tuple[_Way, int, int], frozenset[str]] = {}
         self.fresh, self.done = True, False
         self._unfinished = False  # whether the last line ended on a mark that promises more
+        known = frozenset(name for tone in ("平", "仄", ANY) for name in masks.members(tone, template.book))
         ways = [
-            _Way(number, self._all_rhymes(variant, rhyme, holding.rhymes, counts[number]))
+            _Way(number, _rhymes_of_way(variant, counts[number], known, rhyme, holding.rhymes))
             for number, (variant, holding) in enumerate(zip(template.variants, holdings, strict=True))
         ]
         self._ways = tuple(way for way in ways if not holdings[way.variant].broken and self._possible(way))
         self._alive = self._opened()
 
     # Before the first character --------------------------------------------------------------------------------------
-
-    def _all_rhymes(
-        self, variant: Sequence[TemplateLine], first: frozenset[str], given: Mapping[int, frozenset[str]], count: int
-    ) -> tuple[frozenset[str], ...]:
-        """The rhymes that each of `count` may be, by what was asked for and the feet that are given."""
-        known = frozenset(name for tone in ("平", "仄", ANY) for name in self.masks.members(tone, self.template.book))
-        entering = {line.rhyme for line in variant if line.entering}
-        rhymes = []
-        for number in range(count):
-            chosen = number == 0 and bool(first)
-            names = (first if chosen else known) & given.get(number, known)
-            if number in entering and not chosen and (names & entering_groups() or number not in given):
-                names &= entering_groups()
-            rhymes.append(names)
-        return tuple(rhymes)
 
     def _possible(self, way: _Way) -> bool:
         """Whether the vocabulary leaves a way through the variant."""

@@ -665,7 +665,7 @@ def test_drafts_are_judged_in_their_order_whichever_ends_first() -> None:
 
 
 def test_drafts_cost_what_they_cost_without_company(untrained: PoetModel) -> None:
-    request = Request("春夜", "五绝", "唐", "春山", ("明月", "归来"))
+    request = Request("春夜", "五绝", "唐", "春山", about=("明月", "归来"))
     header = plan(request, 64).header
     _, drafts, _ = drafts_of(untrained, Job(request, SampleConfig(candidates=4)))
     for draft in drafts:
