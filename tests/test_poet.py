@@ -56,6 +56,12 @@ def test_load_says_what_is_wrong(tmp_path: Path, tiny: Path) -> None:
         poetgen.load(tmp_path / "nowhere")
     with pytest.raises(UsageError, match="^device='toaster': not available here .*; try device='cpu' or auto"):
         poetgen.load(tiny, device="toaster")
+    with pytest.raises(CheckpointError, match="no such checkpoint folder"):
+        poetgen.load("春" * 3000)  # which no system opens
+    for options in ({"device": "\x1b[31m"}, {"path": "\x1b[31m"}):
+        with pytest.raises(PoetgenError) as error:
+            poetgen.load(**options)  # type: ignore[arg-type]
+        assert "\x1b" not in str(error.value) and r"\u001b[31m" in str(error.value)
 
 
 # Writing ---------------------------------------------------------------------------------------------------------
@@ -82,6 +88,24 @@ def test_poems_come_in_the_order_of_the_titles(poet: Poet) -> None:
     different = len({poem.text for poem in poems})
     assert different > len(poems) / 2, "equal titles give different poems, but for the shortest"
     assert poems[0] == poet.write("春", seed=1, form="free", length=20, candidates=1), "a poem is the same alone"
+
+
+def test_print_and_notebooks_show_the_poem(poet: Poet) -> None:
+    poem = poet.write("春夜", seed=1, form="五绝", author="李白")
+    assert str(poem).split("\n") == ["春夜", "拟李白", *poem.lines] and len(poem.lines) == 2
+    page = poem._repr_html_()
+    assert all(line in page for line in ("春夜", "拟李白", *poem.lines)) and "Sample(" not in page
+    assert str(replace(poem, request=Request())) == "\n".join(poem.lines), "without a title, the verse alone"
+
+
+def test_what_shows_a_poem_keeps_its_stanzas_and_is_no_markup_of_its_own(poet: Poet) -> None:
+    poem = poet.write("春", seed=1, form="五绝")
+    song = replace(poem, text="春风。夏雨。秋月。", breaks=(6,))
+    assert str(song) == "春\n春风。\n夏雨。\n\n秋月。"
+    assert "夏雨。</p>" in song._repr_html_()
+    modern = replace(poem, text="夜\n风\n\n<b>雨", request=Request("<i>"))
+    assert str(modern) == "<i>\n夜\n风\n\n<b>雨"
+    assert "<b>雨" not in modern._repr_html_() and "&lt;i&gt;" in modern._repr_html_()
 
 
 def test_every_option_reaches_the_request(poet: Poet) -> None:

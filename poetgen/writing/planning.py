@@ -21,6 +21,7 @@ from poetgen.prosody.tune_book import known_tunes, tune_shapes
 from poetgen.prosody.tune_names import near_names, tune_names
 from poetgen.text import CLAUSE_ENDS, LOST
 from poetgen.writing.demands import can_hold, holdings
+from poetgen.writing.images import images
 from poetgen.writing.pattern import (
     DIAGONAL,
     LAST,
@@ -357,7 +358,7 @@ def _header_of(template: Template, request: Request) -> Header:
 
 
 def _header(form: str, tune: str, request: Request) -> Header:
-    words = (*request.keywords, *request.about)
+    words = (*request.keywords, *request.about) or images(request.title)
     return Header(form, request.dynasty, tune, request.author, words, request.title)
 
 
