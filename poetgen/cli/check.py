@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from poetgen.prosody.schools import School
 
 
-@app.command(epilog="Example: poetgen check corpora/starter.jsonl")
+@app.command(epilog="Example: poetgen check 床前明月光，疑是地上霜。举头望明月，低头思故乡。")
 def check(
     file: PoemFile,
     form: Annotated[

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from poetgen.cli.lists import parts
 from poetgen.cli.root import PREPARED, Columns, Device, app, note, poems_in
 from poetgen.cli.terminal import table
 from poetgen.config import EvaluateConfig
 from poetgen.errors import DatasetError, UsageError
 from poetgen.files import to_json
+from poetgen.humanize import way_out
 from poetgen.judging.definitions import DEFINITIONS
 
 if TYPE_CHECKING:
@@ -144,11 +146,13 @@ def evaluate(
 
 def _forms(flag: str, text: str) -> tuple[str, ...]:
     from poetgen.prosody.forms import SHAPES
+    from poetgen.prosody.tune_names import asked_form, near_names
 
-    forms = tuple(dict.fromkeys(filter(None, (part.strip() for part in text.split(",")))))
+    forms = tuple(dict.fromkeys(map(asked_form, parts(text))))
     for form in forms:
         if form not in SHAPES:
-            raise UsageError(f"{flag} {form}: choose of {', '.join(SHAPES)}")
+            near = [name for name in near_names(form, [*SHAPES]) if name in SHAPES]
+            raise UsageError(f"{flag} {form}: {way_out(near, 'choose of ' + ', '.join(SHAPES))}")
     return forms
 
 

@@ -31,7 +31,7 @@ PoemFile = Annotated[
     Path,
     typer.Argument(
         metavar="FILE",
-        help="Poems: plain text, or any format that preprocess reads; - is stdin.",
+        help="Poems: a file of plain text, or of any format that preprocess reads; - is stdin. Or a poem itself.",
         show_default=False,
     ),
 ]
@@ -173,7 +173,7 @@ def poems_in(path: Path, vocab: Vocab, columns: str = "") -> list[Poem]:
 def poems_of_file(
     path: Path, columns: str = "", script: Script = "keep", passages: bool = False, language: str = ENGLISH
 ) -> list[Poem]:
-    """The poems of a file; what it was taken for, and what cleaning leaves out, is told."""
+    """The poems of a file, or the one in its place; what it was taken for, and what cleaning leaves out, is told."""
     from poetgen.corpus import ColumnChoice
     from poetgen.corpus.poems import read_poems
 

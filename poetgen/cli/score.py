@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from poetgen.judging.surprisal import ScoredCharacter, ScoredPoem, SurprisingPlace
 
 
-@app.command(epilog="Example: poetgen score corpora/starter.jsonl")
+@app.command(epilog="Example: poetgen score 床前明月光，疑是地上霜。举头望明月，低头思故乡。")
 def score(
     file: PoemFile,
     checkpoint: CheckpointFolder = None,

@@ -175,6 +175,8 @@ def test_wrong_usage_exits_with_2(run: Run) -> None:
         ("sample 春 --num 0", "--num 0: give a number of at least 1"),
         ("sample 春 --seed -5", "--seed -5: give a number of at least 0"),
         ("sample 春 --form 十四行诗", "--form 十四行诗: no such form"),
+        ("sample 春 --dynasty 唐潮", "--dynasty 唐潮: not known; did you mean 唐?"),
+        ("evaluate --forms 七言绝句,律诗", "--forms 律诗: did you mean 五律 or 七律?"),
         ("sample 春 --dynasty Tudor", "--dynasty Tudor: not known; choose one of 先秦"),
         ("sample 春 --device toaster", "--device toaster: not available here"),
         ("sample 春 --stream --json", "--stream shows characters on the screen"),
