@@ -80,7 +80,7 @@ def read_poems(
     if path == STDIN:
         sources = [_StandardInput(name, path, 0, asked=True)]
     elif not os.path.lexists(path) and is_verse(name):
-        name, format = shortened(" ".join(name.split()), 20), "text"
+        name, format = shortened(" ".join(name.split()), 20), "poems"
         say(Phrase("{name}: there is no file of this name; it is read as the poem itself", name=name))
         sources = [_GivenText(name, path, 0, asked=True)]
     else:

@@ -410,7 +410,7 @@ def test_a_poem_stands_in_the_place_of_a_file(tmp_path: Path, capsys: pytest.Cap
     assert code == 0 and [line["text"] for line in json.loads(out)["lines"]] == clauses(poem)
     assert "there is no file of this name; it is read as the poem itself" in err
     assert "没有这个文件，当作诗的原文来读" in run([poem, "--lang", "zh"], capsys)[2]
-    code, out, _ = run(["床前明月光,疑是地上霜.\n举头望明月,低头思故乡." * 20, "--json"], capsys)
+    code, out, _ = run(["床前明月光,疑是地上霜.\n举头望明月,低头思故乡.\n" * 20, "--json"], capsys)
     assert code == 0 and out, "longer than the name of a file may be, and typed with a Western keyboard"
     file = tmp_path / "诗"
     file.write_text(COUPLETS, encoding="utf-8")
