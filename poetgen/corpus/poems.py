@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -20,6 +20,7 @@ from poetgen.corpus.poem import Poem, Record
 from poetgen.corpus.readers import read
 from poetgen.corpus.script import Script
 from poetgen.corpus.sources import Document, documents
+from poetgen.corpus.text_reader import text_records
 from poetgen.errors import SourceError
 from poetgen.files import STDIN
 from poetgen.humanize import shortened
@@ -35,13 +36,6 @@ class _StandardInput(Document):
 
     def read(self) -> bytes:
         return sys.stdin.buffer.read()
-
-
-class _GivenText(Document):
-    """A poem that stands where a file is asked for, as a document."""
-
-    def read(self) -> bytes:
-        return str(self.path).encode("utf-8", "surrogateescape")
 
 
 def is_verse(text: str) -> bool:
@@ -75,24 +69,26 @@ def read_poems(
     name = "standard input" if path == STDIN else str(path)
     notes: list[str] = []
     passed_over: Counter[str] = Counter()
-    sources: Sequence[Document]
-    format = "auto"
-    if path == STDIN:
-        sources = [_StandardInput(name, path, 0, asked=True)]
-    elif not os.path.lexists(path) and is_verse(name):
-        name, format = shortened(" ".join(name.split()), 20), "poems"
+    given = path != STDIN and not os.path.lexists(path) and is_verse(name)
+    records: Iterable[Record]
+    if given:
+        name = shortened(" ".join(name.split()), 20)
         say(Phrase("{name}: there is no file of this name; it is read as the poem itself", name=name))
-        sources = [_GivenText(name, path, 0, asked=True)]
+        records = text_records(str(path), name, passed_over)
     else:
-        sources = paired(documents([path], passed_over=passed_over))
-    records = chain.from_iterable(
-        read(document, format, passed_over=passed_over, columns=columns, say=notes.append) for document in sources
-    )
+        sources = (
+            [_StandardInput(name, path, 0, asked=True)]
+            if path == STDIN
+            else paired(documents([path], passed_over=passed_over))
+        )
+        records = chain.from_iterable(
+            read(document, passed_over=passed_over, columns=columns, say=notes.append) for document in sources
+        )
     poems, counts = cleaned(records, script, passages)
     counts.passed_over = passed_over
     if not poems:
         reasons = counts.reasons() + counts.kinds_passed_over()
-        if any(isinstance(source, _GivenText) for source in sources):
+        if given:
             raise SourceError(
                 Phrase(
                     "{name}: there is no file of this name, and no poem in these words ({reasons}); "
