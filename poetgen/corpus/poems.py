@@ -38,10 +38,10 @@ class _StandardInput(Document):
         return sys.stdin.buffer.read()
 
 
-def is_verse(text: str) -> bool:
+def looks_like_verse(text: str) -> bool:
     """Whether a text is a poem rather than the name of a file: it holds marks of Chinese verse, or is Han throughout.
 
-    >>> is_verse("床前明月光，疑是地上霜。"), is_verse("床前明月光 疑是"), is_verse("唐诗.txt"), is_verse("诗/李白")
+    >>> looks_like_verse("床前明月光，疑是地上霜。"), looks_like_verse("床前明月光 疑是"), looks_like_verse("唐诗.txt"), looks_like_verse("诗/李白")
     (True, True, False, False)
     """
     if re.search(r"\.\w{1,5}$", text, re.ASCII) or not any(map(is_han, text)):
@@ -69,7 +69,7 @@ def read_poems(
     name = "standard input" if path == STDIN else str(path)
     notes: list[str] = []
     passed_over: Counter[str] = Counter()
-    given = path != STDIN and not os.path.lexists(path) and is_verse(name)
+    given = path != STDIN and not os.path.lexists(path) and looks_like_verse(name)
     records: Iterable[Record]
     if given:
         name = shortened(" ".join(name.split()), 20)
