@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from poetgen.cli.lists import parts
-from poetgen.cli.root import PREPARED, Columns, Device, app, note, poems_in
+from poetgen.cli.root import PREPARED, Columns, Device, app, checkpoint_at, note, poems_in
 from poetgen.cli.terminal import table
 from poetgen.config import EvaluateConfig
 from poetgen.errors import DatasetError, UsageError
@@ -32,9 +32,8 @@ def evaluate(
     checkpoint: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="DIR",
-            help="Checkpoint folder; several stand side by side.  "
-            "[default: the newest in checkpoints, else the one in the box]",
+            metavar="NAME",
+            help="A checkpoint by name or folder; several stand side by side.  [default: that of sample]",
         ),
     ] = None,
     poems: Annotated[
@@ -98,7 +97,7 @@ def evaluate(
     from poetgen.judging.report import Report
     from poetgen.poet import load
 
-    poets = _named([load(path, device) for path in (checkpoint or (None,))])
+    poets = _named([load(checkpoint_at(path), device) for path in (checkpoint or (None,))])
     scripts = {name: poet.vocab.script for name, poet in poets.items()}
     if {"simplified", "traditional"} <= set(scripts.values()):
         which = ", ".join(f"{name} {script}" for name, script in scripts.items())

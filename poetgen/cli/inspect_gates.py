@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from poetgen.cli.inspect import inspect, note_numbers
-from poetgen.cli.root import CheckpointFolder, note, poems_in
+from poetgen.cli.root import CheckpointFolder, checkpoint_at, note, poems_in
 from poetgen.cli.terminal import table
 from poetgen.errors import UsageError
 from poetgen.files import to_json
@@ -63,7 +63,7 @@ def gates(
     from poetgen.plots.gates import draw_gates
     from poetgen.poet import load
 
-    poet = load(checkpoint, device)
+    poet = load(checkpoint_at(checkpoint), device)
     given = _one_poem(poem, title, poet.vocab)
     if len(given.body) > LONGEST_BODY:
         raise UsageError(

@@ -18,13 +18,13 @@ from poetgen.folders import claimed
 from poetgen.humanize import shortened
 from poetgen.language import ENGLISH, Phrase, translated
 from poetgen.network import distributed
+from poetgen.network.registry import find
 
 if TYPE_CHECKING:
     from poetgen.corpus import Counts, Poem, Script
     from poetgen.data.vocab import Vocab
 
 PREPARED = Path("corpora/prepared")
-CHECKPOINTS = Path("checkpoints")
 
 #: What many commands take.
 PoemFile = Annotated[
@@ -38,7 +38,9 @@ PoemFile = Annotated[
 CheckpointFolder = Annotated[
     Path | None,
     typer.Option(
-        "--checkpoint", help="Checkpoint folder.  [default: the newest in checkpoints, else the one in the box]"
+        "--checkpoint",
+        metavar="NAME",
+        help="A checkpoint by its name (see poetgen models) or folder.  [default: the newest, else the box]",
     ),
 ]
 Columns = Annotated[
@@ -140,6 +142,11 @@ def claim(out: Path) -> Iterator[None]:
         if not sure:
             note(f"{out}: this file system has no locks; start nothing else that writes there")
         yield
+
+
+def checkpoint_at(given: Path | None) -> Path:
+    """The folder of the checkpoint that is given by name or path, else of the one to take; says what is passed over."""
+    return find(given, say=note)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from poetgen.cli.root import CheckpointFolder, Columns, Device, PoemFile, app, poems_in
+from poetgen.cli.root import CheckpointFolder, Columns, Device, PoemFile, app, checkpoint_at, poems_in
 from poetgen.cli.terminal import BOLD, INDENT, PLAIN, RED, YELLOW, columns, is_terminal, table, wants_colour
 from poetgen.files import to_json
 from poetgen.humanize import brief
@@ -34,7 +34,7 @@ def score(
     from poetgen.judging.surprisal import score_poems
     from poetgen.poet import load
 
-    poet = load(checkpoint, device)
+    poet = load(checkpoint_at(checkpoint), device)
     poems = poems_in(file, poet.vocab, columns)
     with ProgressBar() as progress:
         scored = score_poems(poet.checkpoint, poems, partial(progress.update, "scoring"))
