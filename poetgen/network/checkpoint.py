@@ -35,6 +35,7 @@ from poetgen.data.vocab import Vocab
 from poetgen.errors import CheckpointError, PoetgenError
 from poetgen.files import from_json, parse_json, read_json, to_json, write_atomic
 from poetgen.folders import located, read_as_one, switching
+from poetgen.network.eight_bits import from_eight_bits, to_eight_bits
 from poetgen.network.model import PoetModel
 from poetgen.network.registry import CARD, CONFIG, MOST_CONFIG, STATE, VOCAB, WEIGHTS
 from poetgen.prosody.template import Template
@@ -125,10 +126,15 @@ def holds_run(folder: Path) -> bool:
 def save_weights(
     path: Path, model: PoetModel, vocab: Vocab, dtype: torch.dtype | None = None, **metadata: object
 ) -> str:
-    """Write weights, shared ones once, as `dtype` (default: as they are); returns the id, a hash of them."""
-    tensors = {
-        name: tensor.detach().to("cpu", dtype or tensor.dtype).contiguous() for name, tensor in _own_tensors(model)
-    }
+    """Write weights, shared ones once, as `dtype` (default: as they are); returns the id, a hash of them.
+
+    int8 is as network/eight_bits.py has it.
+    """
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _own_tensors(model)}
+    if dtype is torch.int8:
+        tensors = to_eight_bits(tensors)
+    elif dtype is not None:
+        tensors = {name: tensor.to(dtype) for name, tensor in tensors.items()}
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         digest.update(name.encode())
@@ -180,7 +186,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
                     f"{path}: format {metadata.get('format', 'unknown')}; "
                     f"this poetgen reads format poetgen {CHECKPOINT_FORMAT}"
                 )
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            tensors = from_eight_bits({name: file.get_tensor(name) for name in file.keys()})
     except FileNotFoundError:
         raise CheckpointError(f"{path}: missing; copy the whole folder, or train again") from None
     except (OSError, SafetensorError, ValueError, TypeError, RuntimeError, AttributeError) as error:
@@ -236,8 +242,8 @@ def write_card(path: Path, config: Mapping[str, Any], beside: Path | None = None
     write_atomic((beside or path) / CARD, "\n".join(lines))
 
 
-def export(source: Path, target: Path) -> str:
-    """Copy what sampling needs into `target`, the weights in half precision and half the size; returns the new id.
+def export(source: Path, target: Path, dtype: torch.dtype = torch.float16) -> str:
+    """Copy what sampling needs into `target`, the weights as `dtype`, half precision or int8; returns the new id.
 
     Raises CheckpointError or SaveError.
     """
@@ -246,7 +252,7 @@ def export(source: Path, target: Path) -> str:
         for name in (CONFIG, VOCAB, CARD, TUNES_FILE, LINES_FILE):
             if (source / name).exists():
                 write_atomic(beside / name, (source / name).read_bytes())
-        id = save_weights(beside / WEIGHTS, loaded.model, loaded.vocab, torch.float16, source=loaded.id)
+        id = save_weights(beside / WEIGHTS, loaded.model, loaded.vocab, dtype, source=loaded.id)
         if (source / READER).exists():
             tensors, metadata = read_tensors(source / READER)
             write_tensors(beside / READER, tensors, metadata | {"checkpoint": id})

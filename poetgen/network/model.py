@@ -117,7 +117,7 @@ class PoetModel(nn.Module):
 
     def features(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """All but the output layer: `ids` (B, T) → (B, T, H) and the state after the last step."""
-        x = self._enter(ids.t())  # (T, B, E): recurrent layers run fastest with time first
+        x = self.enter(ids.t())  # (T, B, E): recurrent layers run fastest with time first
         carried = []
         for index, cell in enumerate(self.cells):
             y = self.norms[index](x)
@@ -138,7 +138,7 @@ class PoetModel(nn.Module):
         What `features` gives for one step, and faster: its recurrent kernels bring their weights into an order of
         their own at every call, which pays for many steps only.
         """
-        x = self._enter(ids)
+        x = self.enter(ids)
         carried: list[tuple[Tensor, ...]] = []
         for index, cell in enumerate(self.cells):
             y = self.norms[index](x)
@@ -149,7 +149,8 @@ class PoetModel(nn.Module):
             x = x + after[0] if self.config.residual and index else after[0]
         return self.norms[-1](x), tuple(torch.stack(parts) for parts in zip(*carried, strict=True))
 
-    def _enter(self, ids: Tensor) -> Tensor:
+    def enter(self, ids: Tensor) -> Tensor:
+        """What goes into the first layer: ids (…) → (…, E)."""
         if self.embedding is None:
             return F.one_hot(ids, self.config.vocab_size).to(self.output.weight.dtype)
         # Undoes the small standard deviation that the tied output layer wants.

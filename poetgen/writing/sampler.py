@@ -37,6 +37,7 @@ from poetgen.data.profile import CorpusProfile
 from poetgen.data.sequence import Header, Layout
 from poetgen.data.vocab import PAD, Vocab
 from poetgen.network.model import PoetModel, State
+from poetgen.network.stepping import Stepper
 from poetgen.prosody.template import Template
 from poetgen.text import clauses
 from poetgen.writing.choice import best_candidates, pick
@@ -79,7 +80,7 @@ class Sampler:
         profile: CorpusProfile | None = None,
         reader: DraftReader | None = None,
     ) -> None:
-        self.model = model.eval()
+        self.model, self.stepper = model.eval(), Stepper(model)
         self.vocab = vocab
         self.tunes, self.lines = tunes or {}, lines
         self.layout = Layout(vocab)
@@ -197,8 +198,8 @@ class Sampler:
             ids = torch.randint(len(self.vocab), (WIDE,), generator=draw).to(self.device)
             state = tuple(torch.randn(part.shape, generator=draw).to(self.device) for part in self._zeros(WIDE))
             with torch.inference_mode():
-                wide, many = self.model.step(ids, state)
-                few, some = self.model.step(ids[:SLOTS], tuple(part[:, :SLOTS].contiguous() for part in state))
+                wide, many = self.stepper.step(ids, state)
+                few, some = self.stepper.step(ids[:SLOTS], tuple(part[:, :SLOTS].contiguous() for part in state))
                 pairs = [(self.model.logits(wide)[:SLOTS], self.model.logits(few))]
                 pairs += [(a[:, :SLOTS], b) for a, b in zip(many, some, strict=True)]
             self._width = WIDE if all(torch.equal(a, b) for a, b in pairs) else SLOTS
@@ -236,14 +237,14 @@ class Sampler:
         """One step of the network for all slots: features (S, H), and without titles where a slot needs them."""
         slots, states = rows.slots, rows.states
         inputs = [slot.next_input() if slot else PAD for slot in slots]
-        features, states[0] = self.model.step(torch.tensor(inputs, device=self.device), states[0])
+        features, states[0] = self.stepper.step(torch.tensor(inputs, device=self.device), states[0])
         if not any(slot.sample.config.candidates > 1 for _, slot in rows.taken):
             return [features]
         inputs = [slot.next_unconditional_input() if slot else PAD for slot in slots]
         starting = [row for row, slot in rows.taken if slot.starts_unconditional]
         for part in states[1]:
             part[:, starting] = 0
-        unconditional, states[1] = self.model.step(torch.tensor(inputs, device=self.device), states[1])
+        unconditional, states[1] = self.stepper.step(torch.tensor(inputs, device=self.device), states[1])
         return [features, unconditional]
 
     def _write(

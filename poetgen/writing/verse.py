@@ -51,6 +51,10 @@ class _Way:
     rhymes: tuple[frozenset[str], ...]
 
 
+#: A way and what it asks at each place of the line.
+_Alternative = tuple[_Way, tuple[Demand, ...]]
+
+
 class Verse:
     """The rules of a template. Built by `constrain`, which proves that there is a way on."""
 
@@ -146,7 +150,7 @@ class Verse:
 
     # Step by step ----------------------------------------------------------------------------------------------------
 
-    def _opened(self) -> tuple[tuple[_Way, tuple[Demand, ...]], ...]:
+    def _opened(self) -> tuple[_Alternative, ...]:
         """The alternatives of the line that begins, in every way that is left."""
         head = self._heads[self._at] if self._at < len(self._heads) else None
         openings = [(way, demands) for way in self._ways for demands in self._lines[way.variant][self._at]]
@@ -235,7 +239,7 @@ class Verse:
         """What each way asks of a word: the tone of its first character, and the demand for its second."""
         return ((tone_asked(demands[before]), self._demand(way, demands[self._place])) for way, demands in self._alive)
 
-    def _heeding(self, token: int) -> tuple[tuple[_Way, tuple[Demand, ...]], ...]:
+    def _heeding(self, token: int) -> tuple[_Alternative, ...]:
         """The ways that ask for what a word means its characters to be; all where none does, or there is no word."""
         before = word_place(self._alive[0][1], self._place)
         word = self.masks.words(self._written[-1], self.template.book).get(token) if before is not None else None
@@ -258,18 +262,26 @@ class Verse:
         if token == self.masks.end:
             self.done = True
             return
-        self._alive = self._heeding(token)
+        every, self._alive = self._alive, self._heeding(token)
         if self._agreed() is not None:  # every way goes on, for the mask let nothing else pass
             self._advance(token)
             return
-        followed = [(self._follow(way, demands[self._place], token), demands) for way, demands in self._alive]
-        alive = [(way, demands) for way, demands in followed if way is not None]
-        if any(isinstance(demands[self._place], Foot) for _, demands in alive):
+        # A word may mean its second character to be a foot that by itself it is not: then it stands as it is.
+        self._alive = self._followed(self._alive, token) or self._followed(every, token)
+        if any(isinstance(demands[self._place], Foot) for _, demands in self._alive):
             self._feet, self._viable_rhymes = self._feet | {token}, {}
-            # A way in which this is no foot may have lost a character that it needs.
-            alive = [(way, demands) for way, demands in alive if self._passable(way, self._at + 1)]
-        self._alive = tuple(alive)
         self._advance(token)
+
+    def _followed(self, alive: Iterable[_Alternative], token: int) -> tuple[_Alternative, ...]:
+        """What is left of some alternatives after a token."""
+        ways = [(self._follow(way, demands[self._place], token), demands) for way, demands in alive]
+        left = [(way, demands) for way, demands in ways if way is not None]
+        if any(isinstance(demands[self._place], Foot) for _, demands in left):
+            # A way in which this is no foot may have lost a character that it needs.
+            after = self.copy()
+            after._feet, after._viable_rhymes = self._feet | {token}, {}
+            left = [(way, demands) for way, demands in left if after._passable(way, self._at + 1)]
+        return tuple(left)
 
     def _advance(self, token: int) -> None:
         if self.masks.han[token]:

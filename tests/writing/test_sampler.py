@@ -47,7 +47,7 @@ class Rigged(PoetModel):
     """Weighs the next token by a table of (token read, next token); what no table says weighs one."""
 
     def __init__(self, **weights: dict[str, float]) -> None:
-        super().__init__(ModelConfig(len(VOCAB), layers=1, hidden=4, embed=4))
+        super().__init__(ModelConfig(len(VOCAB), "gru", layers=1, hidden=4, embed=4))
         self.table = torch.ones(len(VOCAB), len(VOCAB))
         for before, following in weights.items():
             rows = slice(None) if before == "any" else VOCAB.id(before)
