@@ -28,8 +28,8 @@ def _choice(name: str, value: str, choices: Collection[str]) -> None:
     _require(value in choices, Option(name, value), f": choose one of {', '.join(choices)}")
 
 
-def _at_least(name: str, value: float, least: float, most: float = 1_000_000_000) -> None:
-    """Refuse what is no number, and what is beyond all use."""
+def check_number(name: str, value: float, least: float, most: float = 1_000_000_000) -> None:
+    """Raise UsageError that names an option, where its value is no number, below `least`, or beyond all use."""
     finite = isinstance(value, int) or math.isfinite(value)
     kind = "finite " if value == math.inf else ""
     _require(finite and value >= least, Option(name, value), f": give a {kind}number of at least {least:g}")
@@ -40,7 +40,8 @@ def _at_most(name: str, value: float, most: float) -> None:
     _require(value <= most, Option(name, value), f": give a number of at most {most:,}")
 
 
-def _seed(value: int) -> None:
+def check_seed(value: int) -> None:
+    """Raise UsageError where a --seed is not one that all generators take."""
     _require(0 <= value < 2**63, Option("seed", value), ": give a number of at least 0 and below 2**63")
 
 
@@ -71,12 +72,12 @@ class PreprocessConfig:
 
     def __post_init__(self) -> None:
         _choice("script", self.script, SCRIPTS)
-        _at_least("min_count", self.min_count, 0)
+        check_number("min_count", self.min_count, 0)
         _share("valid_share", self.valid_share)
-        _at_least("max_chars", self.max_chars, 0)
-        _at_least("limit", self.limit, 0)
-        _seed(self.seed)
-        _at_least("jobs", self.jobs, 0)
+        check_number("max_chars", self.max_chars, 0)
+        check_number("limit", self.limit, 0)
+        check_seed(self.seed)
+        check_number("jobs", self.jobs, 0)
 
 
 @dataclass(frozen=True)
@@ -100,10 +101,10 @@ class ModelConfig:
     def __post_init__(self) -> None:
         _choice("cell", self.cell, CELLS)
         # Beyond these no network has been trained, and one that a file asks for would only fill the memory.
-        _at_least("layers", self.layers, 1, 100)
-        _at_least("hidden", self.hidden, 1, 100_000)
-        _at_least("embed", self.embed, 0, 100_000)
-        _at_least("vocab_size", self.vocab_size, 2, MAX_TOKENS)
+        check_number("layers", self.layers, 1, 100)
+        check_number("hidden", self.hidden, 1, 100_000)
+        check_number("embed", self.embed, 0, 100_000)
+        check_number("vocab_size", self.vocab_size, 2, MAX_TOKENS)
         _share("dropout", self.dropout)
         _require(
             not (self.tie and self.embed == 0),
@@ -148,23 +149,23 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         self.model(vocab_size=2)
-        _at_least("batch_size", self.batch_size, 1, 100_000)
-        _at_least("seq_len", self.seq_len, 1, 100_000)
-        _at_least("accumulate", self.accumulate, 1, 100_000)
+        check_number("batch_size", self.batch_size, 1, 100_000)
+        check_number("seq_len", self.seq_len, 1, 100_000)
+        check_number("accumulate", self.accumulate, 1, 100_000)
         _choice("sampling", self.sampling, SAMPLINGS)
         _require(len(self.lr_steps) > 0, Option("lr_steps"), ": give at least one learning rate")
         for rate in self.lr_steps:
             positive = math.isfinite(rate) and rate > 0
             _require(positive, Option("lr_steps", rate), ": learning rates are positive numbers")
-        _at_least("warmup", self.warmup, 0)
-        _at_least("weight_decay", self.weight_decay, 0)
-        _at_least("clip", self.clip, 0)
-        _at_least("epochs", self.epochs, 0)
-        _at_least("max_minutes", self.max_minutes, 0)
-        _at_least("patience", self.patience, 1)
-        _at_least("eval_every", self.eval_every, 0)
+        check_number("warmup", self.warmup, 0)
+        check_number("weight_decay", self.weight_decay, 0)
+        check_number("clip", self.clip, 0)
+        check_number("epochs", self.epochs, 0)
+        check_number("max_minutes", self.max_minutes, 0)
+        check_number("patience", self.patience, 1)
+        check_number("eval_every", self.eval_every, 0)
         _choice("precision", self.precision, PRECISIONS)
-        _seed(self.seed)
+        check_seed(self.seed)
         if self.init_embeddings:
             of_vectors, either = Option("init_embeddings"), "; leave one of them out"
             _require(self.embed > 0, of_vectors, ": ", Option("embed", 0), " (one-hot) has no embedding", either)
@@ -205,12 +206,12 @@ class SampleConfig:
     candidates: int = 1
 
     def __post_init__(self) -> None:
-        _at_least("length", self.length, 1, 100_000)
-        _at_least("top_k", self.top_k, 1, 1_000_000)
+        check_number("length", self.length, 1, 100_000)
+        check_number("top_k", self.top_k, 1, 1_000_000)
         _require(0 < self.top_p <= 1, Option("top_p", self.top_p), ": give a share above 0 and at most 1")
-        _at_least("temperature", self.temperature, 0)
-        _seed(self.seed)
-        _at_least("candidates", self.candidates, 1, 1_000)
+        check_number("temperature", self.temperature, 0)
+        check_seed(self.seed)
+        check_number("candidates", self.candidates, 1, 1_000)
 
 
 @dataclass(frozen=True)
@@ -234,7 +235,7 @@ class EvaluateConfig:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        _at_least("num", self.num, 0, 1_000_000)
+        check_number("num", self.num, 0, 1_000_000)
         _require(len(self.forms) > 0, Option("forms"), ": give at least one form")
         _require(not self.held_to or self.forms == (self.held_to,), f"--as {self.held_to}: give one form")
         self.sampling()

@@ -22,6 +22,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from poetgen.text import escaped
+
 _NOTHING: Final = object()
 
 
@@ -98,7 +100,13 @@ class Message(str):
 
 
 class PoetgenError(Exception):
-    """Base of every error that poetgen raises on purpose."""
+    """Base of every error that poetgen raises on purpose.
+
+    Its text may name what a stranger wrote, and Python prints it as it is: so it is escaped (poetgen.text.escaped).
+    """
+
+    def __str__(self) -> str:
+        return escaped(super().__str__())
 
 
 class UsageError(PoetgenError):
@@ -110,7 +118,7 @@ class UsageError(PoetgenError):
         super().__init__(self.message)
 
     def __str__(self) -> str:
-        return str(self.message)
+        return escaped(self.message)
 
     def speak_python(self) -> None:
         """From now on, name arguments instead of flags."""

@@ -181,6 +181,23 @@ def try_lock(file: IO[bytes] | int, wait: bool = False) -> bool | None:
     return True
 
 
+def open_alone(path: Path, wait: bool = False, buffering: int = -1) -> IO[bytes]:
+    """Open a file to add to, for this process alone until it is closed; it is made where there is none.
+
+    Raises BlockingIOError where another process has it and this one is not to `wait`, and OSError.
+    """
+    while True:
+        file = path.open("ab", buffering)
+        if try_lock(file, wait) is False:
+            file.close()
+            raise BlockingIOError(errno.EAGAIN, "another process is writing it", str(path))
+        opened = os.fstat(file.fileno())
+        with suppress(FileNotFoundError):
+            if not stat.S_ISREG(opened.st_mode) or os.path.samestat(opened, path.stat()):
+                return file
+        file.close()  # it was removed or replaced before it could be locked
+
+
 @contextmanager
 def atomic(path: Path) -> Iterator[IO[bytes]]:
     """Open a new file beside `path` for writing bytes and, if all went well, rename it to `path`.

@@ -116,7 +116,7 @@ def switching(folder: Path, gone: Collection[str] = ()) -> Iterator[Path]:
         if isinstance(error, OSError):
             raise unwritable(folder, error) from error
         if isinstance(error, SaveError) and beside is not None:  # which is about the file that it was to be
-            raise SaveError(str(error).replace(str(beside), str(folder))) from error
+            raise SaveError(str(error.args[0]).replace(str(beside), str(folder))) from error
         raise
 
 
@@ -223,7 +223,7 @@ def read_as_one(folder: Path, names: Sequence[str], read: Callable[[Callable[[st
 def located(folder: Path, name: str) -> Path:
     """Where the file of a name lies, or would lie, that counts in a folder."""
     switch = folder / _SWITCH
-    if (switch / name).exists() or name in _gone(switch):
+    if os.path.exists(switch / name) or name in _gone(switch):
         return switch / name
     return folder / name
 

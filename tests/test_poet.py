@@ -56,6 +56,12 @@ def test_load_says_what_is_wrong(tmp_path: Path, tiny: Path) -> None:
         poetgen.load(tmp_path / "nowhere")
     with pytest.raises(UsageError, match="^device='toaster': not available here .*; try device='cpu' or auto"):
         poetgen.load(tiny, device="toaster")
+    with pytest.raises(CheckpointError, match="no such checkpoint folder"):
+        poetgen.load("春" * 3000)  # which no system opens
+    for options in ({"device": "\x1b[31m"}, {"path": "\x1b[31m"}):
+        with pytest.raises(PoetgenError) as error:
+            poetgen.load(**options)  # type: ignore[arg-type]
+        assert "\x1b" not in str(error.value) and r"\u001b[31m" in str(error.value)
 
 
 # Writing ---------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import typer
 
 from poetgen.cli import lists
 from poetgen.cli.inspect import inspect
-from poetgen.cli.root import PREPARED, Device, enough_memory, note
+from poetgen.cli.root import PREPARED, Device, claim, enough_memory, note
 from poetgen.cli.terminal import table
 from poetgen.config import SAMPLINGS, TrainConfig
 from poetgen.files import to_json
@@ -31,12 +31,12 @@ def ablate(
     minutes: Annotated[float, typer.Option(help="Training minutes per run.")] = 1.0,
     sampling: Annotated[str, typer.Option(metavar="|".join(SAMPLINGS), help="As in training.")] = TrainConfig.sampling,
     batch_tokens: Annotated[
-        int, typer.Option(min=1, help="Tokens per batch: the shorter the window, the more rows.")
+        int, typer.Option(help="Tokens per batch: the shorter the window, the more rows.")
     ] = TrainConfig.batch_size * TrainConfig.seq_len,
     out: Annotated[
         Path, typer.Option(help="Folder for ablate.jsonl, from which the same command resumes, and the picture.")
     ] = Path("inspect"),
-    seed: Annotated[int, typer.Option(min=0, help="Seed of weights, batches and the order of the runs.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of weights, batches and the order of the runs.")] = 1,
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines, one object per run.")] = False,
 ) -> None:
@@ -59,7 +59,6 @@ def ablate(
     stopped = False
     log = out / "ablate.jsonl"
     dataset = Dataset.load(data)
-    ensure_drawable(out / "ablate")
     figure = "ppl_char" if dataset.vocab.chinese else "ppl_all"
     interruption = Interruption()
 
@@ -68,7 +67,9 @@ def ablate(
             raise Stopped(interruption.number)
         progress.update("training", done, total, stage)
 
-    with ProgressBar() as progress, enough_memory("give smaller --hidden or --batch-tokens"), interruption:
+    memory = enough_memory("give smaller --hidden or --batch-tokens")
+    with claim(out), ProgressBar() as progress, memory, interruption:
+        ensure_drawable(out / "ablate")
         try:
             for run in ablation.run_grid(dataset, grid, log, show):
                 runs.append(run)

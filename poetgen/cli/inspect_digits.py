@@ -13,7 +13,7 @@ from poetgen.cli import lists
 from poetgen.cli.inspect import inspect
 from poetgen.cli.root import enough_memory, note
 from poetgen.cli.terminal import table
-from poetgen.config import CELLS
+from poetgen.config import CELLS, check_number, check_seed
 from poetgen.errors import UsageError
 from poetgen.files import to_json
 
@@ -28,15 +28,15 @@ def digits(
         str, typer.Option(metavar="N,N,...", help="Lengths of the sequences: two digits, then zeros.")
     ] = "10,20,30,40,50,60",
     hidden: Annotated[int, typer.Option(help="Width of the one layer.")] = 32,
-    steps: Annotated[int, typer.Option(min=1, help="Training steps per network, at most.")] = 1000,
-    rate: Annotated[float, typer.Option("--lr", min=1e-9, help="Learning rate.")] = 0.005,
+    steps: Annotated[int, typer.Option(help="Training steps per network, at most.")] = 1000,
+    rate: Annotated[float, typer.Option("--lr", help="Learning rate.")] = 0.005,
     forget_bias: Annotated[
         str,
         typer.Option(metavar="X,X,...", help="Initial bias of the LSTM's forget gates; several are compared."),
     ] = "1,4",
-    repeats: Annotated[int, typer.Option(min=1, help="Networks per cell and length, with consecutive seeds.")] = 3,
+    repeats: Annotated[int, typer.Option(help="Networks per cell and length, with consecutive seeds.")] = 3,
     out: Annotated[Path, typer.Option(help="Folder for digits.png and digits.svg.")] = Path("inspect"),
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the first weights.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the first weights.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines, one object per network.")] = False,
 ) -> None:
     """Test how long a bare RNN, GRU or LSTM can remember: the sum of two digits, after a gap of zeros."""
@@ -53,9 +53,13 @@ def digits(
         raise UsageError(f"--lengths {lengths}: give lengths from 2, for two digits, to {_LONGEST:,}")
     if not biases:
         raise UsageError("--forget-bias: give one number or more")
-    for flag, value in (("--lr", rate), *(("--forget-bias", bias) for bias in biases)):
-        if not abs(value) <= _GREATEST:
-            raise UsageError(f"{flag} {value:g}: give a number of at most {_GREATEST:g}")
+    for bias in biases:
+        check_number("forget_bias", bias, -_GREATEST, _GREATEST)
+    check_number("lr", rate, 1e-9, _GREATEST)
+    check_number("hidden", hidden, 1, 100_000)
+    check_number("steps", steps, 1)
+    check_number("repeats", repeats, 1, 100_000)
+    check_seed(seed)
     ensure_drawable(out / "digits")
     outcomes: list[Outcome] = []
     stopped = False

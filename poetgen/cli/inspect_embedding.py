@@ -12,6 +12,7 @@ import typer
 from poetgen.cli.inspect import inspect, note_numbers
 from poetgen.cli.root import CheckpointFolder, checkpoint_at, note
 from poetgen.cli.terminal import table
+from poetgen.config import check_number, check_seed
 from poetgen.errors import UsageError
 from poetgen.files import to_json
 
@@ -26,7 +27,7 @@ def neighbours(
         typer.Argument(metavar="[CHARACTERS]...", help="Characters, together or apart.", show_default=False),
     ] = None,
     checkpoint: CheckpointFolder = None,
-    num: Annotated[int, typer.Option(min=1, help="Neighbours per question.")] = 10,
+    num: Annotated[int, typer.Option(help="Neighbours per question.")] = 10,
     analogy: Annotated[
         list[str] | None,
         typer.Option(metavar='"A B C"', help="Ask what is to C as B is to A; may be given more than once."),
@@ -34,6 +35,7 @@ def neighbours(
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines, one object per question.")] = False,
 ) -> None:
     """List the characters whose embeddings are closest, by cosine similarity."""
+    check_number("num", num, 1)
     singles = "".join("".join(characters or ()).split())
     triples = [_triple(text) for text in analogy or ()]
     if not singles and not triples:
@@ -79,15 +81,17 @@ def _triple(text: str) -> tuple[str, str, str]:
 @inspect.command("map", epilog="Example: poetgen inspect map --num 300")
 def chart(
     checkpoint: CheckpointFolder = None,
-    num: Annotated[int, typer.Option(min=3, help="How many characters to place, the most frequent ones.")] = 500,
+    num: Annotated[int, typer.Option(help="How many characters to place, the most frequent ones.")] = 500,
     out: Annotated[Path, typer.Option(help="Folder for map.png and map.svg.")] = Path("inspect"),
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the map.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the map.")] = 1,
 ) -> None:
     """Draw a map of the most frequent characters: those with similar embeddings are near each other (t-SNE).
 
     Numbers, directions and seasons have colours. A table shows how often a member's nearest neighbour is in its own
     group.
     """
+    check_number("num", num, 3)
+    check_seed(seed)
     from poetgen.inspect.embedding import CHARACTER_GROUPS, Embedding, measured_groups, place_on_map
     from poetgen.network.checkpoint import Checkpoint
     from poetgen.plots import ensure_drawable

@@ -15,6 +15,7 @@ import typer
 from poetgen.cli.inspect import inspect, note_numbers
 from poetgen.cli.root import CheckpointFolder, checkpoint_at, note, poems_in
 from poetgen.cli.terminal import table
+from poetgen.config import check_number, check_seed
 from poetgen.errors import UsageError
 from poetgen.files import to_json
 
@@ -44,15 +45,15 @@ def gates(
     ] = None,
     checkpoint: CheckpointFolder = None,
     layer: Annotated[
-        int | None, typer.Option(min=1, help="Layer to draw.  [default: the one with most units in the table]")
+        int | None, typer.Option(help="Layer to draw.  [default: the one with most units in the table]")
     ] = None,
-    units: Annotated[int, typer.Option(min=1, max=_MOST, help="How many units to draw.")] = 20,
+    units: Annotated[int, typer.Option(help="How many units to draw.")] = 20,
     unit: Annotated[
         list[int] | None,
-        typer.Option(min=1, metavar="N", help="Draw this unit, and no others; may be given more than once."),
+        typer.Option(metavar="N", help="Draw this unit, and no others; may be given more than once."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for gates.png and gates.svg.")] = Path("inspect"),
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the poems in which units are looked for.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the poems in which units are looked for.")] = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda, auto, ...; another device may write other poems.")] = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines, one object per row.")] = False,
 ) -> None:
@@ -63,6 +64,11 @@ def gates(
     from poetgen.plots.gates import draw_gates
     from poetgen.poet import load
 
+    check_number("units", units, 1, _MOST)
+    for name, numbers in (("layer", [] if layer is None else [layer]), ("unit", unit or [])):
+        for number in numbers:
+            check_number(name, number, 1)
+    check_seed(seed)
     poet = load(checkpoint_at(checkpoint), device)
     given = _one_poem(poem, title, poet.vocab)
     if len(given.body) > LONGEST_BODY:

@@ -11,6 +11,7 @@ import typer
 from poetgen.cli.inspect import inspect
 from poetgen.cli.root import PREPARED, CheckpointFolder, Device, checkpoint_at, note, poems_in
 from poetgen.cli.terminal import table
+from poetgen.config import check_number, check_seed
 from poetgen.errors import UsageError
 from poetgen.files import to_json
 
@@ -35,16 +36,15 @@ def memory(
     ] = None,
     checkpoint: CheckpointFolder = None,
     form: Annotated[str, typer.Option(help="Form of the poems: 五绝, 七绝, 五律 or 七律.")] = "七律",
-    num: Annotated[int, typer.Option(min=2, help="Poems to measure, at most.")] = 100,
+    num: Annotated[int, typer.Option(help="Poems to measure, at most.")] = 100,
     strangers: Annotated[
         int,
         typer.Option(
-            min=1,
             help="Other poems whose beginnings stand in for a poem's own; at short reaches up to 16 times as many.",
         ),
     ] = 8,
     out: Annotated[Path, typer.Option(help="Folder for memory.png and memory.svg.")] = Path("inspect"),
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the choice of poems and of the intervals.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the choice of poems and of the intervals.")] = 1,
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
 ) -> None:
@@ -60,6 +60,9 @@ def memory(
     from poetgen.poet import load
     from poetgen.prosody.forms import SHAPES
 
+    check_number("num", num, 2)
+    check_number("strangers", strangers, 1)
+    check_seed(seed)
     if poems is not None and data is not None:
         raise UsageError("--poems and --data: give one of them")
     if form not in SHAPES:

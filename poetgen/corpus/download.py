@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
 from email.message import Message
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, Self
 from urllib.parse import unquote, urlsplit
 
 from poetgen.errors import SaveError, SourceError
-from poetgen.files import parse_json, to_json, write_atomic
+from poetgen.files import open_alone, parse_json, to_json, write_atomic
 from poetgen.progress import ProgressCallback, silent
 
 if TYPE_CHECKING:
@@ -48,33 +49,15 @@ def fetch(url: str, folder: Path, progress: ProgressCallback = silent, *, max_by
         part = _Part(folder / f"{name_of(url)}.part", url)
     except ValueError as error:
         raise SourceError(f"{url}: not an address that can be downloaded ({error}).") from error
-    ledger = _ledger(folder)
-    if kept := _kept(url, folder, ledger):
-        with suppress(OSError):  # what a kill may have left when all had arrived
-            part.forget()
+    if kept := _kept(url, folder):
+        part.remove_leftover()
         return kept
-    failures, furthest = 0, -1
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with httpx.Client(follow_redirects=True, timeout=_TIMEOUT, headers={"Accept-Encoding": "identity"}) as client:
-            while True:
-                try:
-                    name = _receive(client, url, part, progress, max_bytes)
-                    break
-                except _Broken as error:
-                    failures = 0 if part.size > furthest else failures + 1
-                    furthest = max(furthest, part.size)
-                    if failures == _TRIES:
-                        raise SourceError(
-                            f"{url}: the connection broke off at {part.size:,} bytes ({error}). "
-                            "Give the same address again to go on from there."
-                        ) from error
-        target = folder / _free_name(name, url, folder, ledger)
-        # Noted first: a file that stands there without a note would pass for one that the user has put there.
-        noted = {**ledger, target.name: {"url": url, "size": part.size}}
-        write_atomic(folder / _LEDGER, to_json(noted, indent=1))
-        part.path.replace(target)
-        part.forget()
+        with part:
+            if kept := _kept(url, folder):  # another process has had it in the meantime
+                return kept
+            return part.take_name(_receive_whole(url, part, progress, max_bytes), folder)
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
         raise SourceError(f"{url}: not an address that can be downloaded ({error}).") from error
     except httpx.TooManyRedirects as error:
@@ -86,7 +69,6 @@ def fetch(url: str, folder: Path, progress: ProgressCallback = silent, *, max_by
         ) from error
     except OSError as error:
         raise SaveError(f"{folder}: the download cannot be saved there ({error.strerror or error}).") from error
-    return target
 
 
 class _Broken(Exception):
@@ -94,12 +76,31 @@ class _Broken(Exception):
 
 
 class _Part:
-    """What has arrived of a file, and by which mark the server will know whether its file is still the same."""
+    """What has arrived of a file, and by which mark the server will know whether its file is still the same.
+
+    As a context it is this process's alone; raises SaveError where another one has it. An empty one goes at the end.
+    """
 
     def __init__(self, path: Path, url: str) -> None:
         self.path = path
         self.url = url
+        self.file: IO[bytes]  # in the context
+        self._named = False
         self._notes = path.with_name(f".{path.name}.json")
+
+    def __enter__(self) -> Self:
+        try:
+            self.file = open_alone(self.path)
+        except BlockingIOError:
+            raise SaveError(
+                f"{self.path}: another process is downloading it; wait for its end, and give the same address again"
+            ) from None
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        with self.file:
+            if not (self._named or self.size):
+                self._remove()
 
     @property
     def size(self) -> int:
@@ -122,9 +123,58 @@ class _Part:
         validator = etag if etag and not etag.startswith("W/") else headers.get("last-modified", "")
         write_atomic(self._notes, to_json({"url": self.url, "validator": validator}))
 
-    def forget(self) -> None:
+    def clear(self) -> None:
+        """Throw away what has arrived."""
+        self.file.truncate(0)
+        self._notes.unlink(missing_ok=True)
+
+    def remove_leftover(self) -> None:
+        """Remove what a kill has left when all had arrived, unless it is of another address or in use."""
+        with suppress(OSError):
+            if self.path.exists() and _read_json(self._notes).get("url", self.url) == self.url:
+                with open_alone(self.path):
+                    self._remove()
+
+    def take_name(self, name: str, folder: Path) -> Path:
+        """Give a whole file its name, and note where it comes from; the path that it has then."""
+        with open_alone(folder / _LEDGER, wait=True):  # two must not note at once
+            ledger = _read_json(folder / _LEDGER)
+            target = folder / _free_name(name, self.url, folder, ledger)
+            # Noted first: a file that stands there without a note would pass for one that the user has put there.
+            noted = {**ledger, target.name: {"url": self.url, "size": self.size}}
+            write_atomic(folder / _LEDGER, to_json(noted, indent=1))
+            if os.name == "nt":  # which renames no open file
+                self.file.close()
+            self.path.replace(target)
+            self._named = True
+            self._notes.unlink(missing_ok=True)
+        return target
+
+    def _remove(self) -> None:
         self.path.unlink(missing_ok=True)
         self._notes.unlink(missing_ok=True)
+
+
+def _receive_whole(url: str, part: _Part, progress: ProgressCallback, max_bytes: int) -> str:
+    """Receive the file, however often the connection breaks off; the name that it should have.
+
+    Raises SourceError where no more of it comes.
+    """
+    import httpx
+
+    failures, furthest = 0, -1
+    with httpx.Client(follow_redirects=True, timeout=_TIMEOUT, headers={"Accept-Encoding": "identity"}) as client:
+        while True:
+            try:
+                return _receive(client, url, part, progress, max_bytes)
+            except _Broken as error:
+                failures = 0 if part.size > furthest else failures + 1
+                furthest = max(furthest, part.size)
+                if failures == _TRIES:
+                    raise SourceError(
+                        f"{url}: the connection broke off at {part.size:,} bytes ({error}). "
+                        "Give the same address again to go on from there."
+                    ) from error
 
 
 def _receive(client: httpx.Client, url: str, part: _Part, progress: ProgressCallback, max_bytes: int) -> str:
@@ -141,7 +191,7 @@ def _receive(client: httpx.Client, url: str, part: _Part, progress: ProgressCall
             if response.status_code == 416 or (
                 response.status_code == 206 and not _continues(response.headers.get("content-range", ""), start)
             ):
-                part.forget()
+                part.clear()
                 raise _Broken("the server's file has changed")
             if response.status_code == 206 and not ask:
                 raise SourceError(f"{url}: the server sent a part where the whole was asked for.")
@@ -157,18 +207,21 @@ def _receive(client: httpx.Client, url: str, part: _Part, progress: ProgressCall
             if total is not None and total > max_bytes:
                 raise SourceError(_too_large(url, total, max_bytes))
             if not resumed:
+                part.clear()  # first, or a kill could leave the old bytes with the mark of the new ones
                 part.note(response.headers if plain else {})
-            with part.path.open("ab" if resumed else "wb") as file:
-                progress(size, total or 0)
+            progress(size, total or 0)
+            try:
                 # As they arrive: chunks of a set size would lose the bytes before a break that do not fill one.
                 for chunk in response.iter_bytes():
                     size += len(chunk)
                     if size > max_bytes:
                         break
-                    file.write(chunk)
+                    part.file.write(chunk)
                     progress(size, total or 0)
+            finally:
+                part.file.flush()
             if size > max_bytes:
-                part.forget()
+                part.clear()
                 raise SourceError(_too_large(url, size, max_bytes))
             if total is not None and size < total:
                 raise _Broken(f"{total:,} were promised")
@@ -256,7 +309,9 @@ def _safe_name(name: str) -> str:
 def _free_name(name: str, url: str, folder: Path, ledger: Mapping[str, Any]) -> str:
     """The name, or one made different by the address when a file from elsewhere bears it."""
     entry = ledger.get(name)
-    if not (folder / name).exists() or (isinstance(entry, dict) and entry.get("url") == url):
+    if isinstance(entry, dict) and entry.get("url") == url:
+        return name
+    if not entry and not (folder / name).exists():  # what is noted may be about to take its name
         return name
     mark = hashlib.sha256(url.encode()).hexdigest()[:8]
     path = Path(name)
@@ -266,18 +321,15 @@ def _free_name(name: str, url: str, folder: Path, ledger: Mapping[str, Any]) -> 
 # ---- what is kept
 
 
-def _kept(url: str, folder: Path, ledger: Mapping[str, Any]) -> Path | None:
+def _kept(url: str, folder: Path) -> Path | None:
     """The file that an earlier call downloaded from an address, or that the user put in its place by hand."""
+    ledger = _read_json(folder / _LEDGER)
     for name, entry in ledger.items():
         path = folder / _safe_name(name)
         if isinstance(entry, dict) and entry.get("url") == url and path.is_file():
             return path if path.stat().st_size == entry.get("size") else None
     path = folder / name_of(url)
     return path if path.is_file() and path.name not in ledger else None
-
-
-def _ledger(folder: Path) -> dict[str, Any]:
-    return _read_json(folder / _LEDGER)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from poetgen.corpus.poem import Poem
 from poetgen.data.line_index import LineIndex
 from poetgen.data.profile import CorpusProfile
-from poetgen.data.sequence import RHYME, Column, Ids, Layout, control
+from poetgen.data.sequence import NEEDED, RHYME, Column, Ids, Layout, control
 from poetgen.data.vocab import Vocab
 from poetgen.errors import CheckpointError, DatasetError
 from poetgen.files import atomic, read_json, to_json, write_atomic
@@ -69,6 +69,8 @@ POEM = np.dtype(
         ("body", "<u4"),
     ]
 )
+#: The fields of a poem that are one token, or none: 0.
+_TOKEN_FIELDS = ("form", "dynasty", "rhyme")
 #: The fields of a poem in the order in which their tokens are stored.
 FIELDS = ("tune", "author", "keywords", "title", "body")
 #: Poems whose bodies are gathered at a time, which bounds the memory.
@@ -105,7 +107,7 @@ class Split:
         """What is known of every poem besides its body, a column of N poems for each field."""
         parts: dict[str, Column] = {}
         rows, start = np.arange(len(self)), self.poems["start"].astype(np.int64)
-        for name in ("form", "dynasty", "rhyme"):
+        for name in _TOKEN_FIELDS:
             ids = self.poems[name].astype(np.int64)
             parts[name] = Column(ids, rows, (ids > 0).astype(np.int64))
         for name in FIELDS[:-1]:
@@ -270,7 +272,7 @@ class Dataset:
     def _read(cls, folder: Path, where: Callable[[str], Path]) -> Dataset:
         meta = _read_meta(folder, where(_META))
         try:
-            vocab = Vocab.load(where(_VOCAB))
+            vocab = Vocab.load(where(_VOCAB), NEEDED)
         except CheckpointError as error:
             raise DatasetError(str(error)) from None
         if len(vocab) != meta["vocab_size"]:
@@ -301,9 +303,8 @@ def _read_meta(folder: Path, path: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{path}: not a prepared dataset ({error}); run poetgen preprocess again") from error
     if version != DATASET_FORMAT:
-        raise DatasetError(
-            f"{path}: dataset format {version}; this poetgen reads format {DATASET_FORMAT}: preprocess again"
-        )
+        message = f"dataset format {version}; this poetgen reads format {DATASET_FORMAT}: preprocess again"
+        raise DatasetError(f"{path}: {message}")
     return dict(meta)
 
 
@@ -324,8 +325,8 @@ def _read_split(
             raise DatasetError(
                 f"{paths['poems']}: its poems are not those of {paths['tokens'].name}; run poetgen preprocess again"
             )
-        if max(int(part["form"].max()), int(part["dynasty"].max())) >= len(vocab):
-            raise DatasetError(f"{paths['poems']}: a form or a dynasty beyond the vocabulary; preprocess again")
+        if any(int(part[field].max()) >= len(vocab) for field in _TOKEN_FIELDS):
+            raise DatasetError(f"{paths['poems']}: a form, dynasty or rhyme beyond the vocabulary; preprocess again")
         end = int(ends[-1])
     if end != len(tokens):
         raise DatasetError(f"{paths['poems']}: of another dataset; run poetgen preprocess again")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -168,7 +169,15 @@ _done: Any = None
 def _share(done: Any, config: PreprocessConfig) -> None:
     global _done
     _done = done
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _load(config)
+
+
+def _end_with_parent() -> None:
+    """End this process as soon as the one that started it is gone: killed, it leaves workers that wait for ever."""
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
 
 
 def _load(config: PreprocessConfig) -> None:

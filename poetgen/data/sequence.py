@@ -77,6 +77,10 @@ CONTROL = (
 )
 
 
+#: Control tokens that every vocabulary has. Those for the rest came later; what lacks one is not mentioned.
+NEEDED: Final = (TUNE, AUTHOR, KEYWORDS, SEP, TITLE, BODY, END)
+
+
 @dataclass(frozen=True)
 class Header:
     """What is known of a poem before its first character; an empty field is not mentioned.

@@ -126,8 +126,11 @@ class Vocab:
         return to_json({"format": VOCAB_FORMAT, "tokens": self.tokens}, indent=0) + "\n"
 
     @classmethod
-    def load(cls, path: Path) -> Vocab:
-        """Read `vocab.json`; raises CheckpointError where it is missing, broken or of another version."""
+    def load(cls, path: Path, needed: Iterable[str] = ()) -> Vocab:
+        """Read `vocab.json`; raises CheckpointError where it is missing, broken, of another version, or lacks a token.
+
+        `needed` are those that it may not lack.
+        """
         try:
             data = read_json(path)
             if data["format"] != VOCAB_FORMAT:
@@ -140,6 +143,8 @@ class Vocab:
             for token in tokens:
                 if not isinstance(token, str) or not _TOKEN.fullmatch(token):
                     raise ValueError(f"a token is one character or [A WORD], not {shortened(str(token), 20)!r}")
+            if lacking := sorted(set(needed) - set(tokens)):
+                raise ValueError(f"without {', '.join(lacking)}, which every sequence needs")
             return cls(tokens)
         except FileNotFoundError:
             raise CheckpointError(f"{path}: missing; copy the whole folder, or make it again") from None

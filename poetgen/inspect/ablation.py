@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from poetgen.config import TrainConfig
+from poetgen.config import TrainConfig, check_number
 from poetgen.data.batches import validation_batches
 from poetgen.data.dataset import Dataset, Split
 from poetgen.errors import DatasetError, DivergedError, UsageError
@@ -56,13 +56,14 @@ class Grid:
     seed: int = TrainConfig.seed
 
     def __post_init__(self) -> None:
-        if not 0 < self.minutes < math.inf:
-            raise UsageError(f"--minutes {self.minutes:g}: give a finite number above 0")
+        check_number("minutes", self.minutes, 0.0001, 1_000_000)
         if self.batch_tokens < max(self.seq_lens):
             raise UsageError(
                 f"--batch-tokens {self.batch_tokens}: give at least as many as the longest --seq-len, "
                 f"{max(self.seq_lens)}, or batches would not be equal"
             )
+        # That many rows no batch may have; --batch-size, which would be named for it, is not an option here.
+        check_number("batch_tokens", self.batch_tokens, 1, 100_000 * max(1, min(self.seq_lens)))
         self.configs()
 
     def configs(self) -> list[TrainConfig]:

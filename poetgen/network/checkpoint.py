@@ -15,6 +15,7 @@ the other, so that a kill at any instant leaves a checkpoint that samples and on
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -31,6 +32,7 @@ from poetgen.config import ModelConfig
 from poetgen.data.dataset import LINES_FILE, TUNES_FILE
 from poetgen.data.line_index import LineIndex
 from poetgen.data.profile import CorpusProfile
+from poetgen.data.sequence import NEEDED
 from poetgen.data.vocab import Vocab
 from poetgen.errors import CheckpointError, PoetgenError
 from poetgen.files import from_json, parse_json, read_json, to_json, write_atomic
@@ -77,7 +79,7 @@ class Checkpoint:
     @classmethod
     def load(cls, path: Path, device: torch.device | str = "cpu") -> Checkpoint:
         """Open a checkpoint; raises CheckpointError that names the file which is missing, cut or foreign."""
-        if not path.is_dir():
+        if not os.path.isdir(path):  # False also where a name is too long, of which Path.is_dir complains
             raise CheckpointError(f"{path}: no such checkpoint folder; give --checkpoint one that poetgen train wrote")
         names = (WEIGHTS, CONFIG, VOCAB, TUNES_FILE, LINES_FILE)
         return read_as_one(path, names, lambda where: cls._read(path, where, device))
@@ -86,7 +88,7 @@ class Checkpoint:
     def _read(cls, path: Path, where: Callable[[str], Path], device: torch.device | str) -> Checkpoint:
         config = _read_config(where(CONFIG))
         model_config = _model_config(config.get("model"), where(CONFIG))
-        vocab = Vocab.load(where(VOCAB))
+        vocab = Vocab.load(where(VOCAB), NEEDED)
         if len(vocab) != model_config.vocab_size:
             raise CheckpointError(
                 f"{where(VOCAB)}: {len(vocab)} tokens where {CONFIG} says {model_config.vocab_size}; "

@@ -159,7 +159,10 @@ def check_place(position: RunPosition, epoch: Epoch, states: Sequence[State | No
     """Raise CheckpointError unless a position in the run in `out` is one of an epoch, and its states go with it."""
     shards, _ = next(epoch.rest(position.group, position.window), ((), None))
     rows = (state[0].shape[1] if state else 0 for state in states)
-    if position.group > epoch.groups or any(shard.carry > held for shard, held in zip(shards, rows, strict=False)):
+    within = position.group < epoch.groups and position.window < len(list(epoch.batches(position.group)))
+    at_end = (position.group, position.window) == (epoch.groups, 0)
+    carried = all(shard.carry <= held for shard, held in zip(shards, rows, strict=False))
+    if not (within or at_end) or not carried:
         raise CheckpointError(
             f"{out / STATE}: its place in the data is none of this dataset; copy the file again, or train "
             "again without --resume"

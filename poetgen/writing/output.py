@@ -9,7 +9,6 @@ from __future__ import annotations
 import heapq
 import os
 import re
-import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from poetgen.errors import SaveError, SourceError, UsageError
-from poetgen.files import atomic, lock, parse_json
+from poetgen.files import atomic, open_alone, parse_json
 from poetgen.network.distributed import World
 
 #: Where a poem belongs: the line that asks for it, and its number among equal requests.
@@ -243,16 +242,11 @@ class Output:
 
         Unbuffered: what has been added is the system's, and outlives this process.
         """
-        while True:
-            file = path.open("ab", buffering=0)
-            if not lock(file):
-                file.close()
-                raise SaveError(f"--output {path}: another run is writing it; wait for its end, or stop it")
-            opened = os.fstat(file.fileno())
-            with suppress(FileNotFoundError):
-                if not stat.S_ISREG(opened.st_mode) or os.path.samestat(opened, path.stat()):
-                    return file
-            file.close()  # it was removed or replaced before it could be locked
+        try:
+            return open_alone(path, buffering=0)
+        except BlockingIOError:
+            message = f"--output {path}: another run is writing it; wait for its end, or stop it"
+            raise SaveError(message) from None
 
     def _remove_parts(self) -> None:
         for path in self.parts():

@@ -71,20 +71,12 @@ class Verse:
         self._viable_rhymes: dict[tuple[_Way, int, int], frozenset[str]] = {}
         self.fresh, self.done = True, False
         self._unfinished = False  # whether the last line ended on a mark that promises more
-        ways = [_Way(number, self._all_rhymes(variant, rhyme)) for number, variant in enumerate(template.variants)]
+        known = frozenset(name for tone in ("平", "仄", ANY) for name in masks.members(tone, template.book))
+        ways = [_Way(n, _all_rhymes(variant, known, rhyme)) for n, variant in enumerate(template.variants)]
         self._ways = tuple(way for way in ways if self._possible(way))
         self._alive = self._opened()
 
     # Before the first character --------------------------------------------------------------------------------------
-
-    def _all_rhymes(self, variant: Sequence[TemplateLine], first: frozenset[str]) -> tuple[frozenset[str], ...]:
-        count = max((line.rhyme for line in variant if line.rhyme is not None), default=-1) + 1
-        known = frozenset(name for tone in ("平", "仄", ANY) for name in self.masks.members(tone, self.template.book))
-        entering = {line.rhyme for line in variant if line.entering}
-        return tuple(
-            first if first and number == 0 else known & entering_groups() if number in entering else known
-            for number in range(count)
-        )
 
     def _possible(self, way: _Way) -> bool:
         """Whether the vocabulary and the acrostic leave a way through the variant."""
@@ -312,3 +304,15 @@ class Verse:
 
     def copy(self) -> Verse:
         return copy(self)  # what it holds is never changed, only replaced
+
+
+def _all_rhymes(
+    variant: Sequence[TemplateLine], known: frozenset[str], first: frozenset[str]
+) -> tuple[frozenset[str], ...]:
+    """Which rhymes each rhyme of a variant may be, of those that are known; the `first` may be given."""
+    count = max((line.rhyme for line in variant if line.rhyme is not None), default=-1) + 1
+    entering = {line.rhyme for line in variant if line.entering}
+    return tuple(
+        first if first and number == 0 else known & entering_groups() if number in entering else known
+        for number in range(count)
+    )

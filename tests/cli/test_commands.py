@@ -4,6 +4,7 @@ import itertools
 import json
 import math
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -212,6 +213,33 @@ def test_options_that_cannot_be_honoured(args: str, message: str, run: Run, plac
     result = run(*args.split(" "))
     assert result.code == 2
     assert message in result.error
+
+
+def takes_a_number(param: Any) -> bool:
+    kind = str(getattr(param, "type_descriptor", None) or param.type.name).lower()
+    return bool(re.search("class 'int'|class 'float'|integer|float", kind)) and not param.is_flag
+
+
+#: Every option that takes a number, with the command that it is of.
+NUMBERS = [
+    (name, param.opts[0]) for name, command in COMMANDS.items() for param in command.params if takes_a_number(param)
+]
+#: What a command takes as its argument; those that are left out need none.
+ARGUMENTS = {
+    "sample": ["春"],
+    "score": ["starter.jsonl"],
+    "check": ["starter.jsonl"],
+    "inspect neighbours": ["春"],
+    "inspect gates": ["春"],
+}
+
+
+@pytest.mark.parametrize(("command", "flag"), NUMBERS, ids=map(" ".join, NUMBERS))
+def test_numbers_that_make_no_sense_are_refused(command: str, flag: str, run: Run, place: Path) -> None:
+    for value in ("", "½", "nan", "-1e999", "9" * 30):
+        result = run(*command.split(), *ARGUMENTS.get(command, ()), f"{flag}={value}")
+        assert result.code == 2 and flag in result.err and "Traceback" not in result.err, (value, result.err[:300])
+        assert result.out == "" and len(result.err) < 1000
 
 
 def test_a_gpu_that_is_not_there(run: Run, place: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from poetgen.corpus import download
 from poetgen.corpus.download import fetch, name_of
 from poetgen.corpus.sources import documents
 from poetgen.errors import SaveError, SourceError
@@ -129,6 +130,57 @@ def test_two_addresses_with_one_name_give_two_files(server: tuple[str, Behaviour
     assert second.suffix == ".zip"
     assert [fetch(f"{base}/{x}/master.zip", tmp_path) for x in "ab"] == [first, second]
     assert len(todo.asked) == 2
+
+
+def test_a_second_download_of_an_address_is_refused(server: tuple[str, Behaviour], tmp_path: Path) -> None:
+    base, _ = server
+    refused: list[str] = []
+
+    def second(size: int, total: int) -> None:
+        with pytest.raises(SaveError) as error:
+            fetch(f"{base}/poems.zip", tmp_path)
+        refused.append(str(error.value))
+
+    assert fetch(f"{base}/poems.zip", tmp_path, second).read_bytes() == DATA
+    assert refused and "poems.zip.part: another process is downloading it; wait for its end" in refused[0]
+    assert files(tmp_path) == [".downloads.json", "poems.zip"]
+
+
+def test_other_addresses_are_downloaded_meanwhile(server: tuple[str, Behaviour], tmp_path: Path) -> None:
+    base, todo = server
+    kept = fetch(f"{base}/a/poems.zip", tmp_path)
+    others: set[Path] = set()
+
+    def meanwhile(size: int, total: int) -> None:
+        others.add(fetch(f"{base}/other.zip", tmp_path))
+        assert fetch(f"{base}/a/poems.zip", tmp_path) == kept  # of the same name as the part that is under way
+
+    path = fetch(f"{base}/b/poems.zip", tmp_path, meanwhile)
+    asked = len(todo.asked)
+    assert others == {tmp_path / "other.zip"} and path != kept and path.read_bytes() == DATA
+    assert fetch(f"{base}/other.zip", tmp_path) in others and fetch(f"{base}/b/poems.zip", tmp_path) == path
+    assert len(todo.asked) == asked, "what was downloaded meanwhile is noted"
+
+
+def test_old_bytes_never_go_with_the_mark_of_new_ones(
+    server: tuple[str, Behaviour], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, todo = server
+    todo.cut_after = [1000, 0, 0, 0]
+    with pytest.raises(SourceError):
+        fetch(f"{base}/poems.zip", tmp_path)
+    todo.etag, todo.data, todo.cut_after = '"two"', DATA[::-1], []
+    found: list[int] = []
+
+    def killed(part: download._Part, headers: object) -> None:
+        found.append(part.size)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(download._Part, "note", killed)
+        fetch(f"{base}/poems.zip", tmp_path)
+    assert found == [0]
+    assert fetch(f"{base}/poems.zip", tmp_path).read_bytes() == DATA[::-1]
 
 
 def test_redirects_are_followed(server: tuple[str, Behaviour], tmp_path: Path) -> None:

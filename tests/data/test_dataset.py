@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from poetgen.data.dataset import Dataset, Split, write_dataset
+from poetgen.data.sequence import CONTROL, NEEDED
+from poetgen.data.vocab import Vocab
 from poetgen.errors import DatasetError, SaveError
 from poetgen.folders import switching
 
@@ -139,8 +141,12 @@ def header(old: bytes, new: bytes) -> Callable[[Path], None]:
         (values("train.poems.npy", put("start", 1, 0)), "poems.npy: its poems are not those"),
         (values("train.poems.npy", put("start", 1, -(2**62))), "poems.npy: its poems are not those"),
         (values("valid.poems.npy", put("title", 0, 65_535)), "poems.npy: its poems are not those"),
-        (values("train.poems.npy", put("form", 0, 65_535)), "a form or a dynasty beyond the vocabulary"),
-        (values("train.poems.npy", put("dynasty", 0, 65_535)), "a form or a dynasty beyond the vocabulary"),
+        *(
+            (values(f"{split}.poems.npy", put(field, 0, 65_535)), f"{split}.poems.npy: a form, dynasty or rhyme beyond")
+            for split in ("train", "valid")
+            for field in ("form", "dynasty", "rhyme")
+        ),
+        (values("train.poems.npy", put("rhyme", 1, 2**32 - 1)), "rhyme beyond the vocabulary"),
         (header(b"(", b"(99999999999999, "), "cut short or"),
         (header(b"(", b"((((("), "cut short or not an array"),
         (header(b"'<u2'", b"'|O'"), "cut short or"),
@@ -176,7 +182,11 @@ def test_what_a_run_would_copy_beside_its_weights_is_looked_at_first(name: str, 
         ("dataset.json", '{"format": 1, "splits": {}}', "dataset format 1; this poetgen reads format 2"),
         ("vocab.json", None, "vocab.json: missing"),
         ("vocab.json", "{", "vocab.json: not a vocabulary"),
-        ("vocab.json", '{"format": 1, "tokens": ["[PAD]", "[UNK]"]}', "vocab.json: of another dataset"),
+        ("vocab.json", Vocab.build({}, CONTROL).to_json(), "vocab.json: of another dataset"),
+        *(
+            ("vocab.json", Vocab.build({}, set(CONTROL) - {token}).to_json(), rf"vocab.json: .*without \{token}")
+            for token in NEEDED
+        ),
     ],
 )
 def test_a_spoilt_description_is_named(

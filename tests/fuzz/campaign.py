@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.fuzz import sandbox
+from tests.fuzz.sandbox import FAULTS
 
 #: Modules that commands load when they are called, loaded once for all.
 _LOADED = (
@@ -40,15 +41,15 @@ def campaign(
     case: Callable[[random.Random, Path, Path], Case],
     place: Callable[[Path, Path], None],
     good: Path,
-    inputs: int,
+    numbers: range,
     seed: int,
     keep: Path | None = None,
 ) -> tuple[Counter[tuple[str, str]], Counter[str]]:
-    """Run `inputs` cases; returns how often each fault came in each kind, and how many inputs each kind had."""
+    """Run the cases of these numbers: how often each fault came in each kind, and how many inputs each kind had."""
     faults, kinds = Counter[tuple[str, str]](), Counter[str]()
     heaviest, slowest = 0, 0.0
     with tempfile.TemporaryDirectory() as work:
-        for number in range(inputs):
+        for number in numbers:
             folder = Path(work) / "case"
             folder.mkdir()
             place(good, folder)
@@ -60,7 +61,11 @@ def campaign(
             for fault in outcome.faults:
                 faults[tried.kind, fault] += 1
                 shown = outcome.err.strip().splitlines()[-1:] or [""]
-                print(f"{number} {fault}: {tried.what}: poetgen {shlex.join(tried.args)}: {shown[0]!a}", flush=True)
+                told = f"{fault} ({outcome.code})" if outcome.code not in (0, 70) else fault
+                print(
+                    f"{number} {told}: {tried.what}: poetgen {shlex.join(tried.args)[:200]}: {shown[0][:200]!a}",
+                    flush=True,
+                )
             if outcome.faults and keep:
                 kept = keep / f"{seed}-{number}"
                 shutil.rmtree(kept, ignore_errors=True)
@@ -81,6 +86,7 @@ def main(
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--inputs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0, help="number of the first input, to run a campaign in parts")
     parser.add_argument("--keep", type=Path, help="folder for what failed")
     parser.add_argument("--good", type=Path, help="folder of good files, made where it is not there")
     options = parser.parse_args()
@@ -90,11 +96,14 @@ def main(
         if not good.exists():
             prepare(good)
         load(good)
-        faults, kinds = campaign(case, place, good, options.inputs, options.seed, options.keep)
+        numbers = range(options.first, options.first + options.inputs)
+        faults, kinds = campaign(case, place, good, numbers, options.seed, options.keep)
     for kind, count in sorted(kinds.items()):
         found = ", ".join(f"{times} {fault}" for (of, fault), times in sorted(faults.items()) if of == kind)
         print(f"{count:6} {kind}: {found or 'nothing'}")
-    print(f"{options.inputs} inputs, {faults.total()} faults, {time.monotonic() - began:.0f} s")
+    print(f"{time.monotonic() - began:.0f} s")
+    each = Counter(fault for _, fault in faults.elements())
+    print(f"{options.inputs} inputs, {faults.total()} faults: {', '.join(f'{each[name]} {name}' for name in FAULTS)}")
     sys.exit(bool(faults))
 
 

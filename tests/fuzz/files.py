@@ -150,7 +150,13 @@ def case(draw: random.Random, good: Path, folder: Path) -> Case:
     change = draw.choice(kind.changes)
     try:
         data = change(draw, source.read_bytes())
-    except (ValueError, KeyError, IndexError, UnicodeError):  # what cannot be changed so is changed at random
+    except (
+        ValueError,
+        KeyError,
+        IndexError,
+        UnicodeError,
+        RecursionError,
+    ):  # what cannot be changed so is changed at random
         data = draw.choice(BYTES)(draw, source.read_bytes())
     target.unlink(missing_ok=True)
     target.write_bytes(data)

@@ -25,11 +25,23 @@ MEMORY = 1 << 30
 #: What no terminal may be sent: control characters but for tab and line feed, and marks that turn the direction.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _CODES = (0, 1, 2, 130)
+#: All that may go wrong.
+FAULTS = (
+    "traceback",
+    "signal",
+    "hang",
+    "out of memory",
+    "other exit code",
+    "no message",
+    "warning",
+    "control character",
+    "invalid JSON",
+)
 
 
 @dataclass
 class Outcome:
-    """How a command ended: `faults` are kinds of what may not be, empty where all is well."""
+    """How a command ended: `faults` are of FAULTS, none where all is well."""
 
     args: Sequence[str]
     code: int
@@ -119,11 +131,11 @@ def _faults(outcome: Outcome, hung: bool, raw: bytes) -> Iterator[str]:
     if hung:
         yield "hang"
     elif outcome.code < 0:
-        yield f"signal {-outcome.code}"
+        yield "signal"
     elif "Traceback (most recent call last)" in outcome.err:
-        yield "memory" if "MemoryError" in outcome.err else "traceback"
+        yield "out of memory" if "MemoryError" in outcome.err else "traceback"
     elif outcome.code not in _CODES:
-        yield f"exit {outcome.code}"
+        yield "other exit code"
     elif outcome.code in (1, 2) and not re.search(r"^(poetgen: |Error: |Usage: |Warning: )", outcome.err, re.MULTILINE):
         yield "no message"
     if "Warning: " in outcome.err:

@@ -19,6 +19,7 @@ from poetgen import cli
 from poetgen.config import TrainConfig
 from poetgen.data.dataset import Dataset, Split
 from poetgen.errors import DatasetError, DivergedError, UsageError
+from poetgen.folders import claimed
 from poetgen.inspect import ablation
 from poetgen.inspect.ablation import Grid, Run, run_grid
 from poetgen.network.records import parse_record
@@ -197,6 +198,16 @@ def test_the_command(prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert [row[0] for row in rows if row[-1] == "best"] == [str(best["seq_len"])]
 
 
+def test_a_second_one_into_the_same_log_is_refused(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ablation, "_train", no_training)
+    with claimed(tmp_path):
+        code, out, err = run(["--data", str(prepared), "--out", str(tmp_path)], capsys)
+    assert (code, out) == (1, "") and f"{tmp_path}: another process is writing it; wait for its end" in err
+    assert not list(tmp_path.iterdir())
+
+
 def test_ctrl_c_keeps_what_is_done(
     prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -268,6 +279,10 @@ def test_too_large_a_network_is_told(
         (["--hidden", ","], "--hidden"),
         (["--minutes", "0"], "--minutes"),
         (["--batch-tokens", "95"], "--batch-tokens 95"),
+        (
+            ["--batch-tokens", "1600001", "--seq-len", "16"],
+            "--batch-tokens 1600001: give a number of at most 1,600,000",
+        ),
     ],
 )
 def test_wrong_options(args: list[str], named: str, prepared: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 
 from poetgen.config import ModelConfig
 from poetgen.data.dataset import LINES_FILE, TUNES_FILE, Dataset
+from poetgen.data.sequence import NEEDED
 from poetgen.data.vocab import Vocab
 from poetgen.errors import CheckpointError, SaveError
 from poetgen.network import checkpoint
@@ -40,7 +41,7 @@ from poetgen.text import clauses
 
 from helpers import TINY
 
-WORDS = Vocab.build(dict.fromkeys("春夏秋冬，。", 1), ["[END]"])
+WORDS = Vocab.build(dict.fromkeys("春夏秋冬，。", 1), NEEDED)
 
 
 def make(folder: Path, vocab: Vocab = WORDS, **options: Any) -> PoetModel:
@@ -307,6 +308,16 @@ def another_vocabulary(path: Path) -> None:
     path.write_text(Vocab(tokens).to_json(), encoding="utf-8")
 
 
+def without_token(token: str) -> Spoil:
+    """Another token in its place."""
+
+    def spoil(path: Path) -> None:
+        tokens = ["[ANOTHER]" if found == token else found for found in WORDS.tokens]
+        path.write_text(Vocab(tokens).to_json(), encoding="utf-8")
+
+    return spoil
+
+
 def a_longer_vocabulary(path: Path) -> None:
     path.write_text(Vocab([*WORDS.tokens, "山"]).to_json(), encoding="utf-8")
 
@@ -361,7 +372,8 @@ def plain_pickle(path: Path) -> None:
         (WEIGHTS, renamed_tensor, "another, output.bias does not fit"),
         (WEIGHTS, reshaped_tensor, "output.bias does not fit"),
         (WEIGHTS, an_extra_tensor, "extra does not fit"),
-        (VOCAB, a_longer_vocabulary, "10 tokens where config.json says 9"),
+        (VOCAB, a_longer_vocabulary, "16 tokens where config.json says 15"),
+        *((VOCAB, without_token(token), rf"not a vocabulary of poetgen \(without \{token}") for token in NEEDED),
         (VOCAB, another_vocabulary, "not the vocabulary that model.safetensors was trained with"),
     ],
 )

@@ -700,6 +700,7 @@ def with_fact(part: str, name: str, value: object) -> Callable[[Path], None]:
             for name, value in (("step", -1), ("group", 1.5), ("tokens", 2**60), ("seconds", math.inf), ("epoch", "1"))
         ),
         (with_fact("progress", "group", 9_999), "its place in the data is none of this dataset"),
+        (with_fact("progress", "window", 1), "its place in the data is none of this dataset"),
         *(
             (with_fact("ladder", name, value), "not the state of a run")
             for name, value in (("rung", 9), ("rung", -1), ("rates", []), ("rates", [math.inf]), ("idle", None))
