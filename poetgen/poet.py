@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from itertools import repeat
 from numbers import Integral
 from pathlib import Path
@@ -29,6 +30,8 @@ from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.device import pick_device
 from poetgen.network.registry import find
 from poetgen.prosody.forms import form_of
+from poetgen.writing.couplet import MOST_ANSWERS, Couplet, CoupletOptions
+from poetgen.writing.couplet_writer import CoupletWriter
 from poetgen.writing.request import Options, Plan, check_options
 from poetgen.writing.sample import Job, Sample
 from poetgen.writing.writer import Writer, fresh_seed
@@ -114,6 +117,27 @@ class Poet:
         """The characters of one poem, each as it is written."""
         with _naming_arguments():
             yield from self.writer.characters(job)
+
+    # Couplets ----------------------------------------------------------------------------------------------------
+
+    def couplet(self, line: str, **options: Unpack[CoupletOptions]) -> Couplet:
+        """The couplet (对联) that begins with `line`, or with reverse=True ends with it.
+
+        `options` are reverse, banner, tones, candidates, temperature and seed, those of `poetgen couplet`:
+        poetgen.writing.couplet.CoupletOptions says what each is. Raises UsageError that says what would do.
+        """
+        return self.couplets(line, **options)[0]
+
+    def couplets(self, line: str, num: int = 1, **options: Unpack[CoupletOptions]) -> list[Couplet]:
+        """The `num` best couplets with a line, the best first; fewer where the drafts hold no more. See `couplet`."""
+        with _naming_arguments():
+            if not isinstance(num, Integral) or isinstance(num, bool) or not 1 <= num <= MOST_ANSWERS:
+                raise UsageError(Option("num", num), f": give a whole number from 1 to {MOST_ANSWERS:,}")
+            return self._couplets.answers(self._couplets.request(line, **options), int(num))
+
+    @cached_property
+    def _couplets(self) -> CoupletWriter:
+        return CoupletWriter(self.checkpoint)
 
     # Scoring -----------------------------------------------------------------------------------------------------
 

@@ -18,11 +18,12 @@ from poetgen.folders import claimed
 from poetgen.humanize import shortened
 from poetgen.language import ENGLISH, Phrase, translated
 from poetgen.network import distributed
-from poetgen.network.registry import find
+from poetgen.network.registry import checkpoint_name, find
 
 if TYPE_CHECKING:
     from poetgen.corpus import Counts, Poem, Script
     from poetgen.data.vocab import Vocab
+    from poetgen.network.checkpoint import Checkpoint
 
 PREPARED = Path("corpora/prepared")
 
@@ -147,6 +148,12 @@ def claim(out: Path) -> Iterator[None]:
 def checkpoint_at(given: Path | None) -> Path:
     """The folder of the checkpoint that is given by name or path, else of the one to take; says what is passed over."""
     return find(given, say=note)
+
+
+def sign(checkpoint: Checkpoint, seed: int | None) -> None:
+    """Say which checkpoint has written, and with which seed if that was drawn and nobody knows it yet."""
+    drawn = f", seed {seed}" if seed is not None else ""
+    note(f"by {checkpoint_name(checkpoint.path)} ({checkpoint.id}){drawn}")
 
 
 @contextmanager

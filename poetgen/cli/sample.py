@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from poetgen.cli.root import CheckpointFolder, app, checkpoint_at, note, told_once
+from poetgen.cli.root import CheckpointFolder, app, checkpoint_at, note, sign, told_once
 from poetgen.config import CANDIDATES, MOST_POEMS, SampleConfig
 from poetgen.errors import Option, SourceError, UsageError
 from poetgen.files import STDIN, to_json
@@ -141,7 +141,6 @@ def sample(
             from poetgen.cli.write_batch import write_batch
             from poetgen.network.checkpoint import Checkpoint
             from poetgen.network.device import pick_device
-            from poetgen.network.registry import checkpoint_name
             from poetgen.signals import Stopped
             from poetgen.writing.batch import TitleBatch
             from poetgen.writing.writer import Writer, fresh_seed
@@ -176,8 +175,7 @@ def sample(
                 except Stopped as stop:
                     raise typer.Exit(128 + stop.number) from stop
     if world.rank == 0 and not as_json:
-        drawn_seed = f", seed {done.seed}" if seed is None and done.seed is not None else ""
-        note(f"by {checkpoint_name(writer.checkpoint.path)} ({writer.checkpoint.id}){drawn_seed}")
+        sign(writer.checkpoint, done.seed if seed is None else None)
     if done.left_out and world.rank == 0:
         raise SourceError(done.closing())
 

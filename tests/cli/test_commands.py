@@ -110,7 +110,17 @@ TRAIN = ("train", "--hidden", 8, "--embed", 8, "--layers", 1, "--precision", "fp
 
 
 def test_the_commands() -> None:
-    assert list(GROUP.commands) == ["preprocess", "train", "sample", "evaluate", "score", "check", "models", "inspect"]
+    assert list(GROUP.commands) == [
+        "preprocess",
+        "train",
+        "sample",
+        "couplet",
+        "evaluate",
+        "score",
+        "check",
+        "models",
+        "inspect",
+    ]
 
 
 #: Commands whose examples train networks, or draw what one has learned.
