@@ -34,6 +34,7 @@ from poetgen.prosody.rhymes import (
 from poetgen.prosody.template import LONG, Template, old_style, regulated
 from poetgen.prosody.tune_book import tune_shapes
 from poetgen.prosody.tune_names import near_names, tune_names
+from poetgen.writing.images import images
 
 #: Old-style verse of one line length, as long as the model or `lines` makes it.
 OLD: Final = {"五古": 5, "七古": 7}
@@ -318,7 +319,8 @@ def _header_of(form: str, template: Template | None, request: Request) -> Header
         name = form_of_shape(template.lengths) if request.lines or not template.open else "古体"
     else:
         name = "" if form in ("", "free") else form
-    return Header(name, request.dynasty, tune, request.author, request.keywords, request.title)
+    keywords = request.keywords or images(request.title)
+    return Header(name, request.dynasty, tune, request.author, keywords, request.title)
 
 
 def _untamed(request: Request, header: Header, length: int, may_end: bool) -> Plan:
