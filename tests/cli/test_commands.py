@@ -112,16 +112,6 @@ TRAIN = ("train", "--hidden", 8, "--embed", 8, "--layers", 1, "--precision", "fp
 def test_the_commands() -> None:
     made = ["preprocess", "train", "sample", "couplet"]
     assert list(GROUP.commands) == [*made, "evaluate", "score", "check", "models", "inspect"]
-        "preprocess",
-        "train",
-        "sample",
-        "couplet",
-        "evaluate",
-        "score",
-        "check",
-        "models",
-        "inspect",
-    ]
 
 
 #: Commands whose examples train networks, or draw what one has learned.
