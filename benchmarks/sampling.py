@@ -21,8 +21,8 @@ from train import product_rate
 
 from poetgen.config import SampleConfig
 from poetgen.data.sequence import Layout
-from poetgen.network import checkpoint
 from poetgen.network.checkpoint import Checkpoint
+from poetgen.network.registry import find
 from poetgen.writing.constraint import Constraint, Free
 from poetgen.writing.planning import Plan, plan
 from poetgen.writing.request import Request
@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--poems", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    loaded = Checkpoint.load(checkpoint.find(options.checkpoint))
+    loaded = Checkpoint.load(find(options.checkpoint))
     device = next(loaded.model.parameters()).device
     many = [
         Job(Request(TITLES[number % len(TITLES)], options.form), SampleConfig(seed=number))

@@ -26,9 +26,9 @@ from poetgen.corpus import Cleaner, Record
 from poetgen.data.dataset import split_of
 from poetgen.errors import Message, Option, SourceError, UsageError
 from poetgen.judging.likelihood import tally_poems
-from poetgen.network import checkpoint
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.device import pick_device
+from poetgen.network.registry import find
 from poetgen.prosody.forms import form_of
 from poetgen.writing.couplet import MOST_ANSWERS, Couplet, CoupletOptions
 from poetgen.writing.couplet_writer import CoupletWriter
@@ -39,7 +39,7 @@ from poetgen.writing.writer import Writer, fresh_seed
 
 
 def load(path: str | Path | None = None, device: str = "cpu") -> Poet:
-    """The poet in a checkpoint folder: the one given, else the newest in checkpoints/, else the one in the box.
+    """The poet in a checkpoint: the one given by folder or name ("box"), else the newest in checkpoints/, else the box.
 
     Raises CheckpointError, or UsageError where there is no such device.
     """
@@ -49,7 +49,7 @@ def load(path: str | Path | None = None, device: str = "cpu") -> Poet:
         if not isinstance(device, str):
             raise UsageError(Option("device", device), ": give the name of a device, such as cpu")
         target = pick_device(device)
-    return Poet(Checkpoint.load(checkpoint.find(Path(path) if path is not None else None), target))
+    return Poet(Checkpoint.load(find(path), target))
 
 
 class Poet:

@@ -55,6 +55,7 @@ GUIDE_OF = {
     "evaluate": "figures.md",
     "check": "checking.md",
     "score": "figures.md",
+    "models": "models.md",
     "inspect": "inspecting.md",
 }
 GROUP: Any = typer.main.get_command(cli.app)

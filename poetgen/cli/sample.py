@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from poetgen.cli.root import CheckpointFolder, app, note, poems_of_file, told_once
+from poetgen.cli.root import CheckpointFolder, app, checkpoint_at, note, poems_of_file, sign, told_once
 from poetgen.config import CANDIDATES, MOST_POEMS, SampleConfig
-from poetgen.errors import CheckpointError, Option, SourceError, UsageError
+from poetgen.errors import Option, SourceError, UsageError
 from poetgen.files import STDIN, to_json
 from poetgen.folders import read_as_one
 from poetgen.network import distributed
@@ -168,7 +168,7 @@ def sample(
                 world.first(target.check)
 
             from poetgen.cli.write_batch import write_batch
-            from poetgen.network.checkpoint import Checkpoint, find
+            from poetgen.network.checkpoint import Checkpoint
             from poetgen.network.device import pick_device
             from poetgen.signals import Stopped
             from poetgen.writing.batch import TitleBatch
@@ -198,7 +198,7 @@ def sample(
                 "seed": seed,
             }
             drawn = world.first(fresh_seed)
-            writer = Writer(Checkpoint.load(find(checkpoint), pick_device(world.device(device))))
+            writer = Writer(Checkpoint.load(checkpoint_at(checkpoint), pick_device(world.device(device))))
             if stream is None:
                 stream = sys.stdout.isatty() and asked.size == num == 1 and not as_json and output is None
             if stream:
@@ -209,8 +209,8 @@ def sample(
                     done = write_batch(writer, asked, options, num, drawn, world, target, as_json)
                 except Stopped as stop:
                     raise typer.Exit(128 + stop.number) from stop
-    if seed is None and done.seed is not None and not as_json:
-        note(f"seed {done.seed}")
+    if world.rank == 0 and not as_json:
+        sign(writer.checkpoint, done.seed if seed is None else None)
     if done.left_out and world.rank == 0:
         raise SourceError(done.closing())
 
@@ -232,15 +232,12 @@ def _list_forms(checkpoint: Path | None, names: Sequence[str], as_json: bool) ->
     """Show the forms that there are, or the shapes of some tunes."""
     from poetgen.cli.forms_table import forms_table, shape_records, shapes_text
     from poetgen.data.dataset import TUNES_FILE
-    from poetgen.network.checkpoint import find
     from poetgen.prosody.tune_book import known_tunes, tune_shapes
     from poetgen.prosody.tune_names import asked_form
     from poetgen.prosody.tunes import load_tunes
     from poetgen.writing.planning import no_such_form
 
-    folder = find(checkpoint)
-    if not folder.is_dir():
-        raise CheckpointError(f"{folder}: no such checkpoint folder; give --checkpoint another")
+    folder = checkpoint_at(checkpoint)
     read = read_as_one(folder, [TUNES_FILE], lambda where: load_tunes(where(TUNES_FILE)))
     learned = {name: tune.template for name, tune in read.items()}
     tunes = {name: tune_shapes(name, learned) for name in map(asked_form, names)} if names else known_tunes(learned)

@@ -14,6 +14,7 @@ from typing import Final
 from poetgen.data.profile import CorpusProfile
 from poetgen.data.sequence import Header
 from poetgen.errors import Message, Option, UsageError
+from poetgen.humanize import way_out
 from poetgen.prosody.forms import FORMS, SHAPES, form_of_shape
 from poetgen.prosody.rhymes import ANY, BOOKS, CILIN
 from poetgen.prosody.template import LONG, Template, TemplateLine, old_style, regulated
@@ -338,12 +339,8 @@ def _tune_of(form: str, tunes: Mapping[str, Template]) -> list[Template]:
 
 def no_such_form(name: str) -> UsageError:
     """The error for a name that is no form's, with those that look like it."""
-    near = near_names(name, FORM_NAMES)
-    if near:
-        way_out = f"did you mean {' or '.join(near)}?"
-    else:
-        way_out = f"choose {', '.join(FORM_NAMES)} or a tune, as poetgen sample --list-forms shows"
-    return UsageError(Option("form", name), f": no such form; {way_out}")
+    choose = f"choose {', '.join(FORM_NAMES)} or a tune, as poetgen sample --list-forms shows"
+    return UsageError(Option("form", name), f": no such form; {way_out(near_names(name, FORM_NAMES), choose)}")
 
 
 def _header_of(template: Template, request: Request) -> Header:

@@ -9,8 +9,9 @@ from typing import Any, Unpack
 
 from poetgen.config import CANDIDATES, SampleConfig
 from poetgen.corpus import dynasty
-from poetgen.corpus.dynasties import DYNASTIES
+from poetgen.corpus.dynasties import DYNASTIES, near_dynasties
 from poetgen.errors import Option, UsageError
+from poetgen.humanize import way_out
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.prosody.tune_names import asked_form
 from poetgen.writing.fitting import fit, in_script
@@ -154,5 +155,6 @@ def _rhyme(given: Options, book: str) -> str:
 def _known_dynasty(name: str) -> str:
     known = dynasty(name)
     if name and not known:
-        raise UsageError(Option("dynasty", name), f": not known; choose one of {', '.join(DYNASTIES)}")
+        choose = f"choose one of {', '.join(DYNASTIES)}"
+        raise UsageError(Option("dynasty", name), f": not known; {way_out(near_dynasties(name), choose)}")
     return known

@@ -8,7 +8,7 @@ import pytest
 from poetgen.corpus import Poem
 from poetgen.data.vocab import Vocab
 from poetgen.judging.checking import explain_poem
-from poetgen.network.checkpoint import boxed
+from poetgen.network.registry import boxed
 from poetgen.prosody.tune_book import known_tunes, parse_shape, tune_shapes
 from poetgen.prosody.tune_fitting import best_fit
 from poetgen.text import clauses

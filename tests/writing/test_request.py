@@ -185,6 +185,8 @@ def test_every_tune_of_the_book_has_rules_and_what_has_none_is_refused() -> None
 def test_names_that_are_nearly_right() -> None:
     assert "did you mean 念奴娇?" in refusal(form="念奴桥")
     assert "did you mean 破阵子" in refusal(form="破阵字")
+    assert "did you mean 七绝" in refusal(form="七言绝句x") and "did you mean 七绝" in refusal(form="七觉")
+    assert refusal(form="绝句").endswith("did you mean 五绝 or 七绝?")
     assert "did you mean" not in refusal(form="十四行诗")
 
 
