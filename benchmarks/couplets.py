@@ -49,13 +49,13 @@ def report(name: str, pairs: Sequence[Pair]) -> None:
 def perplexities(writer: CoupletWriter, pairs: Sequence[Pair]) -> None:
     """Print the perplexity of people's second lines."""
     plain = writer.header(CoupletRequest(pairs[0][0]), held=False)
-    seconds = [np.array([writer.vocab.encode(second)]) for _, second in pairs]
-    firsts = [writer.vocab.encode(first + "，") for first, _ in pairs]
-    behind = {"its first line": firsts, "that of another": firsts[2:] + firsts[:2], "nothing": [[]] * len(pairs)}
-    count = sum(line.size for line in seconds)
-    for name, before in behind.items():
-        nats = sum(float(writer.costs(plain + first, line)[0]) for first, line in zip(before, seconds, strict=True))
-        print(f"| {name} | {np.exp(nats / count):.1f} |", flush=True)
+    firsts, seconds = (np.array([writer.vocab.encode(line) for line in side]) for side in zip(*pairs, strict=True))
+    commas = np.full((len(pairs), 1), writer.vocab.id("，"))
+    for name, before in {"its first line": firsts, "that of another": np.roll(firsts, 2, axis=0)}.items():
+        behind = np.hstack([before, commas])
+        nats = writer.costs(plain, np.hstack([behind, seconds])) - writer.costs(plain, behind)
+        print(f"| {name} | {np.exp(nats.sum() / seconds.size):.1f} |")
+    print(f"| nothing | {np.exp(writer.costs(plain, seconds).sum() / seconds.size):.1f} |", flush=True)
 
 
 def drafted(writer: CoupletWriter, pairs: Sequence[Pair]) -> list[Pair]:

@@ -26,19 +26,20 @@ from poetgen.corpus import Cleaner, Record
 from poetgen.data.dataset import split_of
 from poetgen.errors import Message, Option, SourceError, UsageError
 from poetgen.judging.likelihood import tally_poems
-from poetgen.network import checkpoint
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.device import pick_device
+from poetgen.network.registry import find
 from poetgen.prosody.forms import form_of
 from poetgen.writing.couplet import MOST_ANSWERS, Couplet, CoupletOptions
 from poetgen.writing.couplet_writer import CoupletWriter
-from poetgen.writing.request import Options, Plan, check_options
+from poetgen.writing.planning import Plan
+from poetgen.writing.request import Options, check_options
 from poetgen.writing.sample import Job, Sample
 from poetgen.writing.writer import Writer, fresh_seed
 
 
 def load(path: str | Path | None = None, device: str = "cpu") -> Poet:
-    """The poet in a checkpoint folder: the one given, else the newest in checkpoints/, else the one in the box.
+    """The poet in a checkpoint: the one given by folder or name ("box"), else the newest in checkpoints/, else the box.
 
     Raises CheckpointError, or UsageError where there is no such device.
     """
@@ -48,7 +49,7 @@ def load(path: str | Path | None = None, device: str = "cpu") -> Poet:
         if not isinstance(device, str):
             raise UsageError(Option("device", device), ": give the name of a device, such as cpu")
         target = pick_device(device)
-    return Poet(Checkpoint.load(checkpoint.find(Path(path) if path is not None else None), target))
+    return Poet(Checkpoint.load(find(path), target))
 
 
 class Poet:
@@ -64,8 +65,9 @@ class Poet:
     def write(self, title: str = "", **options: Unpack[Options]) -> Sample:
         """One poem. The same seed, title and options give the same poem; without a seed each call gives another.
 
-        `options` are form, dynasty, author, keywords, length, top_k, top_p, temperature, seed, candidates, rhyme,
-        tones, acrostic, lines and book, those of `poetgen sample`: poetgen.writing.request.Options says what each is.
+        `options` are form, dynasty, author, keywords, about, length, top_k, top_p, temperature, seed, candidates,
+        rhyme, rhyme_like, tones, feet, begin, pattern, acrostic, place, lines and book, those of `poetgen sample`:
+        poetgen.writing.request.Options says what each is.
         Warns where the title had to be changed to suit the model. Raises UsageError that names the option which is
         wrong.
         """

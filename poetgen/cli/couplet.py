@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from poetgen.cli.root import CheckpointFolder, app, note
+from poetgen.cli.root import CheckpointFolder, app, checkpoint_at, note, sign
 from poetgen.errors import Option, SourceError, UsageError
 from poetgen.files import atomic, to_json
 
@@ -55,7 +55,7 @@ def couplet(
     as_json = as_json or (output is not None and output.suffix in (".jsonl", ".ndjson"))
     if output is not None and output.exists() and output.is_file() and output.stat().st_size:
         raise UsageError(f"--output {output}: there is something in it already; give another name, or delete it")
-    from poetgen.network.checkpoint import Checkpoint, find
+    from poetgen.network.checkpoint import Checkpoint
     from poetgen.network.device import pick_device
     from poetgen.writing.couplet import MOST_ANSWERS, line_of
     from poetgen.writing.couplet_lines import AskedLine, name_of_input, read_couplet_lines
@@ -76,7 +76,7 @@ def couplet(
         "candidates": candidates,
         "seed": drawn,
     }
-    writer = CoupletWriter(Checkpoint.load(find(checkpoint), pick_device(device)))
+    writer = CoupletWriter(Checkpoint.load(checkpoint_at(checkpoint), pick_device(device)))
     batch = _Batch(writer, options, name_of_input(input) if input else "")
     requests = batch.requests(asked)
     if not input:
@@ -86,8 +86,8 @@ def couplet(
         for count, (number, request) in enumerate(requests):
             answers = batch.answers(number, request, num)
             _put(file, [_text(answer, number, as_json, count + at) for at, answer in enumerate(answers)])
-    if seed is None and not as_json:
-        note(f"seed {drawn}")
+    if not as_json:
+        sign(writer.checkpoint, drawn if seed is None else None)
     if batch.left_out:
         raise SourceError(batch.closing())
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from poetgen.config import PreprocessConfig
 from poetgen.data.dataset import Dataset
 from poetgen.data.preprocess import preprocess
-from poetgen.network.checkpoint import boxed
+from poetgen.network.registry import boxed
 from poetgen.network.trainer import Trainer
 from poetgen.prosody.tunes import load_tunes, tunes_json
 
