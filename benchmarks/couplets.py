@@ -1,6 +1,6 @@
 """How well couplets are answered: by people, by the network alone, and by `poetgen couplet`.
 
-    python benchmarks/couplets.py DATASET CHECKPOINT [--num 300]
+    python benchmarks/couplets.py DATASET CHECKPOINT [--num 300] [--answers 100]
 
 From the 七律 of the validation split it takes lines 3 and 4, and 5 and 6, as couplets that stand alone. The first lines
 are answered, and so are the second ones with --reverse. Figures are those of `poetgen check --form 对联`; perplexity is
@@ -74,6 +74,7 @@ def main() -> None:
     parser.add_argument("dataset", type=Path)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--num", type=int, default=300)
+    parser.add_argument("--answers", type=int, default=100, help="how many of the lines are answered from 64 drafts")
     args = parser.parse_args()
     checkpoint = Checkpoint.load(args.checkpoint)
     writer = CoupletWriter(checkpoint)
@@ -82,8 +83,8 @@ def main() -> None:
     report("people", pairs)
     report("the network alone", drafted(CoupletWriter(checkpoint, table_weight=0), pairs))
     report("one draft with the table", drafted(writer, pairs))
-    report("`poetgen couplet`", answered(writer, pairs, reverse=False))
-    report("`poetgen couplet --reverse`", answered(writer, pairs, reverse=True))
+    report("`poetgen couplet`", answered(writer, pairs[: args.answers], reverse=False))
+    report("`poetgen couplet --reverse`", answered(writer, pairs[: args.answers], reverse=True))
 
 
 def answered(writer: CoupletWriter, pairs: Sequence[Pair], reverse: bool) -> list[Pair]:

@@ -49,7 +49,7 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Layout:
+class CardLayout:
     """Columns of verse from right to left, and of the title, and the size of a character of verse."""
 
     columns: tuple[str, ...]
@@ -88,7 +88,7 @@ def draw_card(card: Card, path: Path) -> str:
     return "".join(dict.fromkeys(char for char in shown if not char.isspace() and not _has(font, char)))
 
 
-def lay_out(card: Card) -> Layout | None:
+def lay_out(card: Card) -> CardLayout | None:
     """The columns of a card, as large as they can be; None where they are too many.
 
     >>> lay_out(Card("", "", "白日依山尽，黄河入海流。欲穷千里目，更上一层楼。")).columns
@@ -107,7 +107,7 @@ def lay_out(card: Card) -> Layout | None:
         )
         found = [(columns, _size(card, columns)) for columns in flowing]
     columns, size = max(found, key=lambda pair: pair[1])
-    return Layout(columns, tuple(_title_columns(card.title, size)), size) if size >= _SMALLEST else None
+    return CardLayout(columns, tuple(_title_columns(card.title, size)), size) if size >= _SMALLEST else None
 
 
 def _flowing(text: str, height: int) -> Iterator[str]:
@@ -170,7 +170,7 @@ def _paper(axes: Axes, interpolation: str) -> None:
         )
 
 
-def _verse(axes: Axes, card: Card, layout: Layout, font: FontProperties) -> None:
+def _verse(axes: Axes, card: Card, layout: CardLayout, font: FontProperties) -> None:
     size, columns = layout.size, layout.columns
     pitch = size * _PITCH
     title_pitch, author_pitch = pitch * _TITLE, pitch * _AUTHOR
