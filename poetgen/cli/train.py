@@ -215,7 +215,7 @@ def _follow(trainer: Trainer, progress: ProgressBar, events: Events) -> str:
 
     view = RunView(progress, write)
     drawn, reason = time.monotonic(), ""
-    for record in trainer.run(lambda done, total: progress.update("skip-gram vectors", done, total)):
+    for record in trainer.run(lambda done, total: progress.update("skip-gram vectors", done, total), view.step):
         view.show(record)
         events.show(record)
         reason = record.reason if isinstance(record, EndRecord) else ""

@@ -139,6 +139,10 @@ class _Loop:
         """Show how many poems are written, and how long the others take, by what is under way too: `worth` poems."""
         if self.terminal:  # there the poems themselves show how far it is
             return
+        if self.batch.total == 1:
+            if not written:
+                self.progress.update("writing", worth, 1)
+            return
         done, total = self.batch.there + written, self.batch.total
         of = f" of {total:,}" if total else ""
         rate = worth / max(seconds, 1e-9)
