@@ -16,6 +16,7 @@ from poetgen.cli.lists import numbers
 from poetgen.cli.root import PREPARED, Device, app, claim, enough_memory, note, told_once
 from poetgen.config import CELLS, PRECISIONS, SAMPLINGS, SampleConfig, TrainConfig
 from poetgen.errors import SaveError, UsageError
+from poetgen.humanize import how_many
 from poetgen.network import distributed
 from poetgen.network.records import LOG, EndRecord, EvalRecord
 from poetgen.network.registry import CHECKPOINTS, named, summarised
@@ -253,7 +254,7 @@ def _opening(trainer: Trainer, data: Path) -> str:
     goes_on = f", from step {trainer.position.step:,}" if trainer.position.step else ""
     return (
         f"{config.cell} {config.layers} x {config.hidden}, {trainer.model.parameters_count / 1e6:.1f} million weights, "
-        f"{len(dataset.train):,} poems from {data}, {trainer.device}, {precision.name} ({precision.why}), "
+        f"{how_many(len(dataset.train), 'poem')} from {data}, {trainer.device}, {precision.name} ({precision.why}), "
         f"into {trainer.out}{together}{goes_on}"
     )
 

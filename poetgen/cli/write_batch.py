@@ -14,6 +14,7 @@ from poetgen.cli.terminal import is_terminal
 from poetgen.cli.verse import heading, verse
 from poetgen.errors import RankError
 from poetgen.files import to_json
+from poetgen.humanize import how_many
 from poetgen.network.distributed import World
 from poetgen.signals import Interruption, Stopped
 from poetgen.writing.batch import TitleBatch
@@ -121,7 +122,8 @@ class _Loop:
         if isinstance(error, RankError) and not number:
             raise RankError(f"a process of the run has ended or does not answer; {again}") from error
         if again:
-            say(f"stopped after {self.written:,} poems{' of this process' if self.world.size > 1 else ''}; {again}")
+            own = " of this process" if self.world.size > 1 else ""
+            say(f"stopped after {how_many(self.written, 'poem')}{own}; {again}")
         raise Stopped(number or signal.SIGINT) from error
 
     def _text(self, sample: Sample, line: int) -> str:
