@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TextIO
 
-from poetgen.cli.terminal import columns, is_terminal
+from poetgen.cli.terminal import columns, is_quiet, is_terminal
 from poetgen.humanize import duration
 from poetgen.text import escaped
 
@@ -33,6 +33,7 @@ class ProgressBar:
 
     def __init__(self, stream: TextIO | None = None, delay: float = 2.0, every: float = 10.0) -> None:
         self._stream = stream or sys.stderr
+        self._quiet = is_quiet()
         self._live = is_terminal(self._stream)
         self._delay, self._every = delay, every
         self._bar: Progress | None = None
@@ -68,7 +69,7 @@ class ProgressBar:
             self._seen = [(now, done)]
         elif now >= self._seen[-1][0] + _APART:
             self._seen.append((now, done))
-        if now < self._shown_from:
+        if now < self._shown_from or self._quiet:
             return
         left = self._left(now, done, total)
         parts = [note] if isinstance(note, str) else note
@@ -82,6 +83,8 @@ class ProgressBar:
 
     def say(self, line: str) -> None:
         """A line of its own, above the bar where there is one."""
+        if self._quiet:
+            return
         if self._bar is not None:
             self._bar.console.print(escaped(line), markup=False, highlight=False, soft_wrap=True)
         else:

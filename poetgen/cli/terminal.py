@@ -9,6 +9,7 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextvars import ContextVar
 from typing import Any, Final, TextIO, cast
 
 from poetgen.text import code_point, escaped
@@ -73,6 +74,24 @@ def shown_escaped() -> Iterator[None]:
         streams.append(cast(TextIO, _Shown(stream)))
     with redirect_stdout(streams[0]), redirect_stderr(streams[1]):
         yield
+
+
+_QUIET: Final = ContextVar("quiet", default=False)
+
+
+@contextmanager
+def quieted(wanted: bool) -> Iterator[None]:
+    """Say nothing but errors inside, if that is wanted."""
+    token = _QUIET.set(wanted)
+    try:
+        yield
+    finally:
+        _QUIET.reset(token)
+
+
+def is_quiet() -> bool:
+    """Whether nothing but errors is to be said."""
+    return _QUIET.get()
 
 
 def wants_colour(terminal: bool) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from poetgen.cli.lists import numbers
+from poetgen.cli.options import complete_checkpoint
 from poetgen.cli.root import PREPARED, Device, app, claim, enough_memory, note, told_once
 from poetgen.config import CELLS, PRECISIONS, SAMPLINGS, SampleConfig, TrainConfig
 from poetgen.errors import SaveError, UsageError
@@ -80,7 +81,9 @@ def train(
     init: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="Start from the weights of this checkpoint, by name or folder, and take its shape."
+            metavar="NAME",
+            autocompletion=complete_checkpoint,
+            help="Start from the weights of this checkpoint, by name or folder, and take its shape.",
         ),
     ] = TrainConfig.init,
     init_embeddings: Annotated[
