@@ -24,7 +24,8 @@ from poetgen.data.sequence import Layout
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.registry import find
 from poetgen.writing.constraint import Constraint, Free
-from poetgen.writing.request import Plan, Request, plan
+from poetgen.writing.planning import Plan, plan
+from poetgen.writing.request import Request
 from poetgen.writing.sample import Job
 from poetgen.writing.sampler import Sampler
 
@@ -49,10 +50,10 @@ def unruled(loaded: Checkpoint) -> Sampler:
     """A sampler that holds a poem's length and nothing else: the same poems' worth of steps, without a rule."""
     sampler = Sampler(loaded.model, loaded.vocab)
 
-    def free(planned: Plan) -> tuple[Constraint, str]:
-        return Free(sampler.masks, planned.length, may_end=False), ""
+    def free(planned: Plan, places: object) -> tuple[Constraint, tuple[int, ...], str]:
+        return Free(sampler.masks, planned.length, may_end=False), (), ""
 
-    sampler._rules = free  # type: ignore[method-assign]
+    sampler.drafting._rules = free  # type: ignore[method-assign]
     return sampler
 
 

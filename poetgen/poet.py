@@ -32,7 +32,8 @@ from poetgen.network.registry import find
 from poetgen.prosody.forms import form_of
 from poetgen.writing.couplet import MOST_ANSWERS, Couplet, CoupletOptions
 from poetgen.writing.couplet_writer import CoupletWriter
-from poetgen.writing.request import Options, Plan, check_options
+from poetgen.writing.planning import Plan
+from poetgen.writing.request import Options, check_options
 from poetgen.writing.sample import Job, Sample
 from poetgen.writing.writer import Writer, fresh_seed
 
@@ -64,8 +65,9 @@ class Poet:
     def write(self, title: str = "", **options: Unpack[Options]) -> Sample:
         """One poem. The same seed, title and options give the same poem; without a seed each call gives another.
 
-        `options` are form, dynasty, author, keywords, length, top_k, top_p, temperature, seed, candidates, rhyme,
-        tones, acrostic, lines and book, those of `poetgen sample`: poetgen.writing.request.Options says what each is.
+        `options` are form, dynasty, author, keywords, about, length, top_k, top_p, temperature, seed, candidates,
+        rhyme, rhyme_like, tones, feet, begin, pattern, acrostic, place, lines and book, those of `poetgen sample`:
+        poetgen.writing.request.Options says what each is.
         Warns where the title had to be changed to suit the model. Raises UsageError that names the option which is
         wrong.
         """

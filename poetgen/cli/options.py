@@ -10,9 +10,11 @@ from typer.core import TyperCommand
 #: The groups in which help shows the options of long commands, by the names of their parameters. Others come last.
 GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     "sample": {
-        "What to write": "form lines length rhyme book tones acrostic dynasty author keywords",
+        "What to write": "form lines length about dynasty author",
+        "What must be in it": "keywords begin acrostic place pattern",
+        "How it must sound": "rhyme tones book feet rhyme_like",
         "How to choose": "checkpoint num candidates temperature top_k top_p seed device",
-        "From where and where to": "input output resume overwrite as_json stream",
+        "From where and where to": "input output resume overwrite as_json stream list_forms",
     },
     "train": {
         "The data and the checkpoint": "data out init init_embeddings resume overwrite reader tensorboard",

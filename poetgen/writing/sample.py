@@ -103,15 +103,18 @@ def _given(options: Request | SampleConfig, *without: str) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(options, name)) != getattr(type(options), name, None)}
 
 
-def random_stream(request: Request, config: SampleConfig, number: int, draft: int) -> np.random.Generator:
+def random_stream(
+    request: Request, config: SampleConfig, number: int, draft: int, purpose: str = ""
+) -> np.random.Generator:
     """The random numbers of one draft: those of its seed, request, options and numbers, and of nothing else.
+
+    What is not drawn for its characters has a stream of its own, by its `purpose`.
 
     Options that have their defaults do not count, so that options yet to come change no poem; nor does the number of
     candidates, so that more of them add drafts to those that there were.
     """
     # 1 and 1.0 ask for the same.
     config = replace(config, top_p=float(config.top_p), temperature=float(config.temperature))
-    name = json.dumps(
-        [_given(request), _given(config, "candidates"), number, draft], ensure_ascii=False, sort_keys=True
-    )
+    parts = [_given(request), _given(config, "candidates"), number, draft, *([purpose] if purpose else [])]
+    name = json.dumps(parts, ensure_ascii=False, sort_keys=True)
     return np.random.Generator(np.random.PCG64(int.from_bytes(hashlib.sha256(name.encode()).digest())))

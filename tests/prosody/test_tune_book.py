@@ -14,7 +14,8 @@ from poetgen.prosody.tune_fitting import best_fit
 from poetgen.text import clauses
 from poetgen.writing.constraint import constrain
 from poetgen.writing.masks import Masks
-from poetgen.writing.request import Request, plan
+from poetgen.writing.planning import plan
+from poetgen.writing.request import Request
 
 MAN_JIANG_HONG = (
     "怒发冲冠，凭栏处，潇潇雨歇。抬望眼，仰天长啸，壮怀激烈。三十功名尘与土，八千里路云和月。莫等闲，白了少年头，空悲切！"
