@@ -33,7 +33,8 @@ def shown(args: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[str, str
 
 def test_help_is_in_groups(capsys: pytest.CaptureFixture[str]) -> None:
     out, _ = shown(["sample", "--help"], capsys)
-    places = [out.index(heading) for heading in ("Arguments:", "What to write:", "--length <", "How to choose:", "--seed")]
+    in_order = ("Arguments:", "What to write:", "--length <", "How to choose:", "--seed")
+    places = [out.index(heading) for heading in in_order]
     assert places == sorted(places) and "POETGEN" not in out
 
 
