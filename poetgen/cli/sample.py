@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from poetgen.cli.options import complete_dynasty, complete_form
 from poetgen.cli.root import CheckpointFolder, app, checkpoint_at, note, poems_of_file, sign, told_once
 from poetgen.config import CANDIDATES, MOST_POEMS, SampleConfig
 from poetgen.errors import Option, SourceError, UsageError
@@ -43,7 +44,8 @@ def sample(
     form: Annotated[
         str,
         typer.Option(
-            help="auto (by length), free, 七绝, 五言律诗, a tune (水调歌头, 水调歌头:2), ...: see --list-forms."
+            autocompletion=complete_form,
+            help="auto (by length), free, 七绝, 五言律诗, a tune (水调歌头, 水调歌头:2), ...: see --list-forms.",
         ),
     ] = "auto",
     rhyme: Annotated[
@@ -72,7 +74,9 @@ def sample(
     lines: Annotated[
         int, typer.Option(help="Lines of 五排 or 七排 (0: 12), 五古 or 七古 (0: as many as the model writes).")
     ] = 0,
-    dynasty: Annotated[str, typer.Option(help="Write as in this dynasty: 唐, 宋, ...")] = "",
+    dynasty: Annotated[
+        str, typer.Option(autocompletion=complete_dynasty, help="Write as in this dynasty: 唐, 宋, ...")
+    ] = "",
     author: Annotated[str, typer.Option(help="Write in this poet's manner.")] = "",
     keywords: Annotated[
         str, typer.Option(help="Words that must stand in the poem, with commas or spaces between.")

@@ -14,6 +14,7 @@ from poetgen.cli.terminal import is_terminal
 from poetgen.cli.verse import heading, verse
 from poetgen.errors import RankError
 from poetgen.files import to_json
+from poetgen.humanize import how_many
 from poetgen.network.distributed import World
 from poetgen.signals import Interruption, Stopped
 from poetgen.writing.batch import TitleBatch
@@ -130,7 +131,8 @@ class _Loop:
         if isinstance(error, RankError) and not number:
             raise RankError(f"a process of the run has ended or does not answer; {again}") from error
         if again:
-            say(f"stopped after {self.written:,} poems{' of this process' if self.world.size > 1 else ''}; {again}")
+            own = " of this process" if self.world.size > 1 else ""
+            say(f"stopped after {how_many(self.written, 'poem')}{own}; {again}")
         raise Stopped(number or signal.SIGINT) from error
 
     def _text(self, sample: Sample, line: int) -> str:
@@ -147,6 +149,10 @@ class _Loop:
     def _show(self, written: int, worth: float, seconds: float) -> None:
         """Show how many poems are written, and how long the others take, by what is under way too: `worth` poems."""
         if self.terminal:  # there the poems themselves show how far it is
+            return
+        if self.batch.total == 1:
+            if not written:
+                self.progress.update("writing", worth, 1)
             return
         done, total = self.batch.there + written, self.batch.total
         of = f" of {total:,}" if total else ""
