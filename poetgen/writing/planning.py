@@ -80,7 +80,7 @@ def plan(
 
     "auto" takes the form of the lines that are given, or has as many as other options ask for; else it takes the
     regulated form that has `length` characters with its punctuation, and no form where there is none; the poem has
-    exactly `length` characters. Forms with a template have a length of their own; others end where the model ends them,
+    the whole lines that `length` characters hold. Forms with a template have a length of their own; others end where the model ends them,
     after at most `length` characters. `tunes` are the templates of the checkpoint, and `profile` is that of its corpus:
     where that has no regulated verse, "auto" asks for the form that most of its poems have, and the model ends the
     poem.
