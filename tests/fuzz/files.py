@@ -90,7 +90,7 @@ _OF_POEMS: Final = (
 class Kind:
     """Files of one kind: what they are called in the material, how they are made worse, and what reads them.
 
-    Of a `folder` one file is changed, and the folder is given.
+    Of a `folder` one file is changed, and the folder is given; the good file may be one `of` another folder.
     """
 
     name: str
@@ -98,6 +98,7 @@ class Kind:
     changes: Sequence[Mutation]
     commands: Sequence[Sequence[str]]
     folder: str = ""
+    of: str = ""
 
 
 _JSON: Final = (mutations.json_value,) * 8 + BYTES
@@ -111,6 +112,8 @@ KINDS: Final = (
     Kind("checkpoint, vocab.json", ("vocab.json",), _JSON, _OF_CHECKPOINT, "run"),
     Kind("checkpoint, forms.json", ("forms.json",), _JSON, _OF_CHECKPOINT, "run"),
     Kind("checkpoint, weights", ("model.safetensors",), _TENSORS, _OF_CHECKPOINT, "run"),
+    Kind("checkpoint, weights in 8 bits", ("model.safetensors",), _TENSORS, _OF_CHECKPOINT, "run", "small"),
+    Kind("checkpoint, reader", ("reader.safetensors",), _TENSORS, _OF_CHECKPOINT[:3], "run", "small"),
     Kind("checkpoint, lines", ("lines.safetensors",), _TENSORS, _OF_CHECKPOINT, "run"),
     Kind("checkpoint, card", ("README.md",), _CARD, _OF_RUN, "run"),
     Kind("run, train.state", ("train.state",), _TENSORS, _OF_RUN, "run"),
@@ -141,7 +144,7 @@ def case(draw: random.Random, good: Path, folder: Path) -> Case:
     name = draw.choice(kind.files)
     command = draw.choice(kind.commands)
     if kind.folder:
-        source, given = good / kind.folder / name, kind.folder if kind.folder == "run" else "prepared"
+        source, given = good / (kind.of or kind.folder) / name, kind.folder
         target = folder / given / name
     else:
         source = next(place / name for place in (good, good / "texts", good / "titles") if (place / name).exists())
