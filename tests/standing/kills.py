@@ -30,8 +30,6 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import torch
-
 from poetgen import cli
 from poetgen.data.dataset import Dataset
 from poetgen.network import checkpoint
@@ -39,7 +37,7 @@ from poetgen.network.checkpoint import Checkpoint, read_tensors
 from poetgen.network.records import LOG, read_log
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from helpers import make_poem
+from helpers import load_commands, make_poem
 
 TRAIN = (
     "train --hidden 16 --embed 16 --batch-size 8 --seq-len 32 --lr-steps 0.01,0.003 --warmup 0 --eval-every 10".split()
@@ -436,7 +434,7 @@ def try_all(
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(f"--{what}", type=int, default=times, help="of each", dest="times")
     options = parser.parse_args(args)
-    torch.set_num_threads(1)
+    load_commands()
     warnings.filterwarnings("ignore", message=".*fork.*")
     failed = 0
     with tempfile.TemporaryDirectory() as name:
