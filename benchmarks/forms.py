@@ -19,8 +19,8 @@ from pathlib import Path
 
 from poetgen.config import SampleConfig
 from poetgen.judging import metrics
-from poetgen.network import checkpoint
 from poetgen.network.checkpoint import Checkpoint
+from poetgen.network.registry import find
 from poetgen.prosody import SHAPES
 from poetgen.text import clauses
 from poetgen.writing.fitting import fit
@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--temperature", type=float, default=SampleConfig.temperature)
     parser.add_argument("--candidates", type=int, default=1)
     options = parser.parse_args()
-    loaded = Checkpoint.load(checkpoint.find(options.checkpoint))
+    loaded = Checkpoint.load(find(options.checkpoint))
     lines = [line.title for line in read_titles(options.titles).lines if isinstance(line, TitleLine) and line.title]
     titles = list(islice(cycle(dict.fromkeys(fit(title[:20], loaded.vocab)[0] for title in lines)), options.poems))
     samplers = {

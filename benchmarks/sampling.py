@@ -21,10 +21,11 @@ from train import product_rate
 
 from poetgen.config import SampleConfig
 from poetgen.data.sequence import Layout
-from poetgen.network import checkpoint
 from poetgen.network.checkpoint import Checkpoint
+from poetgen.network.registry import find
 from poetgen.writing.constraint import Constraint, Free
-from poetgen.writing.request import Plan, Request, plan
+from poetgen.writing.planning import Plan, plan
+from poetgen.writing.request import Request
 from poetgen.writing.sample import Job
 from poetgen.writing.sampler import Sampler
 
@@ -49,10 +50,10 @@ def unruled(loaded: Checkpoint) -> Sampler:
     """A sampler that holds a poem's length and nothing else: the same poems' worth of steps, without a rule."""
     sampler = Sampler(loaded.model, loaded.vocab)
 
-    def free(planned: Plan) -> tuple[Constraint, str]:
-        return Free(sampler.masks, planned.length, may_end=False), ""
+    def free(planned: Plan, places: object) -> tuple[Constraint, tuple[int, ...], str]:
+        return Free(sampler.masks, planned.length, may_end=False), (), ""
 
-    sampler._rules = free  # type: ignore[method-assign]
+    sampler.drafting._rules = free  # type: ignore[method-assign]
     return sampler
 
 
@@ -64,7 +65,7 @@ def main() -> None:
     parser.add_argument("--poems", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    loaded = Checkpoint.load(checkpoint.find(options.checkpoint))
+    loaded = Checkpoint.load(find(options.checkpoint))
     device = next(loaded.model.parameters()).device
     many = [
         Job(Request(TITLES[number % len(TITLES)], options.form), SampleConfig(seed=number))

@@ -21,8 +21,8 @@ from poetgen.config import SampleConfig
 from poetgen.corpus import Poem
 from poetgen.files import parse_json
 from poetgen.judging.checking import explain_poem
-from poetgen.network import checkpoint
 from poetgen.network.checkpoint import Checkpoint
+from poetgen.network.registry import find
 from poetgen.prosody.explain import explain
 from poetgen.prosody.explanation import Explanation
 from poetgen.prosody.tune_book import known_tunes, tune_shapes
@@ -106,7 +106,7 @@ def main() -> None:
         known(options.known)
     if options.forms:
         examples(options.forms)
-    written(Checkpoint.load(checkpoint.find(options.checkpoint)), options.tunes, options.least, options.poems)
+    written(Checkpoint.load(find(options.checkpoint)), options.tunes, options.least, options.poems)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 def duration(seconds: float) -> str:
     """Seconds as a clock shows them.
@@ -39,3 +42,21 @@ def brief(value: float, digits: int = 1) -> str:
     ('12.3', '1.0e+30')
     """
     return f"{value:.{digits}f}" if value < 1e5 else f"{value:.1e}"
+
+
+def nearest(name: str, choices: Iterable[str], cutoff: float = 0.6) -> list[str]:
+    """The choices that look most like a name which is none of them, three at most.
+
+    >>> nearest("tang-sonq", ["tang-song", "poet"])
+    ['tang-song']
+    """
+    return get_close_matches(name, list(choices), n=3, cutoff=cutoff)
+
+
+def way_out(near: list[str], otherwise: str) -> str:
+    """What to tell somebody who gave a wrong name: the names that look like it, `otherwise` where there are none.
+
+    >>> way_out(["五绝", "七绝"], "choose 七绝"), way_out([], "choose 七绝")
+    ('did you mean 五绝 or 七绝?', 'choose 七绝')
+    """
+    return f"did you mean {' or '.join(near)}?" if near else otherwise

@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from itertools import repeat
 from numbers import Integral
 from pathlib import Path
@@ -25,17 +26,20 @@ from poetgen.corpus import Cleaner, Record
 from poetgen.data.dataset import split_of
 from poetgen.errors import Message, Option, SourceError, UsageError
 from poetgen.judging.likelihood import tally_poems
-from poetgen.network import checkpoint
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.device import pick_device
+from poetgen.network.registry import find
 from poetgen.prosody.forms import form_of
-from poetgen.writing.request import Options, Plan, check_options
+from poetgen.writing.couplet import MOST_ANSWERS, Couplet, CoupletOptions
+from poetgen.writing.couplet_writer import CoupletWriter
+from poetgen.writing.planning import Plan
+from poetgen.writing.request import Options, check_options
 from poetgen.writing.sample import Job, Sample
 from poetgen.writing.writer import Writer, fresh_seed
 
 
 def load(path: str | Path | None = None, device: str = "cpu") -> Poet:
-    """The poet in a checkpoint folder: the one given, else the newest in checkpoints/, else the one in the box.
+    """The poet in a checkpoint: the one given by folder or name ("box"), else the newest in checkpoints/, else the box.
 
     Raises CheckpointError, or UsageError where there is no such device.
     """
@@ -45,7 +49,7 @@ def load(path: str | Path | None = None, device: str = "cpu") -> Poet:
         if not isinstance(device, str):
             raise UsageError(Option("device", device), ": give the name of a device, such as cpu")
         target = pick_device(device)
-    return Poet(Checkpoint.load(checkpoint.find(Path(path) if path is not None else None), target))
+    return Poet(Checkpoint.load(find(path), target))
 
 
 class Poet:
@@ -61,8 +65,9 @@ class Poet:
     def write(self, title: str = "", **options: Unpack[Options]) -> Sample:
         """One poem. The same seed, title and options give the same poem; without a seed each call gives another.
 
-        `options` are form, dynasty, author, keywords, length, top_k, top_p, temperature, seed, candidates, rhyme,
-        tones, acrostic, lines and book, those of `poetgen sample`: poetgen.writing.request.Options says what each is.
+        `options` are form, dynasty, author, keywords, about, length, top_k, top_p, temperature, seed, candidates,
+        rhyme, rhyme_like, tones, feet, begin, pattern, acrostic, place, lines and book, those of `poetgen sample`:
+        poetgen.writing.request.Options says what each is.
         Warns where the title had to be changed to suit the model. Raises UsageError that names the option which is
         wrong.
         """
@@ -114,6 +119,27 @@ class Poet:
         """The characters of one poem, each as it is written."""
         with _naming_arguments():
             yield from self.writer.characters(job)
+
+    # Couplets ----------------------------------------------------------------------------------------------------
+
+    def couplet(self, line: str, **options: Unpack[CoupletOptions]) -> Couplet:
+        """The couplet (对联) that begins with `line`, or with reverse=True ends with it.
+
+        `options` are reverse, banner, tones, candidates, temperature and seed, those of `poetgen couplet`:
+        poetgen.writing.couplet.CoupletOptions says what each is. Raises UsageError that says what would do.
+        """
+        return self.couplets(line, **options)[0]
+
+    def couplets(self, line: str, num: int = 1, **options: Unpack[CoupletOptions]) -> list[Couplet]:
+        """The `num` best couplets with a line, the best first; fewer where the drafts hold no more. See `couplet`."""
+        with _naming_arguments():
+            if not isinstance(num, Integral) or isinstance(num, bool) or not 1 <= num <= MOST_ANSWERS:
+                raise UsageError(Option("num", num), f": give a whole number from 1 to {MOST_ANSWERS:,}")
+            return self._couplets.answers(self._couplets.request(line, **options), int(num))
+
+    @cached_property
+    def _couplets(self) -> CoupletWriter:
+        return CoupletWriter(self.checkpoint)
 
     # Scoring -----------------------------------------------------------------------------------------------------
 

@@ -73,6 +73,15 @@ def couplets(text: str) -> list[str]:
     return [line for line in lines if line]
 
 
+def above(title: str, author: str = "") -> list[str]:
+    """The lines above a poem: its title, and whom it is written after (拟, "in the manner of").
+
+    >>> above("静夜思", "李白"), above("")
+    (['静夜思', '拟李白'], [])
+    """
+    return [line for line in (title, f"拟{author}" if author else "") if line]
+
+
 # All that a terminal or an editor may obey instead of showing: control characters but for line feed and tab, marks that
 # turn the direction of writing, separators of lines, invisible signs (but for the joiners and the soft hyphen, which
 # are spelling), and halves of surrogate pairs.

@@ -90,6 +90,24 @@ def test_poems_come_in_the_order_of_the_titles(poet: Poet) -> None:
     assert poems[0] == poet.write("春", seed=1, form="free", length=20, candidates=1), "a poem is the same alone"
 
 
+def test_print_and_notebooks_show_the_poem(poet: Poet) -> None:
+    poem = poet.write("春夜", seed=1, form="五绝", author="李白")
+    assert str(poem).split("\n") == ["春夜", "拟李白", *poem.lines] and len(poem.lines) == 2
+    page = poem._repr_html_()
+    assert all(line in page for line in ("春夜", "拟李白", *poem.lines)) and "Sample(" not in page
+    assert str(replace(poem, request=Request())) == "\n".join(poem.lines), "without a title, the verse alone"
+
+
+def test_what_shows_a_poem_keeps_its_stanzas_and_is_no_markup_of_its_own(poet: Poet) -> None:
+    poem = poet.write("春", seed=1, form="五绝")
+    song = replace(poem, text="春风。夏雨。秋月。", breaks=(6,))
+    assert str(song) == "春\n春风。\n夏雨。\n\n秋月。"
+    assert "夏雨。</p>" in song._repr_html_()
+    modern = replace(poem, text="夜\n风\n\n<b>雨", request=Request("<i>"))
+    assert str(modern) == "<i>\n夜\n风\n\n<b>雨"
+    assert "<b>雨" not in modern._repr_html_() and "&lt;i&gt;" in modern._repr_html_()
+
+
 def test_every_option_reaches_the_request(poet: Poet) -> None:
     poem = poet.write(
         "春夜",

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from poetgen.cli.root import CHECKPOINTS, Columns, PoemFile, app, note, poems_of_file, speaking
+from poetgen.cli.root import Columns, PoemFile, app, note, poems_of_file, speaking
 from poetgen.cli.terminal import is_terminal
-from poetgen.errors import CheckpointError, UsageError
+from poetgen.errors import UsageError
 from poetgen.files import to_json
 from poetgen.folders import read_as_one
 from poetgen.language import Phrase, language_of_locale, translated
+from poetgen.network.registry import CHECKPOINTS, find
 
 if TYPE_CHECKING:
     from poetgen.corpus import Poem
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from poetgen.prosody.schools import School
 
 
-@app.command(epilog="Example: poetgen check corpora/starter.jsonl")
+@app.command(epilog="Example: poetgen check 床前明月光，疑是地上霜。举头望明月，低头思故乡。")
 def check(
     file: PoemFile,
     form: Annotated[
@@ -37,7 +38,9 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines, one object a poem.")] = False,
     checkpoint: Annotated[
         Path | None,
-        typer.Option(help="Checkpoint folder whose tunes count.  [default: the one that sample takes]"),
+        typer.Option(
+            metavar="NAME", help="A checkpoint, by name or folder, whose tunes count.  [default: that of sample]"
+        ),
     ] = None,
     columns: Columns = "",
     strict: Annotated[
@@ -170,14 +173,7 @@ class _Tunes:
         from poetgen.prosody.tunes import load_tunes
 
         if self._known is None:
-            if self._given is None:
-                from poetgen.network.checkpoint import find
-
-                self.folder = find()
-            if not self.folder.is_dir():
-                raise CheckpointError(
-                    Phrase("{folder}: no such checkpoint folder; give --checkpoint another", folder=self.folder)
-                )
+            self.folder = find(self._given)
             learned = read_as_one(self.folder, [TUNES_FILE], lambda where: load_tunes(where(TUNES_FILE)))
             self._known = {name: tune.template for name, tune in learned.items()}
         tune, _, number = name.partition(":")

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from poetgen.cli.root import PREPARED, Columns, Device, app, note, poems_in
+from poetgen.cli.lists import parts
+from poetgen.cli.root import PREPARED, Columns, Device, app, checkpoint_at, note, poems_in
 from poetgen.cli.terminal import table
 from poetgen.config import EvaluateConfig
 from poetgen.errors import DatasetError, UsageError
 from poetgen.files import to_json
+from poetgen.humanize import way_out
 from poetgen.judging.definitions import DEFINITIONS
 
 if TYPE_CHECKING:
@@ -30,9 +32,8 @@ def evaluate(
     checkpoint: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="DIR",
-            help="Checkpoint folder; several stand side by side.  "
-            "[default: the newest in checkpoints, else the one in the box]",
+            metavar="NAME",
+            help="A checkpoint by name or folder; several stand side by side.  [default: that of sample]",
         ),
     ] = None,
     poems: Annotated[
@@ -96,7 +97,7 @@ def evaluate(
     from poetgen.judging.report import Report
     from poetgen.poet import load
 
-    poets = _named([load(path, device) for path in (checkpoint or (None,))])
+    poets = _named([load(checkpoint_at(path), device) for path in (checkpoint or (None,))])
     scripts = {name: poet.vocab.script for name, poet in poets.items()}
     if {"simplified", "traditional"} <= set(scripts.values()):
         which = ", ".join(f"{name} {script}" for name, script in scripts.items())
@@ -144,11 +145,13 @@ def evaluate(
 
 def _forms(flag: str, text: str) -> tuple[str, ...]:
     from poetgen.prosody.forms import SHAPES
+    from poetgen.prosody.tune_names import asked_form, near_names
 
-    forms = tuple(dict.fromkeys(filter(None, (part.strip() for part in text.split(",")))))
+    forms = tuple(dict.fromkeys(map(asked_form, parts(text))))
     for form in forms:
         if form not in SHAPES:
-            raise UsageError(f"{flag} {form}: choose of {', '.join(SHAPES)}")
+            near = [name for name in near_names(form, [*SHAPES]) if name in SHAPES]
+            raise UsageError(f"{flag} {form}: {way_out(near, 'choose of ' + ', '.join(SHAPES))}")
     return forms
 
 

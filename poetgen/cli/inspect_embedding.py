@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from poetgen.cli.inspect import inspect, note_numbers
-from poetgen.cli.root import CheckpointFolder, note
+from poetgen.cli.root import CheckpointFolder, checkpoint_at, note
 from poetgen.cli.terminal import table
 from poetgen.config import check_number, check_seed
 from poetgen.errors import UsageError
@@ -41,9 +41,9 @@ def neighbours(
     if not singles and not triples:
         raise UsageError("give some characters, such as 春 月 酒, or --analogy")
     from poetgen.inspect.embedding import Embedding
-    from poetgen.network.checkpoint import Checkpoint, find
+    from poetgen.network.checkpoint import Checkpoint
 
-    loaded = Checkpoint.load(find(checkpoint))
+    loaded = Checkpoint.load(checkpoint_at(checkpoint))
     embedding = Embedding.of(loaded.model, loaded.vocab)
     read_as = _in_script([*singles, *(char for triple in triples for char in triple)], loaded.vocab)
     answers = [(read_as[char], embedding.nearest(read_as[char], num)) for char in singles]
@@ -93,12 +93,12 @@ def chart(
     check_number("num", num, 3)
     check_seed(seed)
     from poetgen.inspect.embedding import CHARACTER_GROUPS, Embedding, measured_groups, place_on_map
-    from poetgen.network.checkpoint import Checkpoint, find
+    from poetgen.network.checkpoint import Checkpoint
     from poetgen.plots import ensure_drawable
     from poetgen.plots.embedding import draw_map
 
     ensure_drawable(out / "map")
-    loaded = Checkpoint.load(find(checkpoint))
+    loaded = Checkpoint.load(checkpoint_at(checkpoint))
     embedding = Embedding.of(loaded.model, loaded.vocab)
     shown = embedding.commonest(num, "".join(CHARACTER_GROUPS.values()))
     caption = f"checkpoint {loaded.id}, {len(shown.chars):,} characters"  # no Chinese, which needs another font

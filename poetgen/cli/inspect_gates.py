@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from poetgen.cli.inspect import inspect, note_numbers
-from poetgen.cli.root import CheckpointFolder, note, poems_in
+from poetgen.cli.root import CheckpointFolder, checkpoint_at, note, poems_in
 from poetgen.cli.terminal import table
 from poetgen.config import check_number, check_seed
 from poetgen.errors import UsageError
@@ -69,7 +69,7 @@ def gates(
         for number in numbers:
             check_number(name, number, 1)
     check_seed(seed)
-    poet = load(checkpoint, device)
+    poet = load(checkpoint_at(checkpoint), device)
     given = _one_poem(poem, title, poet.vocab)
     if len(given.body) > LONGEST_BODY:
         raise UsageError(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from poetgen.cli.inspect import inspect
-from poetgen.cli.root import PREPARED, CheckpointFolder, Device, note, poems_in
+from poetgen.cli.root import PREPARED, CheckpointFolder, Device, checkpoint_at, note, poems_in
 from poetgen.cli.terminal import table
 from poetgen.config import check_number, check_seed
 from poetgen.errors import UsageError
@@ -70,7 +70,7 @@ def memory(
     if poems is None and data is None and not PREPARED.is_dir():
         raise UsageError(f"no poems: {PREPARED} is not there; give --poems FILE, or --data PREPARED")
     ensure_drawable(out / "memory")
-    poet = load(checkpoint, device)
+    poet = load(checkpoint_at(checkpoint), device)
     source = poems or data or PREPARED
     tried = trials(_human(poet, poems, data or PREPARED), form, num, seed, strangers, str(source))
     if tried.left_out:

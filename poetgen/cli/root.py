@@ -18,27 +18,30 @@ from poetgen.folders import claimed
 from poetgen.humanize import shortened
 from poetgen.language import ENGLISH, Phrase, translated
 from poetgen.network import distributed
+from poetgen.network.registry import checkpoint_name, find
 
 if TYPE_CHECKING:
     from poetgen.corpus import Counts, Poem, Script
     from poetgen.data.vocab import Vocab
+    from poetgen.network.checkpoint import Checkpoint
 
 PREPARED = Path("corpora/prepared")
-CHECKPOINTS = Path("checkpoints")
 
 #: What many commands take.
 PoemFile = Annotated[
     Path,
     typer.Argument(
         metavar="FILE",
-        help="Poems: plain text, or any format that preprocess reads; - is stdin.",
+        help="Poems: a file of plain text, or of any format that preprocess reads; - is stdin. Or a poem itself.",
         show_default=False,
     ),
 ]
 CheckpointFolder = Annotated[
     Path | None,
     typer.Option(
-        "--checkpoint", help="Checkpoint folder.  [default: the newest in checkpoints, else the one in the box]"
+        "--checkpoint",
+        metavar="NAME",
+        help="A checkpoint by its name (see poetgen models) or folder.  [default: the newest, else the box]",
     ),
 ]
 Columns = Annotated[
@@ -142,6 +145,17 @@ def claim(out: Path) -> Iterator[None]:
         yield
 
 
+def checkpoint_at(given: Path | None) -> Path:
+    """The folder of the checkpoint that is given by name or path, else of the one to take; says what is passed over."""
+    return find(given, say=note)
+
+
+def sign(checkpoint: Checkpoint, seed: int | None) -> None:
+    """Say which checkpoint has written, and with which seed if that was drawn and nobody knows it yet."""
+    drawn = f", seed {seed}" if seed is not None else ""
+    note(f"by {checkpoint_name(checkpoint.path)} ({checkpoint.id}){drawn}")
+
+
 @contextmanager
 def enough_memory(way_out: str) -> Iterator[None]:
     """Say in a line what to do where a model or a batch does not fit."""
@@ -173,7 +187,7 @@ def poems_in(path: Path, vocab: Vocab, columns: str = "") -> list[Poem]:
 def poems_of_file(
     path: Path, columns: str = "", script: Script = "keep", passages: bool = False, language: str = ENGLISH
 ) -> list[Poem]:
-    """The poems of a file; what it was taken for, and what cleaning leaves out, is told."""
+    """The poems of a file, or the one in its place; what it was taken for, and what cleaning leaves out, is told."""
     from poetgen.corpus import ColumnChoice
     from poetgen.corpus.poems import read_poems
 

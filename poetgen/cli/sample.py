@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from poetgen.cli.root import CheckpointFolder, app, note, told_once
+from poetgen.cli.root import CheckpointFolder, app, checkpoint_at, note, poems_of_file, sign, told_once
 from poetgen.config import CANDIDATES, MOST_POEMS, SampleConfig
-from poetgen.errors import CheckpointError, Option, SourceError, UsageError
+from poetgen.errors import Option, SourceError, UsageError
 from poetgen.files import STDIN, to_json
 from poetgen.folders import read_as_one
 from poetgen.network import distributed
@@ -54,13 +54,30 @@ def sample(
         typer.Option(metavar="BOOK", help="The rhyme book: auto (the form's), 平水韵, 词林正韵, 中华新韵, 中华通韵."),
     ] = "auto",
     tones: Annotated[str, typer.Option(metavar="strict|off", help="Hold the form's tones, or let them be.")] = "strict",
-    acrostic: Annotated[str, typer.Option(help="Characters that open the lines, from the first line on.")] = "",
+    rhyme_like: Annotated[
+        str, typer.Option(metavar="FILE|TEXT", help="A poem on whose rhyme to write (依韵), or a file that holds it.")
+    ] = "",
+    feet: Annotated[str, typer.Option(help="The characters that the poem rhymes on, in order (步韵): 灰来台杯.")] = "",
+    begin: Annotated[str, typer.Option(help="Go on from this: lines of verse, or part of one (续写).")] = "",
+    pattern: Annotated[
+        str, typer.Option(help="Write what is □ or _ and keep the rest, with marks or spaces between lines (补字).")
+    ] = "",
+    acrostic: Annotated[
+        str,
+        typer.Option("--acrostic", "--hidden", help="Characters that open the lines, from the first line on (藏头)."),
+    ] = "",
+    place: Annotated[
+        str, typer.Option(metavar="N|last|diagonal", help="Where in their lines these stand (嵌字, 藏尾).")
+    ] = "1",
     lines: Annotated[
         int, typer.Option(help="Lines of 五排 or 七排 (0: 12), 五古 or 七古 (0: as many as the model writes).")
     ] = 0,
     dynasty: Annotated[str, typer.Option(help="Write as in this dynasty: 唐, 宋, ...")] = "",
     author: Annotated[str, typer.Option(help="Write in this poet's manner.")] = "",
-    keywords: Annotated[str, typer.Option(help="Words to write about, with commas or spaces between.")] = "",
+    keywords: Annotated[
+        str, typer.Option(help="Words that must stand in the poem, with commas or spaces between.")
+    ] = "",
+    about: Annotated[str, typer.Option(help="Words to write about; they need not stand in it.")] = "",
     num: Annotated[int, typer.Option(help="Poems for each title.")] = 1,
     candidates: Annotated[
         int, typer.Option(help="Drafts of each poem, of which the best is kept; 1 is the fastest.")
@@ -99,8 +116,18 @@ def sample(
 ) -> None:
     """Write poems from titles.
 
-    Regulated verse and 词 hold their tones and rhymes. An acrostic gives the first character of each line; where it is
-    shorter than the poem, the other lines are free.
+    Regulated verse and 词 hold their tones and rhymes. Anything may be given beforehand: how the poem begins, words and
+    rhymes, a character of each line, or all but a few places. A title may then be left out.
+
+    poetgen sample --begin "空山新雨后，"
+
+    poetgen sample "秋思" --pattern "□□□明月，□□□□□。□□□□□，□□□□家。"
+
+    poetgen sample "和友人" --feet 灰来台杯
+
+    poetgen sample "贺寿" --hidden 福如东海 --place 2
+
+    poetgen sample "中秋" --keywords "明月 故乡" --form 五律
     """
     if list_forms:
         _list_forms(checkpoint, titles or (), as_json)
@@ -113,6 +140,8 @@ def sample(
         raise UsageError(Option("num", num), f": give a number of at most {MOST_POEMS:,}")
     if stream and (as_json or output):
         raise UsageError("--stream shows characters on the screen: leave out --json and --output")
+    if not titles and input is None and (begin or pattern):
+        titles = [""]
     if titles and input:
         raise UsageError("TITLES and --input: give one of them")
     if not titles and input is None:
@@ -139,7 +168,7 @@ def sample(
                 world.first(target.check)
 
             from poetgen.cli.write_batch import write_batch
-            from poetgen.network.checkpoint import Checkpoint, find
+            from poetgen.network.checkpoint import Checkpoint
             from poetgen.network.device import pick_device
             from poetgen.signals import Stopped
             from poetgen.writing.batch import TitleBatch
@@ -150,20 +179,26 @@ def sample(
                 "dynasty": dynasty,
                 "author": author,
                 "keywords": split_keywords(keywords),
+                "about": split_keywords(about),
                 "length": length,
                 "top_k": top_k,
                 "top_p": top_p,
                 "temperature": temperature,
                 "candidates": candidates,
                 "rhyme": rhyme,
+                "rhyme_like": _poem_of(rhyme_like),
                 "tones": tones,
                 "book": book,
+                "feet": feet,
+                "begin": begin,
+                "pattern": pattern,
                 "acrostic": acrostic,
+                "place": place,
                 "lines": lines,
                 "seed": seed,
             }
             drawn = world.first(fresh_seed)
-            writer = Writer(Checkpoint.load(find(checkpoint), pick_device(world.device(device))))
+            writer = Writer(Checkpoint.load(checkpoint_at(checkpoint), pick_device(world.device(device))))
             if stream is None:
                 stream = sys.stdout.isatty() and asked.size == num == 1 and not as_json and output is None
             if stream:
@@ -174,25 +209,35 @@ def sample(
                     done = write_batch(writer, asked, options, num, drawn, world, target, as_json)
                 except Stopped as stop:
                     raise typer.Exit(128 + stop.number) from stop
-    if seed is None and done.seed is not None and not as_json:
-        note(f"seed {done.seed}")
+    if world.rank == 0 and not as_json:
+        sign(writer.checkpoint, done.seed if seed is None else None)
     if done.left_out and world.rank == 0:
         raise SourceError(done.closing())
+
+
+def _poem_of(text: str) -> str:
+    """A poem that is given, or the first one of the file that is; raises SourceError where the file has none."""
+    try:
+        if not text or not Path(text).is_file():
+            return text
+    except (OSError, ValueError):  # no name of a file
+        return text
+    poems = poems_of_file(Path(text))
+    if not poems:
+        raise SourceError(f"--rhyme-like {text}: no poem in it")
+    return poems[0].body
 
 
 def _list_forms(checkpoint: Path | None, names: Sequence[str], as_json: bool) -> None:
     """Show the forms that there are, or the shapes of some tunes."""
     from poetgen.cli.forms_table import forms_table, shape_records, shapes_text
     from poetgen.data.dataset import TUNES_FILE
-    from poetgen.network.checkpoint import find
     from poetgen.prosody.tune_book import known_tunes, tune_shapes
     from poetgen.prosody.tune_names import asked_form
     from poetgen.prosody.tunes import load_tunes
-    from poetgen.writing.request import no_such_form
+    from poetgen.writing.planning import no_such_form
 
-    folder = find(checkpoint)
-    if not folder.is_dir():
-        raise CheckpointError(f"{folder}: no such checkpoint folder; give --checkpoint another")
+    folder = checkpoint_at(checkpoint)
     read = read_as_one(folder, [TUNES_FILE], lambda where: load_tunes(where(TUNES_FILE)))
     learned = {name: tune.template for name, tune in read.items()}
     tunes = {name: tune_shapes(name, learned) for name in map(asked_form, names)} if names else known_tunes(learned)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from poetgen.cli.root import CheckpointFolder, Columns, Device, PoemFile, app, poems_in
+from poetgen.cli.root import CheckpointFolder, Columns, Device, PoemFile, app, checkpoint_at, poems_in
 from poetgen.cli.terminal import BOLD, INDENT, PLAIN, RED, YELLOW, columns, is_terminal, table, wants_colour
 from poetgen.files import to_json
 from poetgen.humanize import brief
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from poetgen.judging.surprisal import ScoredCharacter, ScoredPoem, SurprisingPlace
 
 
-@app.command(epilog="Example: poetgen score corpora/starter.jsonl")
+@app.command(epilog="Example: poetgen score 床前明月光，疑是地上霜。举头望明月，低头思故乡。")
 def score(
     file: PoemFile,
     checkpoint: CheckpointFolder = None,
@@ -34,7 +34,7 @@ def score(
     from poetgen.judging.surprisal import score_poems
     from poetgen.poet import load
 
-    poet = load(checkpoint, device)
+    poet = load(checkpoint_at(checkpoint), device)
     poems = poems_in(file, poet.vocab, columns)
     with ProgressBar() as progress:
         scored = score_poems(poet.checkpoint, poems, partial(progress.update, "scoring"))

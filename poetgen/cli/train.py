@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from poetgen.cli.lists import numbers
-from poetgen.cli.root import CHECKPOINTS, PREPARED, Device, app, claim, enough_memory, note, told_once
+from poetgen.cli.root import PREPARED, Device, app, claim, enough_memory, note, told_once
 from poetgen.config import CELLS, PRECISIONS, SAMPLINGS, SampleConfig, TrainConfig
 from poetgen.errors import SaveError, UsageError
 from poetgen.network import distributed
 from poetgen.network.records import LOG, EndRecord, EvalRecord
+from poetgen.network.registry import CHECKPOINTS, named, summarised
 from poetgen.signals import StopRequest
 
 if TYPE_CHECKING:
@@ -76,7 +77,10 @@ def train(
         str, typer.Option(metavar="|".join(PRECISIONS), help="auto takes bf16 where the hardware has it.")
     ] = TrainConfig.precision,
     init: Annotated[
-        str, typer.Option(metavar="DIR", help="Start from the weights of this checkpoint, of the same shape.")
+        str,
+        typer.Option(
+            metavar="NAME", help="Start from the weights of this checkpoint, by name or folder, and take its shape."
+        ),
     ] = TrainConfig.init,
     init_embeddings: Annotated[
         bool, typer.Option("--init-embeddings", help="Start the embedding from skip-gram vectors of the corpus.")
@@ -132,6 +136,9 @@ def _settled(context: typer.Context, claims: ExitStack) -> tuple[TrainConfig, Pa
     """
     given = context.params
     values = {field.name: given[field.name] for field in fields(TrainConfig)} | {"lr_steps": rates(given["lr_steps"])}
+    if given["init"] and not given["resume"]:
+        shape = summarised(named(given["init"])).shape
+        values |= {name: value for name, value in shape.items() if not _is_given(context, name)}
     config = TrainConfig(**values)
     # Some versions of typer make paths of text only in the call of the command.
     data, out = Path(given["data"]), Path(given["out"]) if given["out"] else None
@@ -177,8 +184,13 @@ def _lead(trainer: Trainer, data: Path, tensorboard: bool) -> str:
         note(f"stopped at step {trainer.position.step:,}, and saved; to go on: {again}")
     else:
         title = "春夜喜雨" if trainer.dataset.profile.regulated else "TITLE"
-        note(f"{out} holds the best model; try it: poetgen sample {title} --checkpoint {out}")
+        note(f"{out} holds the best model; try it: poetgen sample {title} --checkpoint {_name_of_own(out)}")
     return reason
+
+
+def _name_of_own(out: Path) -> str:
+    """What a run is called from now on: by its name where it has one."""
+    return out.name if out.parent == CHECKPOINTS else str(out)
 
 
 #: What takes less memory.

@@ -6,15 +6,15 @@ from collections.abc import Collection, Iterable, Iterator
 
 from poetgen.cli.terminal import BOLD, INDENT, PLAIN, columns, wants_colour
 from poetgen.prosody.forms import SHAPES
-from poetgen.text import COUPLET_ENDS
+from poetgen.text import COUPLET_ENDS, above
 
 
 def heading(title: str, author: str = "", form: str = "", terminal: bool = False) -> str:
-    """The lines above a poem: its title, and whom it is written after (拟, "in the manner of").
+    """The lines above a poem, its title and whom it is written after.
 
     On a terminal they stand centred over the couplets, whose width the form tells.
     """
-    lines = [line for line in (title, f"拟{author}" if author else "") if line]
+    lines = above(title, author)
     if not terminal:
         return "".join(f"{line}\n" for line in lines)
     chars = SHAPES[form][1] if form in SHAPES else 0

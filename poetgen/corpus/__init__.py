@@ -1,6 +1,6 @@
 """What others wrote becomes poems: sources, encodings, readers, cleaning, near duplicates, words.
 
-Looks into: text, errors, progress, files, language, prosody.
+Looks into: text, humanize, errors, progress, files, language, prosody.
 """
 
 from poetgen.corpus.clean import Cleaner, most_chars

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from poetgen.files import read_table
+from poetgen.humanize import nearest
 
 _NAMES: Final = {
     name: dynasty for dynasty, names in read_table("corpus", "dynasties.tsv", 2) for name in names.split(" ")
@@ -43,6 +44,15 @@ def _dynasty(name: str) -> str:
             return known
     between = _BETWEEN.fullmatch(name)
     return _dynasty(between[1]) if between and _dynasty(between[2]) else ""
+
+
+def near_dynasties(name: str) -> list[str]:
+    """Those of DYNASTIES that a name which is none may have meant.
+
+    >>> near_dynasties("唐潮"), near_dynasties("Tagn"), near_dynasties("月")
+    (['唐'], ['唐'], [])
+    """
+    return list(dict.fromkeys(_NAMES[known] for known in nearest(name.lower(), _NAMES)))
 
 
 @lru_cache(maxsize=1024)

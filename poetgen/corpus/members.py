@@ -40,15 +40,7 @@ def is_wanted(path: Path, member: str, counts: Counter[str]) -> bool:
 
     Raises SourceError for one whose path leads out of the archive.
     """
-    if _climbs(member):
-        raise SourceError(
-            Phrase(
-                "{file}: holds the path {member}, which leads out of the archive. It was not made in "
-                "good faith; nothing was read.",
-                file=path,
-                member=repr(member),
-            )
-        )
+    ensure_inside(path, member)
     parts = PurePosixPath(member).parts
     if not parts:
         return False
@@ -60,6 +52,19 @@ def is_wanted(path: Path, member: str, counts: Counter[str]) -> bool:
     if kind:
         counts[kind] += 1
     return not kind
+
+
+def ensure_inside(path: Path, member: str) -> None:
+    """Raise SourceError for a member whose path leads out of the archive."""
+    if _climbs(member):
+        raise SourceError(
+            Phrase(
+                "{file}: holds the path {member}, which leads out of the archive. It was not made in "
+                "good faith; nothing was read.",
+                file=path,
+                member=repr(member),
+            )
+        )
 
 
 def _climbs(name: str) -> bool:

@@ -12,11 +12,11 @@ import os
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from poetgen.corpus.members import MAX_RATIO, RATIO_MATTERS, Member, cannot_read, is_wanted
+from poetgen.corpus.members import MAX_RATIO, RATIO_MATTERS, Member, cannot_read, ensure_inside, is_wanted
 from poetgen.errors import SourceError
 from poetgen.language import Phrase
 
@@ -35,11 +35,20 @@ def zip_members(path: Path, name: str, counts: Counter[str]) -> Iterator[Member]
 
     Raises SourceError for an archive that is damaged, encrypted or was made to do harm.
     """
+    return sound_members(path, name, lambda member: is_wanted(path, member, counts))
+
+
+def sound_members(path: Path, name: str, wanted: Callable[[str], bool]) -> Iterator[Member]:
+    """The members whose paths in the archive are `wanted`, in the order of their names; folders are left out.
+
+    Raises SourceError for an archive that is damaged, encrypted or was made to do harm.
+    """
     members = []
     directory = _archive(path).infolist()
     for index, member in enumerate(directory):
         member_name = _member_name(member)
-        if not is_wanted(path, member_name, Counter() if member.is_dir() else counts) or member.is_dir():
+        ensure_inside(path, member_name)
+        if member.is_dir() or not wanted(member_name):
             continue
         shown = f"{name}:{member_name}"
         if member.flag_bits & _ENCRYPTED:

@@ -18,7 +18,6 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
@@ -40,17 +39,15 @@ from poetgen.files import from_json, parse_json, read_json, to_json, write_atomi
 from poetgen.folders import located, read_as_one, switching
 from poetgen.network.eight_bits import from_eight_bits, to_eight_bits
 from poetgen.network.model import PoetModel
+from poetgen.network.registry import CARD, CONFIG, MOST_CONFIG, STATE, VOCAB, WEIGHTS
 from poetgen.prosody.template import Template
 from poetgen.prosody.tunes import load_tunes
 
 CHECKPOINT_FORMAT = 1
 #: What weights may be stored as; all are taken as fp32.
 _WEIGHT_TYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-#: Bytes of a config.json, a hundred times what it has.
-_MOST_CONFIG = 1 << 20
 #: The file of a reader (writing/reader.py), which belongs to one set of weights.
 READER: Final = "reader.safetensors"
-WEIGHTS, CONFIG, VOCAB, STATE, CARD = "model.safetensors", "config.json", "vocab.json", "train.state", "README.md"
 #: The picture of a run, which plots/training.py draws.
 PICTURES = ("run.png", "run.svg")
 
@@ -123,31 +120,9 @@ class _Unfilled(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
-def newest(folder: Path) -> Path | None:
-    """The checkpoint in `folder` that was written last, or None."""
-    written: dict[Path, float] = {}
-    for path in folder.iterdir() if folder.is_dir() else ():
-        with suppress(OSError):
-            if located(path, CONFIG).exists():
-                written[path] = located(path, WEIGHTS).stat().st_mtime
-    return max(written, key=lambda path: written[path]) if written else None
-
-
 def holds_run(folder: Path) -> bool:
     """Whether a folder has a model, or the state of a run."""
     return any(located(folder, name).exists() for name in (WEIGHTS, STATE))
-
-
-def boxed() -> Path:
-    """The checkpoint that comes with the package: poetgen/box where installed, checkpoints/tang-song in a checkout."""
-    package = Path(__file__).parents[1]
-    installed = package / "box"
-    return installed if installed.is_dir() else package.parent / "checkpoints" / "tang-song"
-
-
-def find(given: Path | None = None, folder: Path = Path("checkpoints")) -> Path:
-    """The checkpoint to use: the one given, else the newest in `folder`, else the one in the box."""
-    return given or newest(folder) or boxed()
 
 
 def save_weights(
@@ -293,7 +268,7 @@ def _own_tensors(model: PoetModel) -> list[tuple[str, Tensor]]:
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
-        config = read_json(path, _MOST_CONFIG)
+        config = read_json(path, MOST_CONFIG)
         version = config["format"]
     except FileNotFoundError:
         raise CheckpointError(f"{path}: missing; copy the whole folder, or train again") from None

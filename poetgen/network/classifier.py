@@ -37,6 +37,8 @@ _RATE, _DECAY, _CLIP = 3e-3, 0.01, 1.0
 _BATCH = 16 * 40
 #: Epochs, and updates that few poems are gone through more often to make.
 _EPOCHS, _UPDATES = 10, 200
+#: From twice so many poems on, batches are larger, by their number, up to so many times, and epochs are fewer.
+_MANY, _MOST_TIMES, _EPOCHS_OF_MANY = 8_000, 8, 4
 #: Standard deviation that embeddings are brought to.
 _EMBED_STD = 0.3
 #: A character that comes less often than this in training is marked as rare.
@@ -77,15 +79,20 @@ class PoemClassifier(nn.Module):
 def train_classifier(
     classifier: PoemClassifier, split: Split, labels: NDArray[np.bool_], seed: tuple[int, ...]
 ) -> Iterator[float]:
-    """Teach a classifier which poems of a split have a label (N,); yields after each epoch the share that is done."""
+    """Teach a classifier which poems of a split have a label (N,); yields after each epoch the share that is done.
+
+    Tens of thousands of poems go through in larger batches, and fewer times.
+    """
     targets = torch.from_numpy(labels.astype(np.float32))
     optimizer = torch.optim.AdamW(classifier.parameters(), lr=_RATE, weight_decay=_DECAY)
-    updates = len(batch_groups(split, _BATCH, MOST_STEPS))
-    epochs = max(_EPOCHS, ceil(_UPDATES / updates))
+    many = min(_MOST_TIMES, max(1, len(split) // _MANY))
+    tokens = _BATCH * many
+    updates = len(batch_groups(split, tokens, MOST_STEPS))
+    epochs = max(_EPOCHS if many == 1 else _EPOCHS_OF_MANY, ceil(_UPDATES / updates))
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, epochs * updates)
     classifier.train()
     for epoch in range(epochs):
-        for poems, ids in _batches(split, _BATCH, (*seed, epoch)):
+        for poems, ids in _batches(split, tokens, (*seed, epoch)):
             loss = F.binary_cross_entropy_with_logits(classifier(ids), targets[poems])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]

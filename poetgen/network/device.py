@@ -55,6 +55,9 @@ def pick_precision(name: str, device: torch.device) -> Precision:
     """
     if name == "fp32":
         return Precision(torch.float32, "asked for")
+    if name == "auto" and device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
+        # The small probe waits for kernels to start, in either precision: it would say nothing of a real batch.
+        return Precision(torch.bfloat16, "the card multiplies it")
     try:
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             faster = _seconds(torch.float32, device) / _seconds(torch.bfloat16, device)

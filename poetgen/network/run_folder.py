@@ -19,6 +19,7 @@ from poetgen.folders import switching
 from poetgen.network import checkpoint
 from poetgen.network.model import PoetModel
 from poetgen.network.records import LOG, TrainingRecord, append_record, cut_log, write_log
+from poetgen.network.registry import VOCAB, WEIGHTS
 from poetgen.network.train_state import TrainState, write_train_state
 
 
@@ -34,7 +35,7 @@ class RunFolder:
         self._writes = writes
         self._records: list[TrainingRecord] = []  # until it has begun
         if writes and not begun:
-            ensure_writable(path / checkpoint.WEIGHTS)
+            ensure_writable(path / WEIGHTS)
 
     def log(self, record: TrainingRecord) -> None:
         """Add a record to the log; raises SaveError."""
@@ -76,7 +77,7 @@ class RunFolder:
 
     def _write_beginning(self, beside: Path) -> None:
         """Write what does not change in training, and what was logged until now."""
-        write_atomic(beside / checkpoint.VOCAB, self.dataset.vocab.to_json())
+        write_atomic(beside / VOCAB, self.dataset.vocab.to_json())
         for name, data in (self.dataset.learned or {}).items():
             write_atomic(beside / name, data)
         write_log(beside / LOG, self._records)
@@ -84,7 +85,7 @@ class RunFolder:
 
     def _write_model(self, beside: Path, model: PoetModel, config: TrainConfig, figures: Mapping[str, Any]) -> None:
         """Write what sampling needs and training may change: weights, config.json and the model card."""
-        checkpoint.save_weights(beside / checkpoint.WEIGHTS, model, self.dataset.vocab, step=figures["step"])
+        checkpoint.save_weights(beside / WEIGHTS, model, self.dataset.vocab, step=figures["step"])
         told = {"train": asdict(config), "dataset": self.dataset.fingerprint, "corpus": asdict(self.dataset.profile)}
         written = checkpoint.write_config(beside, model.config, **told, figures=figures)
         checkpoint.write_card(self.path, written, beside)

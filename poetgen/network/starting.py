@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -12,24 +11,25 @@ from poetgen.data.vocab import UNK, Vocab
 from poetgen.errors import UsageError
 from poetgen.network import checkpoint
 from poetgen.network.model import PoetModel
+from poetgen.network.registry import named
 from poetgen.network.train_state import FIXED_OPTIONS
 
 
-def start_from_checkpoint(model: PoetModel, vocab: Vocab, path: Path) -> None:
+def start_from_checkpoint(model: PoetModel, vocab: Vocab, given: str) -> None:
     """Take the weights of a checkpoint: its characters keep theirs, those that it lacks stay as they begin.
 
-    Raises CheckpointError, or UsageError where its network has another shape.
+    It is given by its name or folder. Raises CheckpointError, or UsageError where its network has another shape.
     """
-    source = checkpoint.Checkpoint.load(path)
+    source = checkpoint.Checkpoint.load(named(given))
     shape, source_shape = asdict(model.config), asdict(source.model.config)
     for name in shape.keys() - {"vocab_size", "dropout"}:
         if shape[name] != source_shape[name]:
             flag = f"--{name}" if name in FIXED_OPTIONS else name
             raise UsageError(
-                f"--init {path}: its network has {flag} {source_shape[name]}, not {shape[name]}; give the same"
+                f"--init {given}: its network has {flag} {source_shape[name]}, not {shape[name]}; give the same"
             )
     if not shape["embed"] and vocab != source.vocab:
-        raise UsageError(f"--init {path}: a one-hot network (--embed 0) can only go on with its own vocabulary")
+        raise UsageError(f"--init {given}: a one-hot network (--embed 0) can only go on with its own vocabulary")
     places = [(new, source.vocab.id(token)) for new, token in enumerate(vocab.tokens)]
     rows = [(new, old) for new, old in places if old != UNK or new == UNK]
     device = next(model.parameters()).device

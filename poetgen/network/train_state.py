@@ -24,6 +24,7 @@ from poetgen.network import checkpoint
 from poetgen.network.budget import RunPosition
 from poetgen.network.feed import Epoch
 from poetgen.network.model import PoetModel, State
+from poetgen.network.registry import STATE
 from poetgen.network.schedule import LearningRateSchedule
 
 #: Options that a resumed run keeps: the shape of the model, what it began from, and what the place in the data means.
@@ -91,13 +92,13 @@ def write_train_state(out: Path, state: TrainState, config: TrainConfig, fingerp
         "dataset": fingerprint,
         "train": asdict(config),
     }
-    checkpoint.write_tensors(out / checkpoint.STATE, state.tensors, {"run": to_json(facts)})
+    checkpoint.write_tensors(out / STATE, state.tensors, {"run": to_json(facts)})
 
 
 def read_train_state(out: Path, model: PoetModel, config: TrainConfig, fingerprint: str) -> TrainState:
     """What the train.state in `out` holds; raises CheckpointError or UsageError where it is not of such a run."""
     settle(out)
-    path = out / checkpoint.STATE
+    path = out / STATE
     tensors, metadata = checkpoint.read_tensors(path)
     try:
         facts = parse_json(metadata["run"])
@@ -163,14 +164,14 @@ def check_place(position: RunPosition, epoch: Epoch, states: Sequence[State | No
     carried = all(shard.carry <= held for shard, held in zip(shards, rows, strict=False))
     if not (within or at_end) or not carried:
         raise CheckpointError(
-            f"{out / checkpoint.STATE}: its place in the data is none of this dataset; copy the file again, or train "
+            f"{out / STATE}: its place in the data is none of this dataset; copy the file again, or train "
             "again without --resume"
         )
 
 
 def saved_options(out: Path) -> dict[str, Any]:
     """The training options of the run in `out`, those that this version knows; raises CheckpointError."""
-    path = out / checkpoint.STATE
+    path = out / STATE
     if not path.exists():
         raise CheckpointError(f"{path}: missing, so there is no run to go on with; train without --resume")
     _, metadata = checkpoint.read_tensors(path)

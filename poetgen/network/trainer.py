@@ -109,7 +109,7 @@ class Trainer:
         if resume:
             self._restore()
         elif config.init:
-            start_from_checkpoint(self.model, dataset.vocab, Path(config.init))
+            start_from_checkpoint(self.model, dataset.vocab, config.init)
             self.gradients.publish()
 
     # The loop ----------------------------------------------------------------------------------------------------

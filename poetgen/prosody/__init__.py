@@ -13,7 +13,7 @@
     parallel, pinyin                    whether lines answer each other (对仗); how characters are read today
     table, *.tsv                        the facts
 
-Looks into: text, errors, files, language.
+Looks into: text, humanize, errors, files, language.
 """
 
 from poetgen.prosody.feet import feet

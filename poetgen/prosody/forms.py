@@ -81,6 +81,16 @@ def short_form(name: str) -> str:
     return short if length in ("五", "七") and kind and short[1:] in ("绝", "律", "排", "古") else name
 
 
+def full_names() -> dict[str, str]:
+    """The full names of forms with their short ones.
+
+    >>> full_names()["七言绝句"], full_names()["五言排律"]
+    ('七绝', '五排')
+    """
+    names = {f"{length}言{kind}": length + short for length in "五七" for kind, short in _KINDS.items()}
+    return names | {"古诗": "古体", "古风": "古体"}
+
+
 def form_of(body: str, tune: str = "") -> str:
     """The form of a poem, one of FORMS: 词 where its tune is known, else what the lengths of its lines say.
 

@@ -105,7 +105,7 @@ def likeness(one: str, other: str) -> float | None:
     """
     if one == other:
         return SAME
-    ours, theirs = _vector(one), _vector(other)
+    ours, theirs = vector(one), vector(other)
     if ours is None or theirs is None:
         return None
     return math.log(max(UNLIKE, 1 + ours[0] * theirs[0] * sum(map(mul, ours[1], theirs[1]))))
@@ -122,7 +122,8 @@ def _table() -> dict[str, tuple[str, str, str]]:
 
 
 @cache
-def _vector(char: str) -> tuple[float, Sequence[int]] | None:
+def vector(char: str) -> tuple[float, Sequence[int]] | None:
+    """The vector of a character as a scale and whole numbers; None where it is too rare to tell."""
     row = _table().get(char)
     return (float(row[1]), memoryview(base64.b64decode(row[2])).cast("b")) if row else None
 

@@ -10,7 +10,8 @@ from functools import cache
 from typing import Final
 
 from poetgen.files import read_table
-from poetgen.prosody.forms import short_form
+from poetgen.humanize import nearest
+from poetgen.prosody.forms import full_names, short_form
 
 
 @cache
@@ -97,16 +98,16 @@ def asked_form(text: str) -> str:
 
 
 def near_names(name: str, others: Sequence[str] = ()) -> list[str]:
-    """Names of tunes, or of `others`, that look like a name which is none; the nearest first.
+    """Names of tunes, or of `others`, forms by their short names, that look like a name which is none; nearest first.
 
-    >>> near_names("念奴桥"), near_names("静夜思")
-    (['念奴娇'], [])
+    >>> near_names("念奴桥"), near_names("静夜思"), near_names("绝句", ["五绝", "七绝", "七律"])
+    (['念奴娇'], [], ['五绝', '七绝'])
     """
-    from difflib import get_close_matches
-
-    known = [*others, *_names_in_both_scripts()]
-    found = get_close_matches(name, known, n=6, cutoff=0.6)
-    return list(dict.fromkeys(simplified_name(match) for match in found))[:3]
+    short = {name: form for name, form in full_names().items() if form in others}
+    found = [*nearest(name, [*short, *_names_in_both_scripts()])]
+    if len(name) <= 2:  # of which one character is half
+        found += nearest(name, others, cutoff=0.5)
+    return list(dict.fromkeys(short.get(match) or simplified_name(match) for match in found))[:3]
 
 
 @cache

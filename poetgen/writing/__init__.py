@@ -4,6 +4,6 @@
                                                                                        ▼
     poems.jsonl ◀──output── batch ◀── the best draft ◀──rank── drafts ◀──choice── sampler, slots
 
-Looks into: text, errors, progress, config, files, prosody, corpus, data, network.
+Looks into: text, humanize, errors, progress, config, files, prosody, corpus, data, network.
 Loads torch.
 """

@@ -6,14 +6,17 @@ rules but a length; Verse (verse.py) holds a template.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from copy import copy
 from typing import Protocol
 
 from poetgen.errors import Message, Option, UsageError
-from poetgen.text import is_han
+from poetgen.prosody.template import Template
+from poetgen.text import LOST, PUNCTUATION, is_han
+from poetgen.writing.demands import can_hold
 from poetgen.writing.masks import Mask, Masks
-from poetgen.writing.request import Plan, without_rules
+from poetgen.writing.pattern import Layer
+from poetgen.writing.planning import Plan, misfit, without_rules
 from poetgen.writing.verse import Verse
 
 
@@ -39,8 +42,8 @@ class Constraint(Protocol):
         """The row of Masks.table that allows what may come next."""
 
     @property
-    def repeats(self) -> bool:
-        """Whether the line that has just ended repeats another by rule."""
+    def settled(self) -> bool:
+        """Whether the line that has just ended could not be another: it was given, or repeats another by rule."""
 
     def banned(self) -> Iterable[int]:
         """Ids that the mask allows and this poem does not."""
@@ -56,23 +59,27 @@ class Constraint(Protocol):
 
 
 class Free:
-    """No rules but a length, after which the poem ends; before it where `may_end`.
+    """No rules but a length, after which the poem ends; before it where `may_end`. It begins with `given`.
 
     Line ends are not counted. A poem does not begin with one, and has no more than one blank line between stanzas.
     """
 
-    def __init__(self, masks: Masks, length: int, may_end: bool) -> None:
+    def __init__(self, masks: Masks, length: int, may_end: bool, given: Sequence[int] = ()) -> None:
         self.masks, self.left, self.may_end = masks, length, may_end
         self.fresh, self.done, self._begun = True, False, False
+        self._given = tuple(given)  # what is still to be written of it
         self._line_ends = 2  # since the last character; no more may follow
 
     signs: int = 0
-    repeats = False
+    settled = False
 
     def keep_to(self, sign: int) -> None:
         raise AssertionError("there is no rhyme to keep")
 
     def mask(self) -> int:
+        if self._given:
+            token = self._given[0]
+            return self.masks.row(("given", token), lambda: self.masks.ids([token]))
         end = self.may_end and self._begun
         line_end = self._line_ends < 2
         return self.masks.row(("text", end, line_end), lambda: self._text(end, line_end))
@@ -94,6 +101,8 @@ class Free:
         line_end = self.masks.vocab.tokens[token] == "\n"
         self._line_ends = self._line_ends + 1 if line_end else 0
         self.left -= not line_end
+        self.settled = len(self._given) > 0
+        self._given = self._given[1:]
         self._begun = True
         self.done = token == self.masks.end or not self.left
         self.fresh = self.masks.vocab.tokens[token] in "，。？！；：\n"
@@ -106,21 +115,18 @@ def constrain(plan: Plan, masks: Masks) -> tuple[Constraint, Message]:
     """The rules of a plan as a machine, and what there is to say where the vocabulary cannot hold them all.
 
     A vocabulary of few characters may lack rhymes or a tone: rules that nobody asked for are then left out. Raises
-    UsageError where one was asked for, or where the acrostic does not fit.
+    UsageError where one was asked for, or where the form cannot hold what is given.
     """
+    for layer in plan.layers:
+        if unknown := _unknown(layer, plan.template is None, masks):
+            raise UsageError(layer.named, f": {' '.join(unknown)} is no character that the model knows")
     if plan.template is None:
-        return Free(masks, plan.length, plan.may_end), Message()
-    heads = _heads(plan.heads, masks)
-    verse = Verse(masks, plan.template, plan.rhyme, heads)
+        return Free(masks, plan.length, plan.may_end, masks.vocab.encode(plan.start)), Message()
+    verse = _fitting(plan, plan.template, plan.rhyme, masks)
     if verse.possible:
         return verse, Message()
-    if line := verse.stumbles_at():
-        raise UsageError(
-            Option("acrostic", plan.heads),
-            f": no line {line} of {plan.form} opens with a character of the tone of {plan.heads[line - 1]}; "
-            "give another, or ",
-            Option("tones", "off"),
-        )
+    if plan.held and not any(can_hold(plan.template, plan.held, plan.rhyme, usual) for usual in (True, False)):
+        raise misfit(plan)
     if plan.rhyme:
         rhymes = Option("rhyme", "、".join(sorted(plan.rhyme)))
         raise UsageError(rhymes, ": too few characters of it in the model's vocabulary")
@@ -128,14 +134,25 @@ def constrain(plan: Plan, masks: Masks) -> tuple[Constraint, Message]:
     for keeps_tones in (True, False):
         less = without_rules(plan, keeps_tones, rhyme=False)
         assert less.template is not None
-        verse = Verse(masks, less.template, frozenset(), heads)
+        verse = _fitting(plan, less.template, frozenset(), masks)
         if verse.possible:
             left_out = "rhyme" if keeps_tones else "rhyme and tones"
             return verse, Message(form, f": the model's vocabulary is too small for {left_out}")
+    if plan.held:
+        raise UsageError(form, ": the model's vocabulary is too small for it, and for what is given")
     return Free(masks, plan.length, plan.may_end), Message(form, ": the model's vocabulary is too small for it")
 
 
-def _heads(text: str, masks: Masks) -> list[int]:
-    if unknown := [char for char in text if char not in masks.vocab or not is_han(char)]:
-        raise UsageError(Option("acrostic", text), f": {' '.join(unknown)} is no character that the model knows")
-    return masks.vocab.encode(text)
+def _unknown(layer: Layer, free: bool, masks: Masks) -> list[str]:
+    """What the model does not know of the characters of a layer, or what is none of verse where it is not free."""
+    marks = PUNCTUATION if layer.option in ("begin", "pattern") else ""
+    chars = dict.fromkeys("".join(layer.lines).replace(LOST, ""))
+    return [char for char in chars if char not in masks.vocab or not (free or is_han(char) or char in marks)]
+
+
+def _fitting(plan: Plan, template: Template, rhyme: frozenset[str], masks: Masks) -> Verse:
+    """The machine that reads what is given as is usual, or else by any reading."""
+    verse = Verse(masks, template, rhyme, plan.held)
+    if verse.possible or not plan.held:
+        return verse
+    return Verse(masks, template, rhyme, plan.held, usual=False)

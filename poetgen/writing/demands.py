@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from poetgen.prosody.oblique_tones import DEPARTING
-from poetgen.prosody.readings import PAUSES
-from poetgen.prosody.rhymes import ANY, LEVEL
-from poetgen.prosody.template import TemplateLine
-from poetgen.text import PUNCTUATION
+from poetgen.prosody.readings import PAUSES, Reader
+from poetgen.prosody.rhymes import ANY, LEVEL, OBLIQUE
+from poetgen.prosody.template import Template, TemplateLine
+from poetgen.text import LOST, PUNCTUATION
+from poetgen.writing.pattern import characters_of, is_given, runs
 
 #: What may stand for a mark of a template.
 _MARKS: Final = {"。": "。？！；", "；": "；。", "？": "？。", "！": "！。"}
@@ -32,9 +33,15 @@ class Repeat:
     opens: int | None
 
 
-#: What a place of a line asks for: a tone, a foot, a mark ("，"), what it repeats, or the id of one character (an
-#: acrostic's).
-Demand: TypeAlias = "str | Foot | Repeat | int"
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The demand for one character or mark, which is given."""
+
+    char: str
+
+
+#: What a place of a line asks for: a tone, a foot, a mark ("，"), what it repeats, or what is given.
+Demand: TypeAlias = "str | Foot | Repeat | Given"
 #: By line the alternatives, each with a demand for every place.
 LineDemands: TypeAlias = "list[list[tuple[Demand, ...]]]"
 
@@ -46,9 +53,14 @@ def tone_asked(demand: Demand) -> str:
     return demand if isinstance(demand, str) and not is_mark(demand) else ANY
 
 
+def places_of(demands: Sequence[Demand]) -> list[int]:
+    """The places of a line's characters; the last place is that of its mark, which may be given."""
+    return [at for at, demand in enumerate(demands[:-1]) if not (isinstance(demand, str) and is_mark(demand))]
+
+
 def word_place(demands: Sequence[Demand], place: int) -> int | None:
     """The place of the character that may make a word with the one at `place`; None at a pause, and for a mark."""
-    characters = [at for at, demand in enumerate(demands) if not (isinstance(demand, str) and is_mark(demand))]
+    characters = places_of(demands)
     before = sum(at < place for at in characters)
     if place not in characters or not before or before in PAUSES.get(len(characters), ()):
         return None
@@ -104,16 +116,130 @@ def unwritten_pause(line: TemplateLine) -> int:
     return line.lead or (4 if len(line) == 7 and not line.pause else 0)
 
 
-def needs_of(lines: LineDemands) -> list[tuple[list[frozenset[str]], int]]:
-    """By line: the tones in which each rhyme is still to come, and how many feet of any rhyme are."""
+def rhyme_count(lines: LineDemands) -> int:
+    """How many rhymes there are."""
+    feet = (demand for line in lines for demands in line for demand in demands if isinstance(demand, Foot))
+    return max((foot.rhyme for foot in feet), default=-1) + 1
+
+
+def needs_of(lines: LineDemands, rhymes: int) -> list[tuple[list[frozenset[str]], int]]:
+    """By line: the tones in which each of some rhymes is still to come, and how many feet of any rhyme are."""
     feet = [[[demand for demand in demands if isinstance(demand, Foot)] for demands in line] for line in lines]
-    count = max((foot.rhyme for line in feet for alternative in line for foot in alternative), default=-1) + 1
     needs = []
     for start in range(len(lines)):
         left = [foot for line in feet[start:] for alternative in line for foot in alternative]
-        asked = [frozenset(foot.tone for foot in left if foot.rhyme == rhyme) for rhyme in range(count)]
-        needs.append((asked, sum(len(line[0]) for line in feet[start:])))
+        asked = [frozenset(foot.tone for foot in left if foot.rhyme == rhyme) for rhyme in range(rhymes)]
+        needs.append((asked, sum(len(line[0]) for line in feet[start:] if line)))
     return needs
+
+
+# What is given ---------------------------------------------------------------------------------------------------
+
+
+class Holding(NamedTuple):
+    """The demands of a variant that holds what is given; what its rhymes may then be, and the feet that are given.
+
+    A line has no alternative left where what is given breaks its tones.
+    """
+
+    lines: LineDemands
+    rhymes: Mapping[int, frozenset[str]]
+    feet: frozenset[str]
+
+    @property
+    def broken(self) -> int:
+        """The first line, from 1, that cannot hold what is given; 0 where all can."""
+        return next((number for number, line in enumerate(self.lines, start=1) if not line), 0)
+
+    def rhymes_within(self, chosen: frozenset[str]) -> bool:
+        """Whether the feet that are given rhyme, the first of them on a chosen rhyme if there is any."""
+        return all(names & chosen if chosen and not number else names for number, names in self.rhymes.items())
+
+
+def hold(lines: LineDemands, held: Sequence[str], reader: Reader) -> Holding:
+    """The demands of a variant with what is given in their places."""
+    held, conflicts = _with_sources(lines, held)
+    kept: LineDemands = []
+    rhymes: dict[int, frozenset[str]] = {}
+    feet: set[str] = set()
+    for number, alternatives in enumerate(lines):
+        line = held[number] if number < len(held) else ""
+        if not is_given(line):
+            kept.append(alternatives)
+            continue
+        found = [pair for demands in alternatives if (pair := _holding(demands, line, reader))]
+        kept.append([demands for demands, _ in found] if number not in conflicts else [])
+        for foot in {foot for _, given_feet in found for foot in given_feet}:
+            rhyme, char = foot
+            of_line = frozenset[str]().union(*(given_feet.get(foot, frozenset()) for _, given_feet in found))
+            rhymes[rhyme] = rhymes.get(rhyme, of_line) & of_line
+            feet.add(char)
+    return Holding(kept, rhymes, frozenset(feet))
+
+
+#: The rhymes that each foot which is given may have, by the number of its rhyme and its character.
+_FeetGiven: TypeAlias = "dict[tuple[int, str], frozenset[str]]"
+
+
+def _holding(demands: tuple[Demand, ...], line: str, reader: Reader) -> tuple[tuple[Demand, ...], _FeetGiven] | None:
+    """An alternative with what is given of its line; None where that breaks it."""
+    places, chars = places_of(demands), characters_of(line)
+    if len(chars) > len(places):
+        return None
+    padded = chars.ljust(len(places), LOST)
+    tones, given = reader.tones(padded), list(demands)
+    feet: _FeetGiven = {}
+    for place, char in runs(line):
+        demand = demands[places[place]]
+        if isinstance(demand, Repeat):
+            continue
+        if isinstance(demand, Foot):
+            if not (names := reader.feet(padded[: place + 1], demand.tone)):
+                return None
+            feet[demand.rhyme, char] = names
+        elif tones[place] and demand != ANY and (OBLIQUE if demand == DEPARTING else demand) not in tones[place]:
+            return None
+        given[places[place]] = Given(char)
+    if len(chars) < len(line):
+        given[-1] = Given(line[-1])
+    return tuple(given), feet
+
+
+def _with_sources(lines: LineDemands, held: Sequence[str]) -> tuple[list[str], set[int]]:
+    """What is given, also of characters that are repeated later on; and the lines that would have to repeat others."""
+    if not any(isinstance(demand, Repeat) for line in lines for demand in line[0]):
+        return list(held), set()
+    demands = [[line[0][at] for at in places_of(line[0])] for line in lines]
+    padded = [characters_of(line) for line in held] + [""] * (len(lines) - len(held))
+    chars = [list(line.ljust(len(asked), LOST)) for line, asked in zip(padded, demands, strict=True)]
+    places = [(number, place) for number, line in enumerate(chars) for place in range(len(line))]
+    conflicts = set()
+    for at, (number, place) in reversed(list(enumerate(places))):
+        demand = demands[number][place] if place < len(demands[number]) else None
+        if isinstance(demand, Repeat):
+            line, source = places[at - demand.back]
+            if chars[line][source] == LOST:
+                chars[line][source] = chars[number][place]
+            elif chars[number][place] not in (LOST, chars[line][source]):
+                conflicts.add(number)
+    marks = [line[len(characters_of(line)) :] for line in held] + [""] * (len(lines) - len(held))
+    return ["".join(line) + mark for line, mark in zip(chars, marks, strict=True)], conflicts
+
+
+def holdings(template: Template, held: Sequence[str], usual: bool = True) -> list[Holding]:
+    """What each variant of a template makes of what is given, by the usual readings of characters or by any."""
+    reader = Reader(template.book, usual)
+    return [hold(demands_of(variant), held, reader) for variant in template.variants]
+
+
+def can_hold(template: Template, held: Sequence[str], rhyme: frozenset[str] = frozenset(), usual: bool = True) -> bool:
+    """Whether a poem of a form may have what is given, by the usual readings of its characters or by any.
+
+    >>> from poetgen.prosody.template import regulated
+    >>> can_hold(regulated("五绝"), ("床前明月光，", "疑是地上霜。")), can_hold(regulated("五绝"), ("□□明月光，",))
+    (False, True)
+    """
+    return any(not held.broken and held.rhymes_within(rhyme) for held in holdings(template, held, usual))
 
 
 def is_mark(demand: str) -> bool:

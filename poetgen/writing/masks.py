@@ -102,11 +102,6 @@ class Masks:
             return np.array(chars) & self.tone(OBLIQUE, book)
         return np.array([len(t) == 1 and tone in reader.tones(t)[0] for t in self.vocab.tokens])
 
-    def may_be(self, id: int, tone: str, book: str) -> bool:
-        """Whether a character, chosen by the user, may stand for a tone: by any reading, or as one of no book."""
-        (known,) = Reader(book, usual=False).tones(self.vocab.tokens[id])
-        return tone == ANY or _side(tone) in known or not known
-
     def words(self, first: int, book: str) -> Mapping[int, str]:
         """The characters that make a word with one before them which says how one of the two is read: id -> word."""
         if book not in self._words:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from poetgen.config import SampleConfig
-from poetgen.text import couplets
+from poetgen.text import above, couplets
 from poetgen.writing.request import Request
-
-#: Marks after which a poem is printed in a new line.
 
 
 class Job(NamedTuple):
@@ -56,6 +56,29 @@ class Sample:
         """The couplets, each with its punctuation."""
         return couplets(self.text)
 
+    def __str__(self) -> str:
+        """The poem as it is printed: title, author, and the couplets, a blank line between stanzas."""
+        return "\n".join([*self._above, "\n\n".join(self.stanzas)])
+
+    def _repr_html_(self) -> str:
+        """The poem as notebooks show it."""
+        rows = [f"<b>{html.escape(line)}</b>" for line in self._above]
+        rows += [html.escape(stanza).replace("\n", "<br>") for stanza in self.stanzas]
+        paragraphs = "".join(f'<p style="margin:.4em 0">{row}</p>' for row in rows)
+        return f'<div style="font-family:serif;font-size:1.2em;line-height:1.7">{paragraphs}</div>'
+
+    @property
+    def _above(self) -> list[str]:
+        return above(self.request.title, self.request.author)
+
+    @property
+    def stanzas(self) -> list[str]:
+        """The stanzas, each with a couplet a line."""
+        if "\n" in self.text:
+            return self.text.split("\n\n")
+        cuts = [0, *self.breaks, len(self.text)]
+        return ["\n".join(couplets(self.text[start:end])) for start, end in pairwise(cuts) if end > start] or [""]
+
     def record(self, checkpoint: str = "") -> dict[str, Any]:
         """The JSON Lines record of a poem; `checkpoint` is said in place of the id that the poem knows."""
         options = asdict(self.config)
@@ -80,15 +103,18 @@ def _given(options: Request | SampleConfig, *without: str) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(options, name)) != getattr(type(options), name, None)}
 
 
-def random_stream(request: Request, config: SampleConfig, number: int, draft: int) -> np.random.Generator:
+def random_stream(
+    request: Request, config: SampleConfig, number: int, draft: int, purpose: str = ""
+) -> np.random.Generator:
     """The random numbers of one draft: those of its seed, request, options and numbers, and of nothing else.
+
+    What is not drawn for its characters has a stream of its own, by its `purpose`.
 
     Options that have their defaults do not count, so that options yet to come change no poem; nor does the number of
     candidates, so that more of them add drafts to those that there were.
     """
     # 1 and 1.0 ask for the same.
     config = replace(config, top_p=float(config.top_p), temperature=float(config.temperature))
-    name = json.dumps(
-        [_given(request), _given(config, "candidates"), number, draft], ensure_ascii=False, sort_keys=True
-    )
+    parts = [_given(request), _given(config, "candidates"), number, draft, *([purpose] if purpose else [])]
+    name = json.dumps(parts, ensure_ascii=False, sort_keys=True)
     return np.random.Generator(np.random.PCG64(int.from_bytes(hashlib.sha256(name.encode()).digest())))

@@ -9,7 +9,8 @@ ever re-run, no header is padded, and a batch of any size keeps the slots full w
 
 What may come next is for each poem's own Constraint to say; masks, top-k and draws are made for all slots at once. A
 line that stands in the corpus, or twice in the poem, is taken back and written again. With several candidates a poem is
-written as often, each draft once more without its title beside it, and the best draft by rank.py is kept.
+written as often, each draft once more without its title beside it, and the best draft by rank.py is kept. Where
+something of it is given, its drafts go through the lines together (population.py).
 
 A poem's random numbers come from the seed, its request and its number among equal requests, and all that the slots
 compute is the same to the last bit whatever their number, so that a poem is the same alone or in any batch.
@@ -19,10 +20,8 @@ Shapes: S slots, V vocabulary, K candidates for a character, L layers, H hidden.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
 from itertools import chain, islice
 from typing import Final
 
@@ -34,19 +33,20 @@ from torch import Tensor
 from poetgen.config import SampleConfig
 from poetgen.data.line_index import LineIndex
 from poetgen.data.profile import CorpusProfile
-from poetgen.data.sequence import Header, Layout
+from poetgen.data.sequence import Layout
 from poetgen.data.vocab import PAD, Vocab
 from poetgen.network.model import PoetModel, State
 from poetgen.network.stepping import Stepper
 from poetgen.prosody.template import Template
 from poetgen.text import clauses
 from poetgen.writing.choice import best_candidates, pick
-from poetgen.writing.constraint import Constraint, Free, constrain
+from poetgen.writing.drafting import Drafting
 from poetgen.writing.masks import Masks
+from poetgen.writing.planning import has_regulated
 from poetgen.writing.rank import Draft, Ranker
 from poetgen.writing.reader import DraftReader
-from poetgen.writing.request import Plan, Request, has_regulated, plan
-from poetgen.writing.sample import Job, Sample, random_stream
+from poetgen.writing.request import Request
+from poetgen.writing.sample import Job, Sample
 from poetgen.writing.slots import SLOTS, Rows, Slot, Written
 
 #: Rows that step together where there are poems enough: as many as the caches bear.
@@ -93,19 +93,11 @@ class Sampler:
         self._width = 0
         self._memory: Tensor | None = None
         self._by_line = vocab.chinese and rules  # only verse is told, and taken back, line by line
-        # Plans that differ in their header alone have the same rules.
-        self._constrained = lru_cache(256)(partial(constrain, masks=self.masks))
+        self.drafting = Drafting(vocab, self.masks, self.tunes, rules, profile)
 
     def check(self, request: Request, config: SampleConfig) -> str:
         """What there is to say about a request before it is carried out; raises UsageError where it cannot be."""
-        return self._rules(plan(request, config.length, self.tunes, self.profile))[1]
-
-    def _rules(self, planned: Plan) -> tuple[Constraint, str]:
-        """The machine of a plan, at its start, and what there is to say about it."""
-        if not self.rules:
-            return Free(self.masks, planned.length, may_end=False), ""
-        constraint, note = self._constrained(replace(planned, header=Header()))
-        return constraint.copy(), note
+        return self.drafting.check(request, config)
 
     def samples(self, jobs: Iterable[Job]) -> Iterator[Sample]:
         """A poem for each job, in the order of the jobs. Raises UsageError."""
@@ -151,7 +143,7 @@ class Sampler:
     @torch.inference_mode()
     def _run(self, jobs: Iterable[Job]) -> Iterator[tuple[Slot, bool]]:
         """Every slot that has text to hand out, and whether its draft is complete."""
-        queue = self._drafts(jobs)
+        queue = self.drafting.slots(jobs)
         first = list(islice(queue, SLOTS + 1))
         count = SLOTS if len(first) <= SLOTS else self.width
         queue = chain(first, queue)
@@ -164,16 +156,19 @@ class Sampler:
         while rows.taken:
             if self._by_line:
                 rows.save_lines()
+            kept = rows.kept()
             features = self._read(rows)
+            rows.put_back(*kept)
             writing = [(row, slot) for row, slot in rows.taken if slot.writing or slot.choosing]
+            writing = [(row, slot) for row, slot in writing if not slot.waiting]
             if not writing:
                 continue
             choices = self._write(writing, features, rows.costs)
-            for (_, slot), (token, nats, unconditional_nats) in zip(writing, choices, strict=True):
+            for (_, slot), (token, *costs) in zip(writing, choices, strict=True):
                 if slot.choosing:
                     slot.choose(token)
                 else:
-                    slot.push(token, self.layout.end, nats, unconditional_nats)
+                    slot.push(token, self.layout.end, *costs)
             writing = [(row, slot) for row, slot in writing if slot.writing]
             copies = self._copies([slot for _, slot in writing])
             for row, slot in writing:
@@ -185,8 +180,12 @@ class Sampler:
                     self.written.add(slot)
                 if ended or slot.constraint.fresh or not self._by_line:
                     yield slot, ended
+                slot.waiting = slot.population is not None and slot.constraint.fresh and not ended
                 if ended:
+                    if slot.population:
+                        slot.population.size -= 1
                     rows.fill(row, next(queue, None))
+            rows.meet()
             rows.penalize()
             rows.narrow()
 
@@ -204,29 +203,6 @@ class Sampler:
                 pairs += [(a[:, :SLOTS], b) for a, b in zip(many, some, strict=True)]
             self._width = WIDE if all(torch.equal(a, b) for a, b in pairs) else SLOTS
         return self._width
-
-    def _drafts(self, jobs: Iterable[Job]) -> Iterator[Slot]:
-        numbers: Counter[tuple[Request, SampleConfig]] = Counter()
-        for index, (request, config, number, asked) in enumerate(Job(*job) for job in jobs):
-            if number is None:
-                number = numbers[request, config]
-                numbers[request, config] += 1
-            planned = plan(request, config.length, self.tunes, self.profile)
-            constraint, _ = self._rules(planned)
-            breaks = planned.template.breaks if planned.template else ()
-            sample = Sample(request, config, number, planned.form, "", 0.0, breaks=breaks, asked=asked)
-            headers = planned.header, replace(planned.header, title="", keywords=())
-            header, unconditional_header = map(self.layout.encode, headers)
-            hole = 0
-            if constraint.signs:
-                for ids in (header, unconditional_header):
-                    ids[-1:] = self.layout.rhyme, PAD, self.layout.body
-                hole = len(header) - 2
-            for draft in range(config.candidates):
-                stream = random_stream(request, config, number, draft)
-                yield Slot(
-                    index, draft, sample, list(header), list(unconditional_header), stream, constraint.copy(), hole
-                )
 
     def _zeros(self, rows: int) -> State:
         config = self.model.config
@@ -249,8 +225,8 @@ class Sampler:
 
     def _write(
         self, writing: Sequence[tuple[int, Slot]], features: Sequence[Tensor], penalties: Tensor
-    ) -> Iterator[tuple[int, float, float]]:
-        """A token for each writing slot, and what it costs in nats, with and without the title."""
+    ) -> Iterator[tuple[int, float, float, float]]:
+        """A token for each writing slot, what it costs in nats, with and without the title, and _log_masses."""
         logits = self.model.logits(features[0])  # (S, V): all slots, for the sake of one shape
         every = self.masks.row("all", lambda: np.ones(len(self.vocab), dtype=bool))
         keys = [every] * len(logits)
@@ -281,7 +257,19 @@ class Sampler:
         unconditional = (
             self._nats(self.model.logits(features[1]), rows, tokens) if len(features) > 1 else [0.0] * len(rows)
         )
-        return zip(tokens.tolist(), nats, unconditional, strict=True)
+        return zip(tokens.tolist(), nats, unconditional, self._log_masses(logits, allowed, writing), strict=True)
+
+    def _log_masses(self, logits: Tensor, allowed: Tensor, writing: Sequence[tuple[int, Slot]]) -> list[float]:
+        """The logarithm of the probability that the masks leave each writing slot; 0 where nothing weighs it."""
+        rows = [row for row, slot in writing if slot.population]
+        masses = dict.fromkeys((row for row, _ in writing), 0.0)
+        if rows:
+            weighed = logits[rows]
+            total = weighed.logsumexp(1)
+            weighed[~allowed[rows]] = -torch.inf
+            left = (weighed.logsumexp(1) - total).cpu().double().tolist()
+            masses |= dict(zip(rows, left, strict=True))
+        return list(masses.values())
 
     def _room(self, like: Tensor) -> Tensor:
         """Memory for numbers of one shape, used again at every step: new pages would cost more than what is done."""

@@ -16,6 +16,7 @@ import torch
 from poetgen.data.vocab import PAD
 from poetgen.network.model import State
 from poetgen.writing.constraint import Constraint
+from poetgen.writing.population import Population
 from poetgen.writing.sample import Sample
 
 #: The fewest rows that step together. Matrix products of fewer rows round differently, and a poem would depend on its
@@ -30,6 +31,7 @@ class SavedLine:
     constraint: Constraint
     count: int
     unconditional_nats: float
+    log_weight: float
     states: tuple[State, ...]
     refused: list[tuple[list[int], int]] = field(default_factory=list)
     """What was taken back: a token, and those of its line before it."""
@@ -55,6 +57,9 @@ class Slot:
     tries: int = 0
     counted: bool = False  # among what is written
     saved: SavedLine | None = None
+    population: Population | None = None  # the drafts that it goes through its lines with
+    waiting: bool = False  # for the others, at the end of a line
+    log_weight: float = 0.0  # of the probability that its masks have left it
 
     @property
     def writing(self) -> bool:
@@ -104,8 +109,8 @@ class Slot:
 
     @property
     def at_new_line_end(self) -> bool:
-        """Whether a line has ended that repeats none by rule."""
-        return (self.constraint.fresh or self.constraint.done) and not self.constraint.repeats
+        """Whether a line has ended that could have been another."""
+        return (self.constraint.fresh or self.constraint.done) and not self.constraint.settled
 
     @property
     def refused(self) -> list[int]:
@@ -115,8 +120,9 @@ class Slot:
         line = self.line
         return [token for before, token in self.saved.refused if before == line]
 
-    def push(self, token: int, end: int, nats: float, unconditional_nats: float) -> None:
-        """Go on by a token; `end` is no character."""
+    def push(self, token: int, end: int, nats: float, unconditional_nats: float, log_mass: float) -> None:
+        """Go on by a token, one of those that had `log_mass` of the probability; `end` is no character."""
+        self.log_weight += log_mass
         self.constraint.push(token)
         if token != end:
             self.tokens.append(token)
@@ -133,9 +139,16 @@ class Slot:
         self.tries += 1
         self.constraint = saved.constraint.copy()
         del self.tokens[saved.count :], self.costs[saved.count :]
-        self.unconditional_nats = saved.unconditional_nats
+        self.unconditional_nats, self.log_weight = saved.unconditional_nats, saved.log_weight
         if not self.tokens:
             self.read -= 1
+
+    def become(self, other: Slot) -> None:
+        """Go on with the text of another draft of the same population, with random numbers of its own."""
+        self.header, self.unconditional_header = list(other.header), list(other.unconditional_header)
+        self.hole, self.read, self.constraint = other.hole, other.read, other.constraint.copy()
+        self.tokens, self.costs = list(other.tokens), list(other.costs)
+        self.unconditional_nats, self.saved = other.unconditional_nats, None
 
     @property
     def starts_unconditional(self) -> bool:
@@ -182,7 +195,9 @@ class Rows:
         columns = [tuple(part[:, rows].unbind(1) for part in state) for state in self.states]
         for place, (_, slot) in enumerate(opening):
             states = tuple(tuple(part[place] for part in state) for state in columns)
-            slot.saved = SavedLine(slot.constraint.copy(), len(slot.tokens), slot.unconditional_nats, states)
+            slot.saved = SavedLine(
+                slot.constraint.copy(), len(slot.tokens), slot.unconditional_nats, slot.log_weight, states
+            )
             slot.tries = 0
 
     def take_back(self, row: int) -> None:
@@ -195,6 +210,40 @@ class Rows:
                 part[:, row] = column
         self.costs[row] = 0
         self.costs[row, [token for token in slot.tokens[:-1] if self._penalized[token]]] = self.penalty
+
+    def kept(self) -> tuple[list[int], list[State]]:
+        """The rows that wait, and their states, which the next step must not change."""
+        rows = [row for row, slot in self.taken if slot.waiting]
+        return rows, [tuple(part[:, rows].clone() for part in state) for state in self.states] if rows else []
+
+    def put_back(self, rows: list[int], states: list[State]) -> None:
+        """What `kept` gave."""
+        for state, columns in zip(self.states, states, strict=False):
+            for part, column in zip(state, columns, strict=True):
+                part[:, rows] = column
+
+    def meet(self) -> None:
+        """Where all drafts of a population have come to the end of a line, drop the weak and let all go on."""
+        waiting: dict[Population, list[tuple[int, Slot]]] = {}
+        for row, slot in self.taken:
+            if slot.waiting and slot.population:
+                waiting.setdefault(slot.population, []).append((row, slot))
+        for population, members in waiting.items():
+            if len(members) < population.size:
+                continue
+            members.sort(key=lambda member: member[1].draft)
+            ancestors = population.ancestors([slot.log_weight for _, slot in members])
+            drawn = ancestors != list(range(len(members)))
+            for (row, slot), ancestor in zip(members, ancestors, strict=True):
+                source_row, source = members[ancestor]
+                if source is not slot:
+                    slot.become(source)
+                    self.costs[row] = self.costs[source_row]
+                    for part in chain(*self.states):
+                        part[:, row] = part[:, source_row]
+            for _, slot in members:
+                slot.waiting = False
+                slot.log_weight = 0.0 if drawn else slot.log_weight
 
     def penalize(self) -> None:
         """Charge for the last character but one of each poem: the last may be said twice at once, as 萧萧."""

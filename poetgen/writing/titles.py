@@ -36,7 +36,7 @@ from poetgen.corpus.encoding import encoding_of
 from poetgen.corpus.fields import role_of
 from poetgen.errors import SourceError, UsageError
 from poetgen.files import STDIN, parse_json, to_json
-from poetgen.writing.request import KINDS, is_of_kind, split_keywords
+from poetgen.writing.request import KINDS, WORD_OPTIONS, is_of_kind, split_keywords
 
 if TYPE_CHECKING:
     from poetgen.writing.request import Options
@@ -52,7 +52,11 @@ _JSON_START: Final = re.compile(r"\[|\{\s*\n")
 _ARRAY_START: Final = re.compile(r'\[\s*["{\n]')
 
 #: What each field of a line has to be, in words for people.
-_FIELDS: Final = {"title": "text", **KINDS, "keywords": "a list of words, or text with commas or spaces between them"}
+_FIELDS: Final = {
+    "title": "text",
+    **KINDS,
+    **dict.fromkeys(WORD_OPTIONS, "a list of words, or text with commas or spaces between them"),
+}
 
 #: What a record of `poetgen sample` says about the poem, besides what was asked for.
 _OF_RECORDS: Final = {"line", "asked_title", "text", "checkpoint", "scores"}
@@ -64,6 +68,12 @@ _OTHER_NAMES: Final = {
     "體裁": "form",
     "诗体": "form",
     "关键词": "keywords",
+    "续写": "begin",
+    "藏头": "acrostic",
+    "嵌字": "acrostic",
+    "hidden": "acrostic",
+    "步韵": "feet",
+    "依韵": "rhyme_like",
     "韵": "rhyme",
     "韵书": "book",
 }
@@ -260,10 +270,11 @@ def _checked_fields(record: Any) -> dict[str, Any]:
             fields[name] = fields.pop(key)
     for key, kind in _FIELDS.items():
         if key in fields and not is_of_kind(fields[key], KINDS.get(key, kind)):
-            value = "" if key == "keywords" else f", not {to_json(fields[key])}"
+            value = "" if key in WORD_OPTIONS else f", not {to_json(fields[key])}"
             raise UsageError(f"{key} must be {kind}{value}")
-    if isinstance(words := fields.get("keywords"), str):
-        fields["keywords"] = split_keywords(words)
+    for name in WORD_OPTIONS:
+        if isinstance(words := fields.get(name), str):
+            fields[name] = split_keywords(words)
     return fields
 
 

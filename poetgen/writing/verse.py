@@ -1,4 +1,4 @@
-"""The rules of a template as a machine: tones, rhymes, marks and heads of lines, without dead ends.
+"""The rules of a template as a machine: tones, rhymes, marks and what is given, without dead ends.
 
 A poem under a template is in one of a few *ways* (variants that still fit, each with the rhymes that its feet may
 still have), and its line reads along the alternatives that still fit. What all of them together allow is the mask:
@@ -16,7 +16,7 @@ Shapes: V vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -28,14 +28,18 @@ from poetgen.prosody.readings import Reader
 from poetgen.prosody.rhyme_sign import rhymes_of_sign, tone_of_sign
 from poetgen.prosody.rhymes import ANY, MODERN_BOOKS
 from poetgen.prosody.template import Template, TemplateLine
+from poetgen.text import PAUSE
 from poetgen.writing.demands import (
     Demand,
     Foot,
+    Given,
     Repeat,
     demands_of,
+    hold,
     is_mark,
     marks_for,
     needs_of,
+    rhyme_count,
     tone_asked,
     unwritten_pause,
     word_place,
@@ -55,31 +59,66 @@ class _Way:
 _Alternative = tuple[_Way, tuple[Demand, ...]]
 
 
+def _rhymes_of_way(
+    variant: Sequence[TemplateLine],
+    count: int,
+    known: frozenset[str],
+    first: frozenset[str],
+    given: Mapping[int, frozenset[str]],
+) -> tuple[frozenset[str], ...]:
+    """What each of `count` rhymes may be: of those known, what was asked of the first, and what given feet leave."""
+    entering = {line.rhyme for line in variant if line.entering}
+    rhymes = []
+    for number in range(count):
+        chosen = number == 0 and bool(first)
+        names = (first if chosen else known) & given.get(number, known)
+        if number in entering and not chosen and (names & entering_groups() or number not in given):
+            names &= entering_groups()
+        rhymes.append(names)
+    return tuple(rhymes)
+
+
 class Verse:
     """The rules of a template. Built by `constrain`, which proves that there is a way on."""
 
-    def __init__(self, masks: Masks, template: Template, rhyme: frozenset[str], heads: Sequence[int]) -> None:
-        self.masks, self.template = masks, template
-        self._heads = tuple(heads)
-        self._lines = [demands_of(variant) for variant in template.variants]
-        self._needs = [needs_of(lines) for lines in self._lines]
+    def __init__(
+        self, masks: Masks, template: Template, rhyme: frozenset[str], held: Sequence[str] = (), usual: bool = True
+    ) -> None:
+        self.masks, self.template, self._held = masks, template, tuple(held)
+        reader = Reader(template.book, usual)
+        asked = [demands_of(variant) for variant in template.variants]
+        holdings = [hold(lines, self._held, reader) for lines in asked]
+        self._lines = [holding.lines for holding in holdings]
+        counts = list(map(rhyme_count, asked))
+        # The tones that the first rhyme has at any place, and by line what is still to come.
+        self._tones = [
+            needs_of(lines, count)[0][0][0] if count else frozenset[str]()
+            for lines, count in zip(asked, counts, strict=True)
+        ]
+        self._needs = [needs_of(lines, count) for lines, count in zip(self._lines, counts, strict=True)]
         self._pauses = [unwritten_pause(line) for line in template.variants[0]]
         self._at, self._place = 0, 0  # line, and place in it
-        self._feet: frozenset[int] = frozenset()  # the feet so far
+        # The feet so far, and those that are given.
+        self._feet = frozenset(
+            masks.vocab.id(char) for holding in holdings for char in holding.feet if char in masks.vocab
+        )
         self._written: tuple[int, ...] = ()  # the characters so far, without marks
         # What _viable gave for these feet; copies share it until they go on to another foot.
         self._viable_rhymes: dict[tuple[_Way, int, int], frozenset[str]] = {}
         self.fresh, self.done = True, False
         self._unfinished = False  # whether the last line ended on a mark that promises more
         known = frozenset(name for tone in ("平", "仄", ANY) for name in masks.members(tone, template.book))
-        ways = [_Way(n, _all_rhymes(variant, known, rhyme)) for n, variant in enumerate(template.variants)]
-        self._ways = tuple(way for way in ways if self._possible(way))
+        ways = [
+            _Way(number, _rhymes_of_way(variant, counts[number], known, rhyme, holding.rhymes))
+            for number, (variant, holding) in enumerate(zip(template.variants, holdings, strict=True))
+        ]
+        self._ways = tuple(way for way in ways if not holdings[way.variant].broken and self._possible(way))
         self._alive = self._opened()
 
     # Before the first character --------------------------------------------------------------------------------------
 
     def _possible(self, way: _Way) -> bool:
-        """Whether the vocabulary and the acrostic leave a way through the variant."""
+        """Whether the vocabulary leaves a way through the variant."""
         lines, book = self._lines[way.variant], self.template.book
         asked = {(d, self._last(n)) for n, line in enumerate(lines) for places in line for d in places}
         for demand, last in asked:
@@ -87,29 +126,12 @@ class Verse:
                 mask = self.masks.chars(marks_for(demand, last)) if is_mark(demand) else self.masks.tone(demand, book)
                 if not mask.any():
                     return False
-        return self._passable(way, 0) and not self._stumbles(way.variant)
-
-    def _fits_head(self, head: int, demand: Demand) -> bool:
-        if isinstance(demand, Repeat):
-            return demand.opens is not None and self._heads[demand.opens] == head
-        # What is no tone is the foot of a line of one character.
-        return isinstance(demand, str) and self.masks.may_be(head, demand, self.template.book)
+        return self._passable(way, 0)
 
     @property
     def possible(self) -> bool:
         """Whether there is any way through."""
         return bool(self._ways)
-
-    def stumbles_at(self) -> int:
-        """The line, from one, that the acrostic reaches in no variant; 0 if one takes all of it."""
-        stumbles = [self._stumbles(variant) for variant in range(len(self._lines))]
-        return max(stumbles) if all(stumbles) else 0
-
-    def _stumbles(self, variant: int) -> int:
-        for number, (head, line) in enumerate(zip(self._heads, self._lines[variant], strict=False), start=1):
-            if not any(self._fits_head(head, demands[0]) for demands in line):
-                return number
-        return 0
 
     # The rhyme as a whole --------------------------------------------------------------------------------------------
 
@@ -136,7 +158,7 @@ class Verse:
         return tuple(
             way
             for way in ways
-            if tone in (asked := self._needs[way.variant][0][0][0]) or ANY in asked
+            if tone in (asked := self._tones[way.variant]) or ANY in asked
             if self._viable(way, 0, 0)
         )
 
@@ -144,11 +166,7 @@ class Verse:
 
     def _opened(self) -> tuple[_Alternative, ...]:
         """The alternatives of the line that begins, in every way that is left."""
-        head = self._heads[self._at] if self._at < len(self._heads) else None
-        openings = [(way, demands) for way in self._ways for demands in self._lines[way.variant][self._at]]
-        if head is None:
-            return tuple(openings)
-        return tuple((way, (head, *demands[1:])) for way, demands in openings if self._fits_head(head, demands[0]))
+        return tuple((way, demands) for way in self._ways for demands in self._lines[way.variant][self._at])
 
     def _viable(self, way: _Way, rhyme: int, line: int) -> frozenset[str]:
         """The rhymes that hold enough unused characters for all feet from `line` on, those of other rhymes too."""
@@ -204,8 +222,10 @@ class Verse:
         for demand in demands:
             if isinstance(demand, tuple):
                 mask |= masks.of_rhymes(demand[1], demand[0], self.template.book)
-            elif isinstance(demand, int):
+            elif isinstance(demand, int):  # what is repeated
                 mask[demand] = True
+            elif isinstance(demand, Given):
+                mask[masks.vocab.id(demand.char)] = True
             else:
                 text, last, book = str(demand), self._last(self._at), self.template.book
                 mask |= masks.chars(marks_for(text, last)) if is_mark(text) else masks.tone(text, book)
@@ -216,7 +236,7 @@ class Verse:
         return line + 1 == len(self._lines[0])
 
     def _may_end(self) -> bool:
-        whole = self._at >= max(4, len(self._heads)) and self._at % 2 == 0
+        whole = self._at >= max(4, len(self._held)) and self._at % 2 == 0
         return self.template.open and whole and not self._unfinished
 
     def avoided(self) -> Iterable[int]:
@@ -241,11 +261,13 @@ class Verse:
         return tuple(way for way, (first, second) in asked if reads(reader, word, first, second)) or self._alive
 
     @property
-    def repeats(self) -> bool:
-        if not self._at or self._place:
+    def settled(self) -> bool:
+        if not self._at or self._place or not self._ways:
             return False
-        line = self.template.variants[self._ways[0].variant][self._at - 1] if self._ways else None
-        return line is not None and bool(line.repeats) and all(line.repeats)
+        variant = self._ways[0].variant
+        line, demands = self.template.variants[variant][self._at - 1], self._lines[variant][self._at - 1][0]
+        fixed = [isinstance(demand, (Given, Repeat)) for demand in demands[:-1] if demand != PAUSE]
+        return all(fixed) or (bool(line.repeats) and all(line.repeats))
 
     def banned(self) -> Iterable[int]:
         return self._feet if any(isinstance(demands[self._place], Foot) for _, demands in self._alive) else ()
@@ -296,23 +318,11 @@ class Verse:
             return replace(way, rhymes=rhymes) if shared else None
         if isinstance(demand, Repeat):
             return way if token == self._written[-demand.back] else None
-        if isinstance(demand, int):
-            return way if token == demand else None
+        if isinstance(demand, Given):
+            return way if token == self.masks.vocab.id(demand.char) else None
         if is_mark(demand):
             return way if self.masks.vocab.tokens[token] in marks_for(demand, self._last(self._at)) else None
         return way if self.masks.tone(demand, self.template.book)[token] else None
 
     def copy(self) -> Verse:
         return copy(self)  # what it holds is never changed, only replaced
-
-
-def _all_rhymes(
-    variant: Sequence[TemplateLine], known: frozenset[str], first: frozenset[str]
-) -> tuple[frozenset[str], ...]:
-    """Which rhymes each rhyme of a variant may be, of those that are known; the `first` may be given."""
-    count = max((line.rhyme for line in variant if line.rhyme is not None), default=-1) + 1
-    entering = {line.rhyme for line in variant if line.entering}
-    return tuple(
-        first if first and number == 0 else known & entering_groups() if number in entering else known
-        for number in range(count)
-    )

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any, Unpack
 
 from poetgen.config import CANDIDATES, SampleConfig
 from poetgen.corpus import dynasty
-from poetgen.corpus.dynasties import DYNASTIES
+from poetgen.corpus.dynasties import DYNASTIES, near_dynasties
 from poetgen.errors import Option, UsageError
+from poetgen.humanize import way_out
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.prosody.tune_names import asked_form
 from poetgen.writing.fitting import fit, in_script
+from poetgen.writing.planning import Plan, plan
 from poetgen.writing.reader import DraftReader
-from poetgen.writing.request import FORM_NAMES, Options, Plan, Request, check_options, plan
+from poetgen.writing.request import FORM_NAMES, Options, Request, check_options
+from poetgen.writing.rhyme_choice import rhyme_like
 from poetgen.writing.sample import Job, Sample
 from poetgen.writing.sampler import Sampler
 
@@ -64,17 +67,24 @@ class Writer:
             notes += ["title: the texts that the model has learned from have none; it is left out"] if title else []
         if title and not known_title and not notes:
             notes.append("title: nothing is left of it; the poem has none")
+
+        book = given.get("book") or "auto"
         request = Request(
             title=known_title,
             form=self._form(given.get("form") or "auto"),
             dynasty=_known_dynasty(given.get("dynasty") or ""),
             author=fitted(given.get("author") or "", "author"),
-            keywords=tuple(filter(None, (fitted(word, "keywords") for word in given.get("keywords") or ()))),
-            rhyme=given.get("rhyme") or "auto",
+            keywords=self._keywords(given.get("keywords") or ()),
+            about=tuple(filter(None, (fitted(word, "about") for word in given.get("about") or ()))),
+            rhyme=_rhyme(given, book),
             tones=given.get("tones") or "strict",
-            acrostic=self._acrostic(given.get("acrostic") or ""),
+            feet=self._characters("feet", given.get("feet") or ""),
+            begin=in_script(given.get("begin") or "", self.vocab),
+            pattern=in_script(given.get("pattern") or "", self.vocab),
+            acrostic=self._characters("acrostic", given.get("acrostic") or ""),
+            place=str(given.get("place") or "1"),
             lines=given.get("lines") or 0,
-            book=given.get("book") or "auto",
+            book=book,
         )
         if note := self._sampler.check(request, config):  # says so now if the form cannot be had
             notes.append(note)
@@ -88,14 +98,17 @@ class Writer:
         name = form.partition(":")[0]
         return form if name in FORM_NAMES else in_script(name, self.vocab) + form[len(name) :]
 
-    def _acrostic(self, text: str) -> str:
-        """The characters that lines begin with, in the model's script: a rule, of which nothing may be left out."""
+    def _characters(self, name: str, text: str) -> str:
+        """The characters of an option in the model's script: a rule, of which nothing may be left out."""
         chars = "".join(text.split())
         if text and not chars:
-            raise UsageError(
-                Option("acrostic", text), ": give the characters that the lines begin with, or leave it out"
-            )
+            what = "that the lines begin with" if name == "acrostic" else "on which the lines are to rhyme"
+            raise UsageError(Option(name, text), f": give the characters {what}, or leave it out")
         return in_script(chars, self.vocab)
+
+    def _keywords(self, words: Sequence[str]) -> tuple[str, ...]:
+        """Words that have to stand in the poem, in the model's script."""
+        return tuple(filter(None, (in_script("".join(word.split()), self.vocab) for word in words)))
 
     def remembers(self, title: str, job: Job) -> bool:
         """Whether a title asks for the same poem as the title of a job, once it is brought to the vocabulary."""
@@ -131,8 +144,17 @@ class Writer:
         return (char for _, text, _ in self._sampler.steps([job]) for char in text)
 
 
+def _rhyme(given: Options, book: str) -> str:
+    """The rhyme that is asked for, by itself or by a poem that has it."""
+    poem, rhyme = given.get("rhyme_like") or "", given.get("rhyme") or "auto"
+    if poem and rhyme != "auto":
+        raise UsageError(Option("rhyme", rhyme), ", ", Option("rhyme_like"), ": give one of them")
+    return rhyme_like(poem, book) if poem else rhyme
+
+
 def _known_dynasty(name: str) -> str:
     known = dynasty(name)
     if name and not known:
-        raise UsageError(Option("dynasty", name), f": not known; choose one of {', '.join(DYNASTIES)}")
+        choose = f"choose one of {', '.join(DYNASTIES)}"
+        raise UsageError(Option("dynasty", name), f": not known; {way_out(near_dynasties(name), choose)}")
     return known

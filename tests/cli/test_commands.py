@@ -110,7 +110,8 @@ TRAIN = ("train", "--hidden", 8, "--embed", 8, "--layers", 1, "--precision", "fp
 
 
 def test_the_commands() -> None:
-    assert list(GROUP.commands) == ["preprocess", "train", "sample", "evaluate", "score", "check", "inspect"]
+    made = ["preprocess", "train", "sample", "couplet"]
+    assert list(GROUP.commands) == [*made, "evaluate", "score", "check", "models", "inspect"]
 
 
 #: Commands whose examples train networks, or draw what one has learned.
@@ -126,6 +127,8 @@ def test_help_ends_with_an_example_that_runs(command: str, run: Run, place: Path
         pytest.importorskip("sklearn")
     if command == "preprocess":
         shutil.rmtree("corpora/prepared")  # of other sources, which nothing replaces unasked
+    if command == "models import":
+        run("models", "export", "box", "box.zip")
     shown = run(*command.split(), "--help")
     assert shown.code == 0 and shown.err == ""
     example = shown.out.strip().splitlines()[-1].strip()
@@ -176,6 +179,8 @@ def test_wrong_usage_exits_with_2(run: Run) -> None:
         ("sample 春 --num 0", "--num 0: give a number of at least 1"),
         ("sample 春 --seed -5", "--seed -5: give a number of at least 0"),
         ("sample 春 --form 十四行诗", "--form 十四行诗: no such form"),
+        ("sample 春 --dynasty 唐潮", "--dynasty 唐潮: not known; did you mean 唐?"),
+        ("evaluate --forms 七言绝句,律诗", "--forms 律诗: did you mean 五律 or 七律?"),
         ("sample 春 --dynasty Tudor", "--dynasty Tudor: not known; choose one of 先秦"),
         ("sample 春 --device toaster", "--device toaster: not available here"),
         ("sample 春 --stream --json", "--stream shows characters on the screen"),
@@ -412,7 +417,7 @@ def test_too_large_a_model_is_an_error_of_one_line(run: Run, place: Path, monkey
 
 def test_a_piped_poem_is_plain_text(run: Run, place: Path) -> None:
     result = run("sample", "春夜", "--seed", 1)
-    assert (result.code, result.err) == (0, "")
+    assert (result.code, result.err) == (0, f"by tiny ({Checkpoint.load(Path('checkpoints/tiny')).id})\n")
     title, *lines = result.out.splitlines()
     assert title == "春夜"
     assert len("".join(lines)) == 64
@@ -423,7 +428,7 @@ def test_a_piped_poem_is_plain_text(run: Run, place: Path) -> None:
 @pytest.mark.slow
 def test_a_drawn_seed_is_told(run: Run, place: Path) -> None:
     first = run("sample", "春夜")
-    seed = first.err.removeprefix("seed ").strip()
+    seed = first.err.rpartition("seed ")[2].strip()
     assert run("sample", "春夜", "--seed", seed).out == first.out
     drawn = run("sample", "春夜", "--json")
     assert drawn.err == ""
@@ -461,6 +466,7 @@ def test_what_was_changed_about_a_title_is_said_on_stderr(run: Run, place: Path)
     assert result.err.splitlines() == [
         "title: left out 🌸, which the model has never seen",
         "title: 龘 is not in the model's vocabulary and is read as [UNK]",
+        f"by tiny ({Checkpoint.load(Path('checkpoints/tiny')).id})",
     ]
 
 
@@ -661,6 +667,63 @@ def test_evaluate_has_columns_of_their_own(run: Run, place: Path) -> None:
     shutil.copytree("checkpoints/tiny", "other/human")
     result = run(*EVALUATE, "--checkpoint", "other/human", "--data", "corpora/prepared", "--forms", "七绝", "--json")
     assert set(json.loads(result.out)["meter"]["七绝"]) == {"human", "human/"}
+
+
+# Checkpoints by name --------------------------------------------------------------------------------------------
+
+
+def test_checkpoints_are_listed_and_called_by_name(run: Run, place: Path) -> None:
+    listed = run("models", "list")
+    assert listed == run("models") and [line.split()[0] for line in listed.out.splitlines()] == ["name", "tiny", "box"]
+    assert listed.err == "sample takes tiny, unless --checkpoint says another\n"
+    found = {record["name"]: record for record in records(run("models", "list", "--json").out)}
+    assert found["tiny"]["id"] == Checkpoint.load(Path("checkpoints/tiny")).id
+    assert f"id          {found['tiny']['id']}\n" in run("models", "show", "tiny").out
+    by_name = run("sample", "春", "--seed", 1, "--checkpoint", "tiny")
+    assert by_name.code == 0 and by_name == run("sample", "春", "--seed", 1, "--checkpoint", "checkpoints/tiny")
+    assert (
+        "no such checkpoint folder, nor the name of one; did you mean tiny?"
+        in run("score", "春", "--checkpoint", "tinny").error
+    )
+    assert poetgen.load("tiny").checkpoint.id == found["tiny"]["id"]
+
+
+def test_a_poor_checkpoint_is_passed_over_aloud(run: Run, place: Path) -> None:
+    shutil.copytree("checkpoints/tiny", "checkpoints/poor")
+    config = json.loads(Path("checkpoints/poor/config.json").read_text())
+    config["figures"]["ppl_char"] = 9999.0
+    Path("checkpoints/poor/config.json").write_text(json.dumps(config))
+    os.utime("checkpoints/poor/model.safetensors", (2e9, 2e9))
+    result = run("sample", "春", "--seed", 1)
+    assert "checkpoints/poor is newer, but far behind: ppl_char 9,999.0" in result.err
+    assert result.err.splitlines()[-1].startswith("by tiny (")
+    assert run("sample", "春", "--seed", 1, "--checkpoint", "poor").err.startswith("by poor (")
+
+
+def test_a_checkpoint_is_packed_and_unpacked(run: Run, place: Path) -> None:
+    assert "is packed in tiny.zip" in run("models", "export", "tiny", "tiny.zip").err
+    assert "tiny.zip is there already" in run("models", "export", "tiny", "tiny.zip").error
+    assert "checkpoints/tiny holds a checkpoint already" in run("models", "import", "tiny.zip").error
+    assert "checkpoints/other holds it" in run("models", "import", "tiny.zip", "--name", "other").err
+    poems = [run("sample", "春", "--seed", 1, "--json", "--checkpoint", name).out for name in ("tiny", "other")]
+    assert poems[0] == poems[1] != ""
+    assert run("models", "import", "tiny.zip", "--name", "other", "--overwrite").code == 0
+    for name in ("box", "../up", ".hidden"):
+        assert "give a plain name" in run("models", "import", "tiny.zip", "--name", name).error
+    assert "there is no such file" in run("models", "import", "nowhere.zip").error
+    Path("poems.zip").write_bytes(b"no archive")
+    assert "poems.zip" in run("models", "import", "poems.zip").error and not Path("checkpoints/poems").exists()
+
+
+@pytest.mark.usefixtures("unpictured")
+def test_a_run_takes_the_shape_of_what_it_starts_from(run: Run, place: Path) -> None:
+    result = run("train", "--init", "tiny", "--epochs", 0.3, "--precision", "fp32", "--device", "cpu")
+    assert result.code == 0, result.err
+    started = Checkpoint.load(Path("checkpoints/poet"))
+    assert started.model.config.hidden == Checkpoint.load(Path("checkpoints/tiny")).model.config.hidden
+    assert "poetgen sample 春夜喜雨 --checkpoint poet" in result.err
+    other = run("train", "--init", "tiny", "--hidden", 24, "--out", "other")
+    assert "--init tiny: its network has --hidden 16, not 24; give the same" in other.err
 
 
 # Processes -------------------------------------------------------------------------------------------------------

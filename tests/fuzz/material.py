@@ -16,8 +16,9 @@ import torch
 from poetgen.config import PreprocessConfig
 from poetgen.data.dataset import Dataset
 from poetgen.data.preprocess import preprocess
-from poetgen.network.checkpoint import READER, Checkpoint, boxed, export
+from poetgen.network.checkpoint import READER, Checkpoint, export
 from poetgen.network.classifier import PoemClassifier
+from poetgen.network.registry import boxed
 from poetgen.network.trainer import Trainer
 from poetgen.prosody.tunes import load_tunes, tunes_json
 from poetgen.writing.reader import FIGURES, DraftReader

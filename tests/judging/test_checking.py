@@ -404,11 +404,38 @@ def test_the_command_as_people_run_it_loads_no_torch(poem_file: Path) -> None:
     assert [json.loads(line)["title"] for line in done.stdout.decode().splitlines()] == ["登鹳雀楼", "静夜思"]
 
 
+def test_a_poem_stands_in_the_place_of_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    poem = "床前明月光，疑是地上霜。举头望明月，低头思故乡。"
+    code, out, err = run([poem, "--json"], capsys)
+    assert code == 0 and [line["text"] for line in json.loads(out)["lines"]] == clauses(poem)
+    assert "there is no file of this name; it is read as the poem itself" in err
+    assert "没有这个文件，当作诗的原文来读" in run([poem, "--lang", "zh"], capsys)[2]
+    code, out, _ = run(["床前明月光,疑是地上霜.\n举头望明月,低头思故乡.\n" * 20, "--json"], capsys)
+    assert code == 0 and out, "longer than the name of a file may be, and typed with a Western keyboard"
+    file = tmp_path / "诗"
+    file.write_text(COUPLETS, encoding="utf-8")
+    assert "no file of this name" not in run([str(file)], capsys)[2]
+
+
+@pytest.mark.parametrize("name", ["唐诗.txt", "诗/李白", "poems.jsonl", "李白，杜甫.csv"])
+def test_the_name_of_a_file_that_is_not_there_is_no_poem(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run([name], capsys)
+    assert code == 1 and err == f"poetgen: {name}: there is no such file or folder.\n"
+
+
+def test_words_that_are_neither_a_file_nor_a_poem(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(["诗词"], capsys)
+    assert code == 1 and err.startswith("poetgen: 诗词: there is no file of this name, and no poem in these words (")
+
+
 @pytest.mark.slow
 def test_the_example_of_the_help_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     command = [sys.executable, "-m", "poetgen", "check"]
     helped = subprocess.run([*command, "--help"], capture_output=True, check=True, cwd=ROOT).stdout.decode()
-    assert helped.strip().splitlines()[-1].strip() == "Example: poetgen check corpora/starter.jsonl"
+    assert (
+        helped.strip().splitlines()[-1].strip()
+        == "Example: poetgen check 床前明月光，疑是地上霜。举头望明月，低头思故乡。"
+    )
     done = subprocess.run([*command, "corpora/starter.jsonl"], capture_output=True, check=True, cwd=ROOT)
     poems = len((ROOT / "corpora" / "starter.jsonl").read_bytes().splitlines())
     out = done.stdout.decode()

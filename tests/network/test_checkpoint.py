@@ -30,8 +30,6 @@ from poetgen.network.checkpoint import (
     WEIGHTS,
     Checkpoint,
     export,
-    find,
-    newest,
     read_tensors,
 )
 from poetgen.network.model import PoetModel
@@ -207,22 +205,6 @@ def test_a_card_that_a_person_wrote_is_left_alone(tiny: Path, tmp_path: Path) ->
     (tmp_path / CARD).write_text("# Mine\n")
     checkpoint.write_card(tmp_path, config)
     assert (tmp_path / CARD).read_text() == "# Mine\n"
-
-
-# Which one -------------------------------------------------------------------------------------------------------
-
-
-def test_the_newest_checkpoint_is_taken(tmp_path: Path) -> None:
-    assert newest(tmp_path / "nowhere") is None
-    for age, name in enumerate(("c", "a", "b")):
-        make(tmp_path / name)
-        os.utime(tmp_path / name / WEIGHTS, (1000 - age, 1000 - age))
-    assert newest(tmp_path) == tmp_path / "c"
-    (tmp_path / "c" / CONFIG).unlink()
-    assert newest(tmp_path) == tmp_path / "a", "half a checkpoint is none"
-    assert find(tmp_path / "b", tmp_path) == tmp_path / "b"
-    assert find(None, tmp_path) == tmp_path / "a"
-    assert find(None, tmp_path / "nowhere") == checkpoint.boxed()
 
 
 # What can be wrong with a folder ---------------------------------------------------------------------------------

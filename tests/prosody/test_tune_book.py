@@ -8,13 +8,14 @@ import pytest
 from poetgen.corpus import Poem
 from poetgen.data.vocab import Vocab
 from poetgen.judging.checking import explain_poem
-from poetgen.network.checkpoint import boxed
+from poetgen.network.registry import boxed
 from poetgen.prosody.tune_book import known_tunes, parse_shape, tune_shapes
 from poetgen.prosody.tune_fitting import best_fit
 from poetgen.text import clauses
 from poetgen.writing.constraint import constrain
 from poetgen.writing.masks import Masks
-from poetgen.writing.request import Request, plan
+from poetgen.writing.planning import plan
+from poetgen.writing.request import Request
 
 MAN_JIANG_HONG = (
     "怒发冲冠，凭栏处，潇潇雨歇。抬望眼，仰天长啸，壮怀激烈。三十功名尘与土，八千里路云和月。莫等闲，白了少年头，空悲切！"

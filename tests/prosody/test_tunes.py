@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from poetgen.errors import CheckpointError
-from poetgen.network.checkpoint import boxed
+from poetgen.network.registry import boxed
 from poetgen.prosody import CILIN
 from poetgen.prosody.template import Template, TemplateLine
 from poetgen.prosody.tunes import LearnedTune, load_tunes, tunes_json

@@ -22,7 +22,9 @@ from poetgen.prosody.template import Template, TemplateLine
 from poetgen.text import clauses, is_han
 from poetgen.writing.constraint import Constraint, Free, constrain
 from poetgen.writing.masks import Masks, is_verse
-from poetgen.writing.request import Plan, Request, plan
+from poetgen.writing.pattern import Layer
+from poetgen.writing.planning import Plan, plan
+from poetgen.writing.request import Request
 from poetgen.writing.verse import Verse
 
 #: The vocabulary of the checkpoint in the box: 8,600 characters with their real tones and rhymes.
@@ -606,7 +608,7 @@ def test_a_way_is_left_when_a_foot_of_another_takes_what_it_needs() -> None:
     second = tuple(map(line, ("中中，", "仄仄0，", "仄仄0。")))
     template = Template("双", (first, second), PINGSHUI)
     masks = Masks(Vocab.build(dict.fromkeys("看寒安汉，。", 1), CONTROL))
-    machine = Verse(masks, template, frozenset(), ())
+    machine = Verse(masks, template, frozenset())
     assert machine.possible
     texts = {Walker(masks).walk(machine, random.Random(seed)) for seed in range(60)}
     assert all(fits(template, text) for text in texts)
@@ -619,11 +621,11 @@ def test_feet_of_either_tone() -> None:
     template = tune("双", "平平/平仄0， 平平/平仄0。")
     for characters, possible in (("东风动冻", True), ("东风动月", False), ("东风红月", False)):
         masks = Masks(Vocab.build(dict.fromkeys(characters + "，。", 1), CONTROL))
-        machine = Verse(masks, template, frozenset(), ())
+        machine = Verse(masks, template, frozenset())
         assert machine.possible == possible
     for seed in range(30):
         walker, machine, _ = small("东风动冻", Request())
-        machine = Verse(walker.masks, template, frozenset(), ())
+        machine = Verse(walker.masks, template, frozenset())
         assert fits(template, walker.walk(machine, random.Random(seed)))
 
 
@@ -665,10 +667,7 @@ def test_what_cannot_be_had_is_refused() -> None:
     assert said == "--acrostic 春𪚥a: 𪚥 a is no character that the model knows"
     # The fifth line of 试如梦令 opens level.
     said = refusal(Request(form="试如梦令", acrostic="春夏秋冬月"))
-    assert said == (
-        "--acrostic 春夏秋冬月: no line 5 of 试如梦令 opens with a character of the tone of 月; "
-        "give another, or --tones off"
-    )
+    assert said == ("--acrostic 春夏秋冬月: no line 5 of 试如梦令 takes 月 by its tones; give another, or --tones off")
     _, machine = start(Request(form="试如梦令", acrostic="春夏秋冬月", tones="off"))
     assert clauses(WALKER.walk(machine, random.Random(1)))[4][0] == "月"
     few = Masks(Vocab.build(dict.fromkeys("东风月夜江，。", 1), CONTROL))
@@ -679,7 +678,8 @@ def test_what_cannot_be_had_is_refused() -> None:
 def test_an_acrostic_that_only_all_ways_together_would_take() -> None:
     template = tune("双", "平平， 仄平0。", "仄平， 平平0。")
     for heads, line_number in (("春月", 0), ("月春", 0), ("春春", 2), ("月月", 2)):
-        planned = Plan(plan(Request(), 64).header, template.size, False, template, heads=heads)
+        layers = (Layer("acrostic", heads, tuple(heads)),)
+        planned = Plan(plan(Request(), 64).header, template.size, False, template, layers=layers, held=tuple(heads))
         if line_number:
             with pytest.raises(UsageError, match=f"--acrostic {heads}: no line {line_number} of 双"):
                 constrain(planned, MASKS)

@@ -22,7 +22,8 @@ from poetgen.text import couplets
 from poetgen.writing.batch import TitleBatch
 from poetgen.writing.constraint import Free
 from poetgen.writing.masks import Masks
-from poetgen.writing.request import Request, plan
+from poetgen.writing.planning import plan
+from poetgen.writing.request import Request
 from poetgen.writing.titles import given
 from poetgen.writing.writer import Writer
 

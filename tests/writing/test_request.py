@@ -9,7 +9,8 @@ from poetgen.prosody import CILIN, FORMS, PINGSHUI, SHAPES, categories, is_level
 from poetgen.prosody.template import LONG, Template, TemplateLine, old_style, regulated
 from poetgen.prosody.tune_book import tune_shapes
 from poetgen.prosody.tune_names import asked_form, tune_names
-from poetgen.writing.request import FORM_NAMES, MOST_LINES, OLD, Plan, Request, plan, without_rules
+from poetgen.writing.planning import Plan, plan, without_rules
+from poetgen.writing.request import FORM_NAMES, MOST_LINES, OLD, Request
 
 LEVEL_TUNE = (TemplateLine(("中仄中平仄",), None, "，"), TemplateLine(("中平仄仄平",), 0, "。"))
 OBLIQUE_TUNE = (TemplateLine(("中仄平平仄",), 0, "，"), TemplateLine(("中平平仄仄",), 0, "。"))
@@ -46,7 +47,7 @@ def test_regulated_forms_have_a_length_of_their_own(form: str, length: int) -> N
     lines, chars = SHAPES[form]
     found = planned(length, form=form)
     assert (found.length, found.may_end, found.form, found.header.form) == (lines * (chars + 1), False, form, form)
-    assert found.template == regulated(form) and found.rhyme == frozenset() and found.heads == ""
+    assert found.template == regulated(form) and found.rhyme == frozenset() and found.held == ()
 
 
 @pytest.mark.parametrize(("form", "chars"), LONG.items())
@@ -184,6 +185,8 @@ def test_every_tune_of_the_book_has_rules_and_what_has_none_is_refused() -> None
 def test_names_that_are_nearly_right() -> None:
     assert "did you mean 念奴娇?" in refusal(form="念奴桥")
     assert "did you mean 破阵子" in refusal(form="破阵字")
+    assert "did you mean 七绝" in refusal(form="七言绝句x") and "did you mean 七绝" in refusal(form="七觉")
+    assert refusal(form="绝句").endswith("did you mean 五绝 or 七绝?")
     assert "did you mean" not in refusal(form="十四行诗")
 
 
@@ -319,7 +322,7 @@ def test_rules_are_taken_from_a_plan() -> None:
     found = planned(form="七绝", acrostic="春夏", title="春")
     less = without_rules(found, tones=True, rhyme=False)
     assert less.template == regulated("七绝").relaxed(rhyme=False)
-    assert (less.header, less.length, less.heads) == (found.header, found.length, found.heads)
+    assert (less.header, less.length, less.held) == (found.header, found.length, found.held)
     free = planned(form="free")
     assert without_rules(free, tones=False, rhyme=False) == free
 
@@ -342,7 +345,7 @@ def test_rules_are_taken_from_a_plan() -> None:
 def test_auto_has_lines_enough_for_an_acrostic(count: int, form: str, lines: int) -> None:
     for length in (24, 63):
         found = planned(length, acrostic="春" * count)
-        assert (found.form, found.heads) == (form, "春" * count)
+        assert (found.form, found.held) == (form, ("春",) * count)
         assert found.template is not None and len(found.template.lengths) == lines
 
 
@@ -355,7 +358,7 @@ def test_auto_has_lines_enough_for_an_acrostic(count: int, form: str, lines: int
         ({"form": "自度腔"}, 3, 2, "give --form 七律, or leave --form out"),
         ({"form": "五排", "lines": 12}, 13, 12, "give --form 七排 --lines 14, or leave --form out"),
         ({"lines": 4}, 5, 4, "give --form 七律, or leave --form out"),
-        ({}, 101, 12, "give fewer"),
+        ({}, 101, 100, "give fewer"),
         ({"form": "五古"}, 41, 40, "give --form 七排 --lines 42, or leave --form out"),
     ],
 )
@@ -372,7 +375,7 @@ def test_an_acrostic_too_long_for_its_form(asked: dict[str, object], count: int,
 
 def test_an_acrostic_may_stop_before_the_poem_does() -> None:
     for form in (*SHAPES, *LONG, *OLD, "浣溪沙"):
-        assert planned(form=form, acrostic="春").heads == "春"
+        assert planned(form=form, acrostic="春").held == ("春",)
 
 
 @pytest.mark.parametrize("form", ["free", "古体"])

@@ -12,7 +12,8 @@ from poetgen.data.vocab import Vocab
 from poetgen.network.model import PoetModel
 from poetgen.prosody.feet import feet
 from poetgen.prosody.rhyme_sign import sign_of_poem
-from poetgen.writing.request import Request, plan
+from poetgen.writing.planning import plan
+from poetgen.writing.request import Request
 from poetgen.writing.sample import Job, Sample
 from poetgen.writing.sampler import Sampler
 

@@ -28,8 +28,9 @@ from poetgen.text import clauses, couplets, is_han
 from poetgen.writing import sampler as module
 from poetgen.writing.choice import pick
 from poetgen.writing.fitting import fit
+from poetgen.writing.planning import plan
 from poetgen.writing.rank import Draft, Ranker
-from poetgen.writing.request import Request, plan
+from poetgen.writing.request import Request
 from poetgen.writing.sample import Job, Sample
 from poetgen.writing.sampler import TRIES, WIDE, Sampler
 from poetgen.writing.slots import SLOTS, Rows, Slot
@@ -537,7 +538,7 @@ def test_what_was_taken_back_leaves_no_trace(lstm: PoetModel, monkeypatch: pytes
     lines = Half()
     jobs = [
         Job(
-            Request(title, form, keywords=("明月",)[: len(title)]),
+            Request(title, form, about=("明月",)[: len(title)]),
             SampleConfig(length=40, seed=seed, candidates=1 + seed % 2),
         )
         for seed, (title, form) in enumerate(itertools.product(("", "春夜"), ("五绝", "free", "七律")))
@@ -664,7 +665,7 @@ def test_drafts_are_judged_in_their_order_whichever_ends_first() -> None:
 
 
 def test_drafts_cost_what_they_cost_without_company(untrained: PoetModel) -> None:
-    request = Request("春夜", "五绝", "唐", "春山", ("明月", "归来"))
+    request = Request("春夜", "五绝", "唐", "春山", about=("明月", "归来"))
     header = plan(request, 64).header
     _, drafts, _ = drafts_of(untrained, Job(request, SampleConfig(candidates=4)))
     for draft in drafts:
@@ -676,7 +677,7 @@ def test_drafts_cost_what_they_cost_without_company(untrained: PoetModel) -> Non
 
 def test_the_second_reader_is_told_neither_title_nor_keywords() -> None:
     model = Rigged()
-    request = Request("春夜江", "五绝", "唐", "山", ("明月",))
+    request = Request("春夜江", "五绝", "唐", "山", about=("明月",))
     write(model, [Job(request, SampleConfig(candidates=2))])
     for row in (0, 1):
         own, other = ([int(ids[row, 0]) for ids in model.read[start::2]] for start in (0, 1))
@@ -722,7 +723,7 @@ def test_no_poem_is_kept_once_it_was_handed_out() -> None:
 
 def test_a_header_is_read_once_and_nothing_again() -> None:
     model = Rigged()
-    request = Request("春夜江", "五绝", "唐", keywords=("明月",))
+    request = Request("春夜江", "五绝", "唐", about=("明月",))
     poem = one(model, request)
     header = Layout(VOCAB).encode(plan(request, 64).header)
     read = [int(ids[0, 0]) for ids in model.read]
