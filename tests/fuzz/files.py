@@ -81,6 +81,18 @@ _OF_TITLES: Final = (
     ("sample", "--input", "@", "--seed", "1", "--candidates", "1", "--json", "--num", "2", "--checkpoint", "run"),
     ("sample", "--input", "@", "--seed", "1", "--candidates", "1", "--output", "o.jsonl", "--checkpoint", "run"),
 )
+_OF_LINES: Final = (
+    ("couplet", "--input", "@", "--seed", "1", "--candidates", "2", "--checkpoint", "run"),
+    ("couplet", "--input", "@", "--seed", "1", "--candidates", "2", "--json", "--checkpoint", "run"),
+)
+_OF_NAMED: Final = (
+    ("models", "list"),
+    ("models", "list", "--json"),
+    ("models", "show", "mine"),
+    ("models", "export", "mine", "new.zip"),
+    ("sample", "春夜", "--seed", "1", "--candidates", "1"),
+)
+_OF_PACKED: Final = (("models", "import", "@"), ("models", "import", "@", "--name", "new"))
 _OF_POEMS: Final = (
     ("sample", "--input", "titles.txt", "--seed", "1", "--output", "@", "--resume", "--checkpoint", "run"),
 )
@@ -116,6 +128,9 @@ KINDS: Final = (
     Kind("checkpoint, reader", ("reader.safetensors",), _TENSORS, _OF_CHECKPOINT[:3], "run", "small"),
     Kind("checkpoint, lines", ("lines.safetensors",), _TENSORS, _OF_CHECKPOINT, "run"),
     Kind("checkpoint, card", ("README.md",), _CARD, _OF_RUN, "run"),
+    Kind("checkpoint by name", ("config.json",), _JSON, _OF_NAMED, "checkpoints/mine", "run"),
+    Kind("checkpoint by name", ("model.safetensors",), _TENSORS, _OF_NAMED, "checkpoints/mine", "run"),
+    Kind("packed checkpoint", ("packed.zip",), (mutations.zip_members,) * 4 + BYTES, _OF_PACKED),
     Kind("run, train.state", ("train.state",), _TENSORS, _OF_RUN, "run"),
     Kind("run, train.state", ("train.state",), (mutations.tensors_header,), _OF_RUN, "run"),
     Kind("run, log.jsonl", ("log.jsonl",), _LINES, _OF_RUN, "run"),
@@ -134,6 +149,8 @@ KINDS: Final = (
     Kind("titles", ("titles.txt", "titles.csv"), BYTES, _OF_TITLES),
     Kind("titles", ("titles.json",), _JSON, _OF_TITLES),
     Kind("titles", ("titles.jsonl",), _LINES, _OF_TITLES),
+    Kind("lines to answer", ("titles.jsonl",), _LINES, _OF_LINES),
+    Kind("lines to answer", ("lines.txt",), BYTES, _OF_LINES),
     Kind("poems to go on with", ("out.jsonl",), _LINES, _OF_POEMS),
 )
 
@@ -172,6 +189,7 @@ def place(good: Path, folder: Path) -> None:
     """Copy what commands read besides into a fresh folder."""
     for name in ("run", "prepared"):
         shutil.copytree(good / name, folder / name)
+    shutil.copytree(good / "small", folder / "checkpoints" / "mine")
     for path in (good / "poems.jsonl", good / "few.jsonl", good / "out.jsonl", good / "titles" / "titles.txt"):
         shutil.copy(path, folder)
 

@@ -18,6 +18,7 @@ from poetgen.data.dataset import Dataset
 from poetgen.data.preprocess import preprocess
 from poetgen.network.checkpoint import READER, Checkpoint, export
 from poetgen.network.classifier import PoemClassifier
+from poetgen.network.packing import pack
 from poetgen.network.registry import boxed
 from poetgen.network.trainer import Trainer
 from poetgen.prosody.tunes import load_tunes, tunes_json
@@ -30,7 +31,7 @@ TUNE = "浣溪沙"
 
 
 def make(folder: Path) -> None:
-    """Write `poems.jsonl`, `prepared/`, `run/`, `small/`, `texts/` and `titles/` into `folder`.
+    """Write `poems.jsonl`, `packed.zip`, `prepared/`, `run/`, `small/`, `texts/` and `titles/` into `folder`.
 
     `run` is a checkpoint with its run, `small` the same in eight bits, beside a reader of `run`.
     """
@@ -53,6 +54,7 @@ def make(folder: Path) -> None:
 def _small(run: Path, small: Path) -> None:
     """The same checkpoint in eight bits, with a reader of the run that has learned nothing."""
     export(run, small, torch.int8)
+    pack(run, "run", run.with_name("packed.zip"))
     loaded = Checkpoint.load(run)
     classifier = PoemClassifier(torch.zeros(len(loaded.vocab)), loaded.model.output.weight)
     DraftReader(loaded.vocab, classifier, np.ones(len(FIGURES))).save(loaded)

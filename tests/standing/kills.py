@@ -421,19 +421,16 @@ def served(folder: Path) -> Iterator[str]:
 Tried = Callable[[int, random.Random, Path], Counter[str]]
 
 
-def try_all(
-    doc: str | None,
-    args: Sequence[str] | None,
-    what: str,
-    times: int,
-    tried: Callable[[Path], Iterator[tuple[str, Tried]]],
-) -> int:
-    """The command line of a script: make its trials, which `tried` gives by their names; the number that failed."""
+def trial_parser(doc: str | None) -> argparse.ArgumentParser:
+    """The options that both scripts have; each adds how often it makes each trial, as `times`."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="of trials; default: all")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(f"--{what}", type=int, default=times, help="of each", dest="times")
-    options = parser.parse_args(args)
+    return parser
+
+
+def try_all(options: argparse.Namespace, tried: Callable[[Path], Iterator[tuple[str, Tried]]]) -> int:
+    """Make the trials that `tried` gives by their names; the number that failed."""
     load_commands()
     warnings.filterwarnings("ignore", message=".*fork.*")
     failed = 0
@@ -464,7 +461,9 @@ def main(args: Sequence[str] | None = None) -> int:
             for trial in trials(root / "material", address):
                 yield trial.name, trial.run
 
-    return try_all(__doc__, args, "kills", 20, tried)
+    parser = trial_parser(__doc__)
+    parser.add_argument("--kills", type=int, default=20, dest="times", help="of each command")
+    return try_all(parser.parse_args(args), tried)
 
 
 if __name__ == "__main__":

@@ -169,8 +169,10 @@ def main(args: Sequence[str] | None = None) -> int:
             found[trial(root / "material", place, draw)] += 1
         return found
 
+    parser = kills.trial_parser(__doc__)
+    parser.add_argument("--tries", type=int, default=3, dest="times", help="of each kind")
     return kills.try_all(
-        __doc__, args, "tries", 3, lambda root: ((name, partial(many, trial)) for name, trial in TRIALS.items())
+        parser.parse_args(args), lambda root: ((name, partial(many, trial)) for name, trial in TRIALS.items())
     )
 
 
