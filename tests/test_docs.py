@@ -187,6 +187,7 @@ def test_the_rest_is_documented() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_no_option_is_documented_that_does_not_exist(page: Path) -> None:
     known = {name for command in COMMANDS.values() for name in options(command)} | {"--version", "--help"}
+    known |= {"--quiet", "--install-completion", "--show-completion"}  # of all commands
     known.add("--logdir")  # TensorBoard's own
     known.add("--no-deps")  # pip's own
     known |= {"--doctest-modules"}  # pytest's own

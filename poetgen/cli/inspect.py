@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import typer
+from poetgen.cli.root import App, app, note
 
-from poetgen.cli.root import app, note
-
-inspect = typer.Typer(
+inspect = App(
     help="Look at what a network has learned.",
     epilog="Example: poetgen inspect neighbours 春 月 愁",
     no_args_is_help=True,

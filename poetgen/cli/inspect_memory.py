@@ -14,6 +14,7 @@ from poetgen.cli.terminal import table
 from poetgen.config import check_number, check_seed
 from poetgen.errors import UsageError
 from poetgen.files import to_json
+from poetgen.humanize import how_many
 
 if TYPE_CHECKING:
     from poetgen.data.dataset import Split
@@ -75,7 +76,7 @@ def memory(
     tried = trials(_human(poet, poems, data or PREPARED), form, num, seed, strangers, str(source))
     if tried.left_out:
         note(
-            f"left out {tried.left_out:,} poems: duplicates, or with punctuation inside a line, "
+            f"left out {how_many(tried.left_out, 'poem')}: duplicates, or with punctuation inside a line, "
             "or with punctuation that no other poem has"
         )
     with ProgressBar() as progress:
@@ -98,7 +99,7 @@ def memory(
     caption = f"checkpoint {poet.checkpoint.id}, {count:,} poems of {lines} lines of {width} characters"
     curves = {"all characters of the last couplet": every, "its last character, which rhymes": rhyme}
     paths = draw_memory(curves, caption, out / "memory")
-    note(f"{count:,} poems; drawn in {' and '.join(map(str, paths))}")
+    note(f"{how_many(count, 'poem')}; drawn in {' and '.join(map(str, paths))}")
 
 
 def _human(poet: Poet, poems: Path | None, data: Path) -> Split:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from poetgen.cli.options import complete_dynasty, complete_form
 from poetgen.cli.root import CheckpointFolder, app, checkpoint_at, note, poems_of_file, sign, told_once
 from poetgen.config import CANDIDATES, MOST_POEMS, SampleConfig
 from poetgen.errors import Option, SourceError, UsageError
@@ -43,7 +44,8 @@ def sample(
     form: Annotated[
         str,
         typer.Option(
-            help="auto (by length), free, 七绝, 五言律诗, a tune (水调歌头, 水调歌头:2), ...: see --list-forms."
+            autocompletion=complete_form,
+            help="auto (by length), free, 七绝, 五言律诗, a tune (水调歌头, 水调歌头:2), ...: see --list-forms.",
         ),
     ] = "auto",
     rhyme: Annotated[
@@ -72,7 +74,9 @@ def sample(
     lines: Annotated[
         int, typer.Option(help="Lines of 五排 or 七排 (0: 12), 五古 or 七古 (0: as many as the model writes).")
     ] = 0,
-    dynasty: Annotated[str, typer.Option(help="Write as in this dynasty: 唐, 宋, ...")] = "",
+    dynasty: Annotated[
+        str, typer.Option(autocompletion=complete_dynasty, help="Write as in this dynasty: 唐, 宋, ...")
+    ] = "",
     author: Annotated[str, typer.Option(help="Write in this poet's manner.")] = "",
     keywords: Annotated[
         str, typer.Option(help="Words that must stand in the poem, with commas or spaces between.")
@@ -103,6 +107,10 @@ def sample(
         bool, typer.Option("--overwrite", help="Put new poems in the place of those in --output.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines.")] = False,
+    card: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw the poem too, as a picture to send: FILE.png or .svg, FILE-1.png, ..."),
+    ] = None,
     stream: Annotated[
         bool | None,
         typer.Option(
@@ -138,8 +146,8 @@ def sample(
         raise UsageError(f"--num {num}: give a number of at least 1")
     if num > MOST_POEMS:
         raise UsageError(Option("num", num), f": give a number of at most {MOST_POEMS:,}")
-    if stream and (as_json or output):
-        raise UsageError("--stream shows characters on the screen: leave out --json and --output")
+    if stream and (as_json or output or card):
+        raise UsageError("--stream shows characters on the screen: leave out --json, --output and --card")
     if not titles and input is None and (begin or pattern):
         titles = [""]
     if titles and input:
@@ -167,6 +175,7 @@ def sample(
                     raise UsageError(f"--output {output}: is the file of titles; give another name")
                 world.first(target.check)
 
+            from poetgen.cli.card import Cards
             from poetgen.cli.write_batch import write_batch
             from poetgen.network.checkpoint import Checkpoint
             from poetgen.network.device import pick_device
@@ -200,13 +209,14 @@ def sample(
             drawn = world.first(fresh_seed)
             writer = Writer(Checkpoint.load(checkpoint_at(checkpoint), pick_device(world.device(device))))
             if stream is None:
-                stream = sys.stdout.isatty() and asked.size == num == 1 and not as_json and output is None
+                stream = sys.stdout.isatty() and asked.size == num == 1 and not (as_json or output or card)
             if stream:
                 done = TitleBatch(writer, asked, options, num, drawn=drawn, say=note)
                 _stream(writer, done.jobs(), sys.stdout)
             else:
                 try:
-                    done = write_batch(writer, asked, options, num, drawn, world, target, as_json)
+                    each = Cards(card, asked.size and asked.size * num).draw if card else lambda sample: None
+                    done = write_batch(writer, asked, options, num, drawn, world, target, as_json, each)
                 except Stopped as stop:
                     raise typer.Exit(128 + stop.number) from stop
     if world.rank == 0 and not as_json:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from poetgen.cli.lists import numbers
+from poetgen.cli.options import complete_checkpoint
 from poetgen.cli.root import PREPARED, Device, app, claim, enough_memory, note, told_once
 from poetgen.config import CELLS, PRECISIONS, SAMPLINGS, SampleConfig, TrainConfig
 from poetgen.errors import SaveError, UsageError
+from poetgen.humanize import how_many
 from poetgen.network import distributed
 from poetgen.network.records import LOG, EndRecord, EvalRecord
 from poetgen.network.registry import CHECKPOINTS, named, summarised
@@ -79,7 +81,9 @@ def train(
     init: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="Start from the weights of this checkpoint, by name or folder, and take its shape."
+            metavar="NAME",
+            autocompletion=complete_checkpoint,
+            help="Start from the weights of this checkpoint, by name or folder, and take its shape.",
         ),
     ] = TrainConfig.init,
     init_embeddings: Annotated[
@@ -215,7 +219,7 @@ def _follow(trainer: Trainer, progress: ProgressBar, events: Events) -> str:
 
     view = RunView(progress, write)
     drawn, reason = time.monotonic(), ""
-    for record in trainer.run(lambda done, total: progress.update("skip-gram vectors", done, total)):
+    for record in trainer.run(lambda done, total: progress.update("skip-gram vectors", done, total), view.step):
         view.show(record)
         events.show(record)
         reason = record.reason if isinstance(record, EndRecord) else ""
@@ -253,7 +257,7 @@ def _opening(trainer: Trainer, data: Path) -> str:
     goes_on = f", from step {trainer.position.step:,}" if trainer.position.step else ""
     return (
         f"{config.cell} {config.layers} x {config.hidden}, {trainer.model.parameters_count / 1e6:.1f} million weights, "
-        f"{len(dataset.train):,} poems from {data}, {trainer.device}, {precision.name} ({precision.why}), "
+        f"{how_many(len(dataset.train), 'poem')} from {data}, {trainer.device}, {precision.name} ({precision.why}), "
         f"into {trainer.out}{together}{goes_on}"
     )
 
