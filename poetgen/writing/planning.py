@@ -167,8 +167,9 @@ def misfit(plan: Plan) -> UsageError:
         options = [layer.named for layer in plan.layers if is_given("".join(layer.lines[number - 1 : number]))]
         why = f": no line {number} of {plan.form} takes {line} by its tones; give another, or "
         return UsageError(*_listed(options), why, Option("tones", "off"))
-    feet = [line for line in plan.held if is_given(line) and characters_of(line)[-1] != LOST]
-    chars = " ".join(dict.fromkeys(characters_of(line)[-1] for line in feet))
+    feet = {char for holding in found if not holding.broken for char in holding.feet}
+    ends = [characters_of(line)[-1] for line in plan.held if is_given(line)]
+    chars = " ".join(char for char in dict.fromkeys(ends) if char in feet)
     options = [layer.named for layer in plan.layers]
     on = f"on {'、'.join(sorted(plan.rhyme))} " if plan.rhyme else ""
     why = f": the lines end on {chars}, which do not rhyme {on}by the {plan.template.book}; give others, or "
