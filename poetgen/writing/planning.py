@@ -190,7 +190,9 @@ def _check(request: Request) -> None:
         raise UsageError(Option("lines", request.lines), f": give an even number from 2 to {MOST_LINES}")
     if request.place != "1" and not request.acrostic:
         raise UsageError(Option("place", request.place), ": says where ", Option("hidden"), " stands; give both")
-    if request.place not in (LAST, DIAGONAL) and not (request.place.isdecimal() and int(request.place) > 0):
+    if request.place not in (LAST, DIAGONAL) and not (
+        request.place.isdecimal() and len(request.place) < 4 and int(request.place) > 0
+    ):
         raise UsageError(Option("place", request.place), f": give a number from 1, {LAST} or {DIAGONAL}")
 
 
@@ -370,8 +372,17 @@ def _untamed(request: Request, form: str, length: int, may_end: bool) -> Plan:
         what = f"{name} has no rules" if name else "no form is asked for"
         another = " or another of poetgen sample --list-forms"
         raise UsageError(option, f": {what}; give ", Option("form", "七绝"), another)
+    if len(request.begin.replace("\n", "")) >= length:
+        has = f": has {len(request.begin):,} characters, and the poem no more than {length:,}; give a larger "
+        raise UsageError(Option("begin", request.begin), has, Option("length"))
     layers = (Layer("begin", request.begin, (request.begin,)),) if request.begin else ()
-    return Plan(_header(name, "", request), length, may_end, layers=layers, start=request.begin)
+    header, note = _header(name, "", request), Message()
+    if request.keywords:
+        words = Option("keywords", " ".join(request.keywords))
+        note = Message(
+            words, ": they colour the poem, and need not stand in it, for it has no form with places for them"
+        )
+    return Plan(header, length, may_end, layers=layers, start=request.begin, note=note)
 
 
 def without_rules(plan: Plan, tones: bool, rhyme: bool) -> Plan:
