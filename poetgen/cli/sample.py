@@ -11,6 +11,7 @@ import typer
 
 from poetgen.cli.options import complete_dynasty, complete_form
 from poetgen.cli.root import CheckpointFolder, app, checkpoint_at, note, poems_of_file, sign, told_once
+from poetgen.cli.terminal import are_terminals
 from poetgen.config import CANDIDATES, MOST_POEMS, SampleConfig
 from poetgen.errors import Option, SourceError, UsageError
 from poetgen.files import STDIN, to_json
@@ -120,6 +121,7 @@ def sample(
 ) -> None:
     """Write poems from titles.
 
+    Without a title, on a terminal, it is a conversation: give titles one after the other, and /help.
     Regulated verse and 词 hold their tones and rhymes. Anything may be given beforehand: how the poem begins, words and
     rhymes, a character of each line, or all but a few places. A title may then be left out.
 
@@ -148,7 +150,8 @@ def sample(
         titles = [""]
     if titles and input:
         raise UsageError("TITLES and --input: give one of them")
-    if not titles and input is None:
+    talking = not titles and input is None and not as_json and output is None and are_terminals()
+    if not titles and input is None and not talking:
         raise UsageError('no title: give one, as in poetgen sample "春夜喜雨", or a file of them with --input')
     if resume and overwrite:
         raise UsageError("--resume and --overwrite: give one of them")
@@ -203,6 +206,10 @@ def sample(
             }
             drawn = world.first(fresh_seed)
             writer = Writer(Checkpoint.load(checkpoint_at(checkpoint), pick_device(world.device(device))))
+            if talking:
+                from poetgen.cli.conversation import converse
+
+                return converse(writer, options)
             if stream is None:
                 stream = sys.stdout.isatty() and asked.size == num == 1 and not as_json and output is None
             if stream:
