@@ -73,8 +73,7 @@ class Conversation:
     def _poem(self) -> Iterator[str]:
         seed = self.options.get("seed", fresh_seed())
         job, notes = self.writer.job(self._title, **{**self.options, "seed": seed})
-        for note in notes:
-            yield f"{note}\n"
+        yield from (f"{text}\n" for text in notes)
         [sample] = self.writer.samples([job])
         self._last = sample
         terminal = is_terminal(sys.stdout)
