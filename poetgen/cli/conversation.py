@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from poetgen.cli.options import complete_dynasty, complete_form
 from poetgen.cli.root import note
@@ -15,8 +15,10 @@ from poetgen.errors import PoetgenError, SaveError, UsageError
 from poetgen.humanize import nearest, way_out
 from poetgen.network.registry import checkpoint_name
 from poetgen.writing.request import KINDS, Options
-from poetgen.writing.sample import Sample
-from poetgen.writing.writer import Writer, fresh_seed
+
+if TYPE_CHECKING:
+    from poetgen.writing.sample import Sample
+    from poetgen.writing.writer import Writer
 
 _PROMPT: Final = "title> "
 _HELP: Final = (
@@ -71,6 +73,8 @@ class Conversation:
                 yield self._set(name.replace("-", "_"), value)
 
     def _poem(self) -> Iterator[str]:
+        from poetgen.writing.writer import fresh_seed
+
         seed = self.options.get("seed", fresh_seed())
         job, notes = self.writer.job(self._title, **{**self.options, "seed": seed})
         yield from (f"{text}\n" for text in notes)
