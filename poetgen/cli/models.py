@@ -169,7 +169,10 @@ def _record(summary: CheckpointSummary) -> dict[str, Any]:
 
 
 def _date(summary: CheckpointSummary) -> str:
-    return time.strftime("%Y-%m-%d", time.localtime(summary.date))
+    try:
+        return time.strftime("%Y-%m-%d", time.localtime(summary.date))
+    except (OverflowError, ValueError, OSError):  # a date that no calendar has
+        return ""
 
 
 def _megabytes(size: int) -> str:

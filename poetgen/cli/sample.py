@@ -108,6 +108,10 @@ def sample(
         bool, typer.Option("--overwrite", help="Put new poems in the place of those in --output.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines.")] = False,
+    card: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw the poem too, as a picture to send: FILE.png or .svg, FILE-1.png, ..."),
+    ] = None,
     stream: Annotated[
         bool | None,
         typer.Option(
@@ -144,8 +148,8 @@ def sample(
         raise UsageError(f"--num {num}: give a number of at least 1")
     if num > MOST_POEMS:
         raise UsageError(Option("num", num), f": give a number of at most {MOST_POEMS:,}")
-    if stream and (as_json or output):
-        raise UsageError("--stream shows characters on the screen: leave out --json and --output")
+    if stream and (as_json or output or card):
+        raise UsageError("--stream shows characters on the screen: leave out --json, --output and --card")
     if not titles and input is None and (begin or pattern):
         titles = [""]
     if titles and input:
@@ -174,6 +178,7 @@ def sample(
                     raise UsageError(f"--output {output}: is the file of titles; give another name")
                 world.first(target.check)
 
+            from poetgen.cli.card import Cards
             from poetgen.cli.write_batch import write_batch
             from poetgen.network.checkpoint import Checkpoint
             from poetgen.network.device import pick_device
@@ -211,13 +216,14 @@ def sample(
 
                 return converse(writer, options)
             if stream is None:
-                stream = sys.stdout.isatty() and asked.size == num == 1 and not as_json and output is None
+                stream = sys.stdout.isatty() and asked.size == num == 1 and not (as_json or output or card)
             if stream:
                 done = TitleBatch(writer, asked, options, num, drawn=drawn, say=note)
                 _stream(writer, done.jobs(), sys.stdout)
             else:
                 try:
-                    done = write_batch(writer, asked, options, num, drawn, world, target, as_json)
+                    each = Cards(card, asked.size and asked.size * num).draw if card else lambda sample: None
+                    done = write_batch(writer, asked, options, num, drawn, world, target, as_json, each)
                 except Stopped as stop:
                     raise typer.Exit(128 + stop.number) from stop
     if world.rank == 0 and not as_json:

@@ -40,11 +40,12 @@ def write_batch(
     world: World | None = None,
     output: Output | None = None,
     as_json: bool = False,
+    each: Callable[[Sample], None] = lambda sample: None,
 ) -> TitleBatch:
     """Write all poems of a batch to a file, or to stdout, each as soon as it is finished and its turn has come.
 
-    Shows progress and notes on stderr. Returns the batch, which knows what was left out. Raises Stopped on Ctrl-C and
-    SIGTERM, with all finished poems in the file.
+    Shows progress and notes on stderr; `each` poem is handed on once it is written. Returns the batch, which knows what
+    was left out. Raises Stopped on Ctrl-C and SIGTERM, with all finished poems in the file.
     """
     world = world or World()
     leads = world.rank == 0
@@ -74,7 +75,7 @@ def write_batch(
             say=say,
             looking=looking,
         )
-        loop = _Loop(batch, world, output, as_json, progress)
+        loop = _Loop(batch, world, output, as_json, progress, each)
         if output:
             output.open(world, extents)
         try:
@@ -89,9 +90,16 @@ class _Loop:
     """The poems of a batch on their way out; `written` counts those of this process."""
 
     def __init__(
-        self, batch: TitleBatch, world: World, output: Output | None, as_json: bool, progress: ProgressBar
+        self,
+        batch: TitleBatch,
+        world: World,
+        output: Output | None,
+        as_json: bool,
+        progress: ProgressBar,
+        each: Callable[[Sample], None],
     ) -> None:
         self.batch, self.world, self.output, self.as_json, self.progress = batch, world, output, as_json, progress
+        self._each = each
         self.terminal = output is None and is_terminal(sys.stdout)
         self.written = 0
 
@@ -107,6 +115,7 @@ class _Loop:
             with interruption.held() if output else nullcontext():
                 put(text)
                 self.written += 1
+            self._each(sample)
             heartbeat.beat(self.written)
             if self.world.rank == 0:
                 written, whole = heartbeat.estimate(self.written), heartbeat.estimate(self.batch.writer.written)
