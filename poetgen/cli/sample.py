@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from poetgen.cli.conversation import converse
 from poetgen.cli.options import complete_dynasty, complete_form
 from poetgen.cli.root import CheckpointFolder, app, checkpoint_at, note, poems_of_file, sign, told_once
 from poetgen.cli.terminal import are_terminals
-from poetgen.config import CANDIDATES, MOST_POEMS, SampleConfig
-from poetgen.errors import Option, SourceError, UsageError
+from poetgen.config import CANDIDATES, MOST_POEMS, SampleConfig, check_number
+from poetgen.errors import SourceError, UsageError
 from poetgen.files import STDIN, to_json
 from poetgen.folders import read_as_one
 from poetgen.network import distributed
@@ -144,18 +145,16 @@ def sample(
         return
     # What can be wrong without a model is said before torch is loaded.
     SampleConfig(SampleConfig.length if length is None else length, top_k, top_p, temperature, seed or 0, candidates)
-    if num < 1:
-        raise UsageError(f"--num {num}: give a number of at least 1")
-    if num > MOST_POEMS:
-        raise UsageError(Option("num", num), f": give a number of at most {MOST_POEMS:,}")
+    check_number("num", num, 1, MOST_POEMS)
     if stream and (as_json or output or card):
         raise UsageError("--stream shows characters on the screen: leave out --json, --output and --card")
     if not titles and input is None and (begin or pattern):
         titles = [""]
     if titles and input:
         raise UsageError("TITLES and --input: give one of them")
-    talking = not titles and input is None and not as_json and output is None and are_terminals()
-    if not titles and input is None and not talking:
+    untitled = not titles and input is None
+    talking = untitled and not (as_json or output or card) and are_terminals()
+    if untitled and not talking:
         raise UsageError('no title: give one, as in poetgen sample "春夜喜雨", or a file of them with --input')
     if resume and overwrite:
         raise UsageError("--resume and --overwrite: give one of them")
@@ -212,8 +211,6 @@ def sample(
             drawn = world.first(fresh_seed)
             writer = Writer(Checkpoint.load(checkpoint_at(checkpoint), pick_device(world.device(device))))
             if talking:
-                from poetgen.cli.conversation import converse
-
                 return converse(writer, options)
             if stream is None:
                 stream = sys.stdout.isatty() and asked.size == num == 1 and not (as_json or output or card)
