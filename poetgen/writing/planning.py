@@ -79,11 +79,11 @@ def plan(
     """Resolve a request's form; raises UsageError where there is no such form, or where options do not go together.
 
     "auto" takes the form of the lines that are given, or has as many as other options ask for; else it takes the
-    regulated form that has `length` characters with its punctuation, and no form where there is none; the poem has
-    exactly `length` characters. Forms with a template have a length of their own; others end where the model ends them,
-    after at most `length` characters. `tunes` are the templates of the checkpoint, and `profile` is that of its corpus:
-    where that has no regulated verse, "auto" asks for the form that most of its poems have, and the model ends the
-    poem.
+    regulated form that has `length` characters with its punctuation, and no form where there is none: the poem then
+    has the whole lines that `length` characters hold. Forms with a template have a length of their own; others end
+    where the model ends them, after at most `length` characters. `tunes` are the templates of the checkpoint, and
+    `profile` is that of its corpus: where that has no regulated verse, "auto" asks for the form that most of its poems
+    have, and the model ends the poem.
 
     >>> plan(Request("春晓"), 64).header.form, plan(Request("春晓", form="五绝"), 64).length
     ('七律', 24)
