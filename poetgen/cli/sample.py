@@ -152,9 +152,8 @@ def sample(
         titles = [""]
     if titles and input:
         raise UsageError("TITLES and --input: give one of them")
-    untitled = not titles and input is None
-    talking = untitled and not (as_json or output or card) and are_terminals()
-    if untitled and not talking:
+    talking = not (titles or input or as_json or output or card) and are_terminals()
+    if not (titles or input or talking):
         raise UsageError('no title: give one, as in poetgen sample "春夜喜雨", or a file of them with --input')
     if resume and overwrite:
         raise UsageError("--resume and --overwrite: give one of them")
