@@ -51,6 +51,7 @@ GUIDE_OF = {
     "preprocess": "corpora.md",
     "train": "training.md",
     "sample": "sampling.md",
+    "fill": "sampling.md",
     "couplet": "couplets.md",
     "evaluate": "figures.md",
     "check": "checking.md",

@@ -14,11 +14,12 @@ from poetgen.errors import Option, UsageError
 from poetgen.humanize import way_out
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.prosody.forms import FORMS
+from poetgen.prosody.template import LONG, Template
 from poetgen.prosody.tune_names import asked_form
 from poetgen.writing.fitting import fit, in_script
 from poetgen.writing.planning import Plan, plan
 from poetgen.writing.reader import DraftReader
-from poetgen.writing.request import FORM_NAMES, Options, Request, check_options
+from poetgen.writing.request import FORM_NAMES, OLD, Options, Request, check_options
 from poetgen.writing.rhyme_choice import rhyme_like
 from poetgen.writing.sample import Job, Sample
 from poetgen.writing.sampler import Sampler
@@ -132,6 +133,11 @@ class Writer:
     def plan(self, job: Job) -> Plan:
         """How a job will be carried out: its form, its length, its stanzas."""
         return plan(job.request, job.config.length, self.checkpoint.forms, self.profile)
+
+    def template(self, form: str, lines: int) -> Template | None:
+        """The rules of a form whose poems have so many lines; None where it has none."""
+        request = Request(form=form, lines=lines if form in (*LONG, *OLD) else 0)
+        return plan(request, SampleConfig.length, self.checkpoint.forms, self.profile).template
 
     def shortfall(self, job: Job, text: str) -> str:
         """What there is to say of a poem that the model ended before it had the length asked for; empty for others."""

@@ -27,6 +27,7 @@ CALLS: Final[dict[str, tuple[str, ...]]] = {
         *("--lr-steps", "0.01", "--eval-every", "5", *_CPU),
     ),
     "sample": ("春夜", "--seed", "1", "--candidates", "1", "--checkpoint", "run"),
+    "fill": ("□□明月□，□□□□□。", "--form", "free", "--seed", "1", "--candidates", "1", "--checkpoint", "run"),
     "evaluate": ("--poems", "few.jsonl", "--human", "poems.jsonl", "--no-critic", "--checkpoint", "run", *_CPU),
     "score": ("few.jsonl", "--checkpoint", "run", *_CPU),
     "check": ("few.jsonl", "--checkpoint", "run"),
