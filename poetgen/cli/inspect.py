@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from poetgen.cli.root import App, app, note
 
 inspect = App(
@@ -26,3 +28,15 @@ def note_numbers(chars: str) -> None:
         tens = shown[start : start + 10], shown[start + 10 : start + 20]
         numbers = f"{start + 1}-{min(start + 20, len(shown))}"
         note(f"  {numbers:>9}  {' '.join(filter(None, tens))}")
+
+
+def picture_at(stem: Path) -> str:
+    """What to say of a picture that takes the place of another one, "" where there is none; before it is drawn.
+
+    Raises SaveError where it could not be written.
+    """
+    from poetgen.plots import ensure_drawable, paths
+
+    there = any(path.exists() for path in paths(stem))
+    ensure_drawable(stem)
+    return ", in the place of an earlier picture (--out draws elsewhere)" if there else ""

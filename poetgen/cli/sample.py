@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from poetgen.cli.conversation import converse
 from poetgen.cli.options import complete_dynasty, complete_form
 from poetgen.cli.root import CheckpointFolder, app, checkpoint_at, note, poems_of_file, sign, told_once
-from poetgen.config import CANDIDATES, MOST_POEMS, SampleConfig
-from poetgen.errors import Option, SourceError, UsageError
+from poetgen.cli.terminal import are_terminals
+from poetgen.config import CANDIDATES, MOST_POEMS, SampleConfig, check_number
+from poetgen.errors import SourceError, UsageError
 from poetgen.files import STDIN, to_json
 from poetgen.folders import read_as_one
 from poetgen.network import distributed
@@ -124,6 +126,7 @@ def sample(
 ) -> None:
     """Write poems from titles.
 
+    Without a title, on a terminal, it is a conversation: give titles one after the other, and /help.
     Regulated verse and 词 hold their tones and rhymes. Anything may be given beforehand: how the poem begins, words and
     rhymes, a character of each line, or all but a few places. A title may then be left out.
 
@@ -142,17 +145,15 @@ def sample(
         return
     # What can be wrong without a model is said before torch is loaded.
     SampleConfig(SampleConfig.length if length is None else length, top_k, top_p, temperature, seed or 0, candidates)
-    if num < 1:
-        raise UsageError(f"--num {num}: give a number of at least 1")
-    if num > MOST_POEMS:
-        raise UsageError(Option("num", num), f": give a number of at most {MOST_POEMS:,}")
+    check_number("num", num, 1, MOST_POEMS)
     if stream and (as_json or output or card):
         raise UsageError("--stream shows characters on the screen: leave out --json, --output and --card")
     if not titles and input is None and (begin or pattern):
         titles = [""]
     if titles and input:
         raise UsageError("TITLES and --input: give one of them")
-    if not titles and input is None:
+    talking = not (titles or input or as_json or output or card) and are_terminals()
+    if not (titles or input or talking):
         raise UsageError('no title: give one, as in poetgen sample "春夜喜雨", or a file of them with --input')
     if resume and overwrite:
         raise UsageError("--resume and --overwrite: give one of them")
@@ -208,6 +209,8 @@ def sample(
             }
             drawn = world.first(fresh_seed)
             writer = Writer(Checkpoint.load(checkpoint_at(checkpoint), pick_device(world.device(device))))
+            if talking:
+                return converse(writer, options)
             if stream is None:
                 stream = sys.stdout.isatty() and asked.size == num == 1 and not (as_json or output or card)
             if stream:

@@ -104,6 +104,11 @@ def is_terminal(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
+def are_terminals() -> bool:
+    """Whether a person types what is read, and sees what is written."""
+    return sys.stdin is not None and sys.stdin.isatty() and is_terminal(sys.stdout)
+
+
 def columns(text: str) -> int:
     """How many columns of a terminal `text` takes: two for each Chinese character.
 

@@ -174,11 +174,14 @@ def _folder(out: Path | None, data: Path) -> Path:
 def _lead(trainer: Trainer, data: Path, tensorboard: bool) -> str:
     """Train, and say what there is to say, as one process of a run does for all; returns why the run ended."""
     from poetgen.cli.progress_bar import ProgressBar
+    from poetgen.network.checkpoint import PICTURES
     from poetgen.network.tensorboard import Events
 
     out = trainer.out
     with ProgressBar(delay=0.0) as progress:
         note(_opening(trainer, data))
+        if len(trainer.dataset.train) < _FEW_POEMS and not trainer.config.init and trainer.dataset.profile.regulated:
+            note(f"{len(trainer.dataset.train):,} poems are few to learn from; --init box goes on from the box")
         with Events(trainer, tensorboard) as events:
             reason = _follow(trainer, progress, events)
     if reason == "interrupted" and not trainer.position.step:
@@ -188,6 +191,8 @@ def _lead(trainer: Trainer, data: Path, tensorboard: bool) -> str:
         note(f"stopped at step {trainer.position.step:,}, and saved; to go on: {again}")
     else:
         title = "春夜喜雨" if trainer.dataset.profile.regulated else "TITLE"
+        if picture := next((out / name for name in PICTURES if (out / name).exists()), None):
+            note(f"{picture} shows the run")
         note(f"{out} holds the best model; try it: poetgen sample {title} --checkpoint {_name_of_own(out)}")
     return reason
 
@@ -197,6 +202,8 @@ def _name_of_own(out: Path) -> str:
     return out.name if out.parent == CHECKPOINTS else str(out)
 
 
+#: Fewer poems teach a network that begins with random numbers next to nothing (docs/training.md).
+_FEW_POEMS = 3000
 #: What takes less memory.
 _LESS = "give --accumulate 2 or more, or a smaller --hidden or --layers"
 #: Any of these in a folder says that it holds a run.

@@ -295,6 +295,7 @@ class Trainer:
         # Rates, warm-up and patience may have been changed on the command line; where the run stands may not.
         self.schedule.level = min(state.schedule.level, len(self.schedule.rates) - 1)
         self.schedule.best, self.schedule.idle = state.schedule.best, state.schedule.idle
+        self.schedule.astray = state.schedule.astray
         epoch = self.feed.epoch(self.position.epoch)
         self._groups = epoch.groups
         check_place(self.position, epoch, self.gradients.states, self.out)

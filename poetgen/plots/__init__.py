@@ -69,7 +69,11 @@ def save(figure: Figure, stem: Path) -> list[Path]:
 
 
 #: What a person is told where a picture had to do without Chinese characters.
-NO_FONT = "no font with Chinese characters is installed (on Debian and Ubuntu: apt install fonts-noto-cjk)"
+NO_FONT = (
+    "no font with Chinese characters is found (Debian, Ubuntu: apt install fonts-noto-cjk; Fedora: dnf install "
+    "google-noto-sans-cjk-fonts; macOS: brew install --cask font-noto-sans-cjk; Windows: Chinese supplemental fonts, "
+    "under optional features; conda, or without root: a .ttf or .otf of Noto Sans CJK in ~/.fonts)"
+)
 
 
 def font_for(text: str) -> FontProperties | None:
