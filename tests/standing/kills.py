@@ -324,6 +324,39 @@ def trials(material: Path, address: str) -> Iterator[Trial]:
 
         yield Trial(f"sample --output {name}", words, partial(copied, texts), look_poems, rest, same_poems, code=1)
 
+    answering = "couplet --input lines.txt --seed 1 --candidates 2 --checkpoint run --output out.jsonl".split()
+
+    def look_answers(place: Path) -> str:
+        return "new" if (place / "out.jsonl").exists() and same_answers(place) else "none"
+
+    def same_answers(place: Path) -> object:
+        return [json.loads(line)["second"] for line in (place / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+
+    def answer_again(place: Path, left: str) -> list[str]:
+        (place / "out.jsonl").unlink(missing_ok=True)
+        return answering
+
+    lines = partial(copied, {"run": material / "run", "lines.txt": material / "lines.txt"})
+    yield Trial("couplet --output", answering, lines, look_answers, answer_again, same_answers)
+    importing = "models import packed.zip --name mine --overwrite".split()
+
+    def look_imported(place: Path) -> str:
+        id = Checkpoint.load(place / "checkpoints" / "mine").id
+        assert id in (before[0], new_run[0]), "a checkpoint that is neither old nor new"
+        return "old" if id == before[0] else "new"
+
+    def same_import(place: Path) -> object:
+        no_litter(place / "checkpoints" / "mine")
+        return sorted((path.name, path.read_bytes()) for path in (place / "checkpoints" / "mine").iterdir())
+
+    yield Trial(
+        "models import",
+        importing,
+        partial(copied, {"checkpoints/mine": material / "run", "packed.zip": material / "packed.zip"}),
+        look_imported,
+        lambda place, left: importing,
+        same_import,
+    )
     for name, options in DRAWN.items():
         yield drawing(name, options, material)
 
@@ -388,6 +421,7 @@ def make_material(folder: Path) -> None:
         '{"title": "春"}',
     ]
     (folder / "titles.jsonl").write_text("\n".join(titles * 3), encoding="utf-8")
+    (folder / "lines.txt").write_text("春山花落水\n一夜江风远\n明月不知意\n", encoding="utf-8")
     words = "preprocess many.jsonl --out many --min-count 1 --jobs 1 --valid-share 0.3".split()
     assert poetgen(folder, words)[0] == 0
     for name, run in (("old", "run"), ("new", "new run")):
@@ -395,6 +429,7 @@ def make_material(folder: Path) -> None:
         assert poetgen(folder, words)[0] == 0
         words = [*TRAIN, *f"--data {name} --epochs 2 --out".split(), run]
         assert poetgen(folder, words)[0] == 0
+    assert poetgen(folder, ["models", "export", "new run", "packed.zip"])[0] == 0
     for name in ("poems.jsonl", "poems.txt"):
         words = [*SAMPLE, *f"--input titles.jsonl --num 2 --output {name}".split()]
         poetgen(folder, words)  # its exit code says that lines were left out
