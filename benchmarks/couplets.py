@@ -1,6 +1,6 @@
 """How well couplets are answered: by people, by the network alone, and by `poetgen couplet`.
 
-    python benchmarks/couplets.py DATASET CHECKPOINT [--num 300]
+    python benchmarks/couplets.py DATASET CHECKPOINT [--num 300] [--answers 100]
 
 From the 七律 of the validation split it takes lines 3 and 4, and 5 and 6, as couplets that stand alone. The first lines
 are answered, and so are the second ones with --reverse. Figures are those of `poetgen check --form 对联`; perplexity is
@@ -49,13 +49,13 @@ def report(name: str, pairs: Sequence[Pair]) -> None:
 def perplexities(writer: CoupletWriter, pairs: Sequence[Pair]) -> None:
     """Print the perplexity of people's second lines."""
     plain = writer.header(CoupletRequest(pairs[0][0]), held=False)
-    seconds = [np.array([writer.vocab.encode(second)]) for _, second in pairs]
-    firsts = [writer.vocab.encode(first + "，") for first, _ in pairs]
-    behind = {"its first line": firsts, "that of another": firsts[2:] + firsts[:2], "nothing": [[]] * len(pairs)}
-    count = sum(line.size for line in seconds)
-    for name, before in behind.items():
-        nats = sum(float(writer.costs(plain + first, line)[0]) for first, line in zip(before, seconds, strict=True))
-        print(f"| {name} | {np.exp(nats / count):.1f} |", flush=True)
+    firsts, seconds = (np.array([writer.vocab.encode(line) for line in side]) for side in zip(*pairs, strict=True))
+    commas = np.full((len(pairs), 1), writer.vocab.id("，"))
+    for name, before in {"its first line": firsts, "that of another": np.roll(firsts, 2, axis=0)}.items():
+        behind = np.hstack([before, commas])
+        nats = writer.costs(plain, np.hstack([behind, seconds])) - writer.costs(plain, behind)
+        print(f"| {name} | {np.exp(nats.sum() / seconds.size):.1f} |")
+    print(f"| nothing | {np.exp(writer.costs(plain, seconds).sum() / seconds.size):.1f} |", flush=True)
 
 
 def drafted(writer: CoupletWriter, pairs: Sequence[Pair]) -> list[Pair]:
@@ -74,6 +74,7 @@ def main() -> None:
     parser.add_argument("dataset", type=Path)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--num", type=int, default=300)
+    parser.add_argument("--answers", type=int, default=100, help="how many of the lines are answered from 64 drafts")
     args = parser.parse_args()
     checkpoint = Checkpoint.load(args.checkpoint)
     writer = CoupletWriter(checkpoint)
@@ -82,8 +83,8 @@ def main() -> None:
     report("people", pairs)
     report("the network alone", drafted(CoupletWriter(checkpoint, table_weight=0), pairs))
     report("one draft with the table", drafted(writer, pairs))
-    report("`poetgen couplet`", answered(writer, pairs, reverse=False))
-    report("`poetgen couplet --reverse`", answered(writer, pairs, reverse=True))
+    report("`poetgen couplet`", answered(writer, pairs[: args.answers], reverse=False))
+    report("`poetgen couplet --reverse`", answered(writer, pairs[: args.answers], reverse=True))
 
 
 def answered(writer: CoupletWriter, pairs: Sequence[Pair], reverse: bool) -> list[Pair]:

@@ -60,3 +60,12 @@ def way_out(near: list[str], otherwise: str) -> str:
     ('did you mean 五绝 or 七绝?', 'choose 七绝')
     """
     return f"did you mean {' or '.join(near)}?" if near else otherwise
+
+
+def how_many(number: int, thing: str) -> str:
+    """So many things, in words.
+
+    >>> how_many(1, "poem"), how_many(2000, "poem")
+    ('1 poem', '2,000 poems')
+    """
+    return f"{number:,} {thing}{'s' * (number != 1)}"

@@ -5,13 +5,17 @@ from __future__ import annotations
 import random
 import socket
 from contextlib import suppress
+from importlib import import_module
 
 import numpy as np
+import torch
 
 from poetgen.config import TrainConfig
+from poetgen.corpus import keywords
 from poetgen.data.dataset import FIELDS, POEM, Split
 from poetgen.data.sequence import CONTROL, Layout
 from poetgen.data.vocab import Vocab
+from poetgen.plots import chinese_font
 
 
 def free_port() -> int:
@@ -75,3 +79,23 @@ def make_split(count: int, longest: int = 90) -> Split:
     records["start"] = np.cumsum(sizes) - sizes
     tokens = rng.integers(VOCAB.id("一"), len(VOCAB), size=int(sizes.sum())).astype(np.uint16)
     return Split(tokens, records, Layout(VOCAB))
+
+
+#: Modules that commands load when they are called, loaded once for all.
+_LOADED = (
+    "poetgen.cli poetgen.poet poetgen.data.preprocess poetgen.judging.report poetgen.judging.surprisal "
+    "poetgen.judging.checking poetgen.network.trainer poetgen.inspect.gates poetgen.inspect.memory "
+    "poetgen.inspect.embedding poetgen.inspect.ablation poetgen.writing.titles poetgen.writing.output "
+    "poetgen.corpus.poems poetgen.plots.training poetgen.plots.gates poetgen.plots.memory poetgen.plots.embedding "
+    "rich.progress jieba opencc"
+).split()
+
+
+def load_commands() -> None:
+    """Load what the commands load when they are called, once for all processes that this one forks."""
+    torch.set_num_threads(1)
+    for name in _LOADED:
+        import_module(name)
+    # What takes a second to be read, and is then the same for all: jieba's dictionary, and the fonts.
+    keywords.cut(["月"])
+    chinese_font()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from poetgen.cli.options import complete_checkpoint, complete_form
 from poetgen.cli.root import Columns, PoemFile, app, note, poems_of_file, speaking
 from poetgen.cli.terminal import is_terminal
 from poetgen.errors import UsageError
@@ -32,14 +33,17 @@ def check(
     form: Annotated[
         str,
         typer.Option(
-            help="auto (by the lines), 五绝, 七绝, 五律, 七律, 五排, 七排, 古体, 对联, or a tune such as 水调歌头."
+            autocompletion=complete_form,
+            help="auto (by the lines), 五绝, 七绝, 五律, 七律, 五排, 七排, 古体, 对联, or a tune such as 水调歌头.",
         ),
     ] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines, one object a poem.")] = False,
     checkpoint: Annotated[
         Path | None,
         typer.Option(
-            metavar="NAME", help="A checkpoint, by name or folder, whose tunes count.  [default: that of sample]"
+            metavar="NAME",
+            autocompletion=complete_checkpoint,
+            help="A checkpoint, by name or folder, whose tunes count.  [default: that of sample]",
         ),
     ] = None,
     columns: Columns = "",

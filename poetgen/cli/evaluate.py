@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from poetgen.cli.lists import parts
+from poetgen.cli.options import complete_checkpoint
 from poetgen.cli.root import PREPARED, Columns, Device, app, checkpoint_at, note, poems_in
 from poetgen.cli.terminal import table
 from poetgen.config import EvaluateConfig
@@ -33,6 +34,7 @@ def evaluate(
         list[Path] | None,
         typer.Option(
             metavar="NAME",
+            autocompletion=complete_checkpoint,
             help="A checkpoint by name or folder; several stand side by side.  [default: that of sample]",
         ),
     ] = None,

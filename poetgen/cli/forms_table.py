@@ -7,6 +7,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from poetgen.cli.terminal import INDENT, table
+from poetgen.humanize import how_many
 from poetgen.prosody.forms import SHAPES
 from poetgen.prosody.template import LONG
 from poetgen.prosody.tune_book import own_poems
@@ -37,7 +38,7 @@ def shapes_text(name: str, shapes: Sequence[TuneShape]) -> str:
     for number, shape in enumerate(shapes, start=1):
         source = f"钦定词谱, {shape.tune} {shape.number}" if shape.number else "learned from the corpus"
         size = f"{sum(shape.template.lengths)} characters"
-        poems = f"{shape.poems:,} poem{'' if shape.poems == 1 else 's'}"
+        poems = how_many(shape.poems, "poem")
         parts.append("  ".join((f"{name}:{number}", _lengths(shape.template), size, poems, source)))
         ends = set(accumulate(shape.template.stanzas[:-1]))
         text = ""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import typer
+from pathlib import Path
 
-from poetgen.cli.root import app, note
+from poetgen.cli.root import App, app, note
 
-inspect = typer.Typer(
+inspect = App(
     help="Look at what a network has learned.",
     epilog="Example: poetgen inspect neighbours 春 月 愁",
     no_args_is_help=True,
@@ -28,3 +28,15 @@ def note_numbers(chars: str) -> None:
         tens = shown[start : start + 10], shown[start + 10 : start + 20]
         numbers = f"{start + 1}-{min(start + 20, len(shown))}"
         note(f"  {numbers:>9}  {' '.join(filter(None, tens))}")
+
+
+def picture_at(stem: Path) -> str:
+    """What to say of a picture that takes the place of another one, "" where there is none; before it is drawn.
+
+    Raises SaveError where it could not be written.
+    """
+    from poetgen.plots import ensure_drawable, paths
+
+    there = any(path.exists() for path in paths(stem))
+    ensure_drawable(stem)
+    return ", in the place of an earlier picture (--out draws elsewhere)" if there else ""

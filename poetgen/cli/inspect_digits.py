@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from poetgen.cli import lists
-from poetgen.cli.inspect import inspect
+from poetgen.cli.inspect import inspect, picture_at
 from poetgen.cli.root import enough_memory, note
 from poetgen.cli.terminal import table
 from poetgen.config import CELLS, check_number, check_seed
@@ -42,7 +42,6 @@ def digits(
     """Test how long a bare RNN, GRU or LSTM can remember: the sum of two digits, after a gap of zeros."""
     from poetgen.cli.progress_bar import ProgressBar
     from poetgen.inspect.memory import CHANCE, by_kind, train_adders
-    from poetgen.plots import ensure_drawable
     from poetgen.plots.memory import draw_digits
 
     kinds, gaps = list(dict.fromkeys(lists.parts(cells))), lists.sizes("--lengths", lengths)
@@ -60,7 +59,7 @@ def digits(
     check_number("steps", steps, 1)
     check_number("repeats", repeats, 1, 100_000)
     check_seed(seed)
-    ensure_drawable(out / "digits")
+    replacing = picture_at(out / "digits")
     outcomes: list[Outcome] = []
     stopped = False
     with ProgressBar() as progress, enough_memory("give a smaller --hidden or smaller --lengths"):
@@ -89,7 +88,7 @@ def digits(
     if "lstm" in kinds and len(biases) == 1 and biases != [1]:
         caption += f"; forget bias {biases[0]:g}"
     paths = draw_digits(by_kind(outcomes), CHANCE, caption, out / "digits")
-    note(f"always saying 9 is right for {CHANCE:.0%}; drawn in {' and '.join(map(str, paths))}")
+    note(f"always saying 9 is right for {CHANCE:.0%}; drawn in {' and '.join(map(str, paths))}{replacing}")
     if stopped:
         each = sum(len(biases) if cell == "lstm" else 1 for cell in kinds)
         note(f"stopped after {len(outcomes)} of {each * len(gaps) * repeats} networks")

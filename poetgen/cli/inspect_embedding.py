@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from poetgen.cli.inspect import inspect, note_numbers
+from poetgen.cli.inspect import inspect, note_numbers, picture_at
 from poetgen.cli.root import CheckpointFolder, checkpoint_at, note
 from poetgen.cli.terminal import table
 from poetgen.config import check_number, check_seed
@@ -94,10 +94,9 @@ def chart(
     check_seed(seed)
     from poetgen.inspect.embedding import CHARACTER_GROUPS, Embedding, measured_groups, place_on_map
     from poetgen.network.checkpoint import Checkpoint
-    from poetgen.plots import ensure_drawable
     from poetgen.plots.embedding import draw_map
 
-    ensure_drawable(out / "map")
+    replacing = picture_at(out / "map")
     loaded = Checkpoint.load(checkpoint_at(checkpoint))
     embedding = Embedding.of(loaded.model, loaded.vocab)
     shown = embedding.commonest(num, "".join(CHARACTER_GROUPS.values()))
@@ -112,4 +111,4 @@ def chart(
         print(table([("group", "members", "nearest in the group", "by chance"), *rows]), end="", flush=True)
     paths = draw_map(placed, out / "map", caption)
     note_numbers("".join(placed.chars))
-    note(f"drawn in {' and '.join(map(str, paths))}")
+    note(f"drawn in {' and '.join(map(str, paths))}{replacing}")

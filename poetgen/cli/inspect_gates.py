@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from poetgen.cli.inspect import inspect, note_numbers
+from poetgen.cli.inspect import inspect, note_numbers, picture_at
 from poetgen.cli.root import CheckpointFolder, checkpoint_at, note, poems_in
 from poetgen.cli.terminal import table
 from poetgen.config import check_number, check_seed
@@ -60,7 +60,6 @@ def gates(
     """Draw the gates and states of an LSTM along a poem, and find units that keep track of the form."""
     from poetgen.cli.progress_bar import ProgressBar
     from poetgen.inspect.gates import FEATURES, LONGEST_BODY, picture, poems_alike, survey, trace_poems, write_alike
-    from poetgen.plots import ensure_drawable
     from poetgen.plots.gates import draw_gates
     from poetgen.poet import load
 
@@ -85,7 +84,7 @@ def gates(
     if unit and len(unit) > _MOST:
         raise UsageError(f"--unit: {len(unit)} of them; give at most {_MOST}")
     [traced] = trace_poems(poet.checkpoint, [given])
-    ensure_drawable(out / "gates")
+    replacing = picture_at(out / "gates")
     with ProgressBar() as progress:
 
         def show(what: str) -> ProgressCallback:
@@ -115,7 +114,7 @@ def gates(
     note(f"found in {len(read) - measured} poems, measured in {measured} others")
     paths = draw_gates(shown, out / "gates")
     note_numbers(given.body)
-    note(f"drawn in {' and '.join(map(str, paths))}")
+    note(f"drawn in {' and '.join(map(str, paths))}{replacing}")
 
 
 def _one_poem(given: str, title: str, vocab: Vocab) -> Poem:

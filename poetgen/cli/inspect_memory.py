@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from poetgen.cli.inspect import inspect
+from poetgen.cli.inspect import inspect, picture_at
 from poetgen.cli.root import PREPARED, CheckpointFolder, Device, checkpoint_at, note, poems_in
 from poetgen.cli.terminal import table
 from poetgen.config import check_number, check_seed
 from poetgen.errors import UsageError
 from poetgen.files import to_json
+from poetgen.humanize import how_many
 
 if TYPE_CHECKING:
     from poetgen.data.dataset import Split
@@ -55,7 +56,6 @@ def memory(
     """
     from poetgen.cli.progress_bar import ProgressBar
     from poetgen.inspect.memory import curve, target_costs, trials
-    from poetgen.plots import ensure_drawable
     from poetgen.plots.memory import draw_memory
     from poetgen.poet import load
     from poetgen.prosody.forms import SHAPES
@@ -69,13 +69,13 @@ def memory(
         raise UsageError(f"--form {form}: choose one of {', '.join(SHAPES)}")
     if poems is None and data is None and not PREPARED.is_dir():
         raise UsageError(f"no poems: {PREPARED} is not there; give --poems FILE, or --data PREPARED")
-    ensure_drawable(out / "memory")
+    replacing = picture_at(out / "memory")
     poet = load(checkpoint_at(checkpoint), device)
     source = poems or data or PREPARED
     tried = trials(_human(poet, poems, data or PREPARED), form, num, seed, strangers, str(source))
     if tried.left_out:
         note(
-            f"left out {tried.left_out:,} poems: duplicates, or with punctuation inside a line, "
+            f"left out {how_many(tried.left_out, 'poem')}: duplicates, or with punctuation inside a line, "
             "or with punctuation that no other poem has"
         )
     with ProgressBar() as progress:
@@ -98,7 +98,7 @@ def memory(
     caption = f"checkpoint {poet.checkpoint.id}, {count:,} poems of {lines} lines of {width} characters"
     curves = {"all characters of the last couplet": every, "its last character, which rhymes": rhyme}
     paths = draw_memory(curves, caption, out / "memory")
-    note(f"{count:,} poems; drawn in {' and '.join(map(str, paths))}")
+    note(f"{how_many(count, 'poem')}; drawn in {' and '.join(map(str, paths))}{replacing}")
 
 
 def _human(poet: Poet, poems: Path | None, data: Path) -> Split:

@@ -12,7 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-from poetgen.cli.root import app, claim, note
+from poetgen.cli.options import complete_checkpoint
+from poetgen.cli.root import App, app, claim, note
 from poetgen.cli.terminal import table
 from poetgen.errors import UsageError
 from poetgen.files import to_json
@@ -28,7 +29,7 @@ from poetgen.network.registry import (
     summarised,
 )
 
-models = typer.Typer(
+models = App(
     help="List the checkpoints that there are, and send them to others.",
     epilog="Example: poetgen models list",
     invoke_without_command=True,
@@ -37,7 +38,10 @@ models = typer.Typer(
 )
 app.add_typer(models, name="models")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="A checkpoint, by its name or its folder.")]
+Name = Annotated[
+    str,
+    typer.Argument(metavar="NAME", autocompletion=complete_checkpoint, help="A checkpoint, by its name or its folder."),
+]
 
 
 @models.callback()
@@ -165,7 +169,10 @@ def _record(summary: CheckpointSummary) -> dict[str, Any]:
 
 
 def _date(summary: CheckpointSummary) -> str:
-    return time.strftime("%Y-%m-%d", time.localtime(summary.date))
+    try:
+        return time.strftime("%Y-%m-%d", time.localtime(summary.date))
+    except (OverflowError, ValueError, OSError):  # a date that no calendar has
+        return ""
 
 
 def _megabytes(size: int) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from poetgen.cli.terminal import table
+from poetgen.humanize import how_many
 
 
 def preprocess_table(report: Mapping[str, Any], out: Path) -> str:
@@ -15,12 +16,12 @@ def preprocess_table(report: Mapping[str, Any], out: Path) -> str:
     if too_long := dropped.pop("too long", 0):
         dropped[f"too long ({_limits(report['most_chars'])})"] = too_long
     train, valid, leak, seconds = (report[name] for name in ("train", "valid", "leak_check", "seconds"))
-    rows = [("read", f"{report['read']:,} poems in {report['documents']:,} files")]
+    rows = [("read", f"{how_many(report['read'], 'poem')} in {how_many(report['documents'], 'file')}")]
     if passed_over := _counts(report["passed_over"]):
         rows.append(("passed over", passed_over))
     rows += [("dropped", f"{sum(dropped.values()):,}" + (f": {_counts(dropped)}" if dropped else ""))]
     rows += [
-        ("kept", f"{train['poems'] + valid['poems']:,} poems, {report['characters']:,} characters"),
+        ("kept", f"{how_many(train['poems'] + valid['poems'], 'poem')}, {how_many(report['characters'], 'character')}"),
         ("forms", _counts(report["forms"])),
         ("dynasties", _counts(report["dynasties"])),
         *([("tunes", tunes)] if (tunes := _tunes(report)) else []),
@@ -28,7 +29,7 @@ def preprocess_table(report: Mapping[str, Any], out: Path) -> str:
             "vocabulary",
             f"{report['vocabulary']:,} tokens; {report['unknown_tokens']:,} characters are left out as rare",
         ),
-        ("split", f"{train['poems']:,} poems to train on, {valid['poems']:,} to validate with"),
+        ("split", f"{how_many(train['poems'], 'poem')} to train on, {valid['poems']:,} to validate with"),
         (
             "leak check",
             f"{leak['shared_lines']:,} of {leak['valid_lines']:,} lines to validate with are on both sides "

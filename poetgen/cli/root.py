@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn, TypeVar
 
 import typer
 
 from poetgen import __version__
-from poetgen.cli.terminal import shown_escaped
+from poetgen.cli.options import GroupedCommand, complete_checkpoint
+from poetgen.cli.terminal import is_quiet, quieted, shown_escaped
 from poetgen.errors import PoetgenError, UsageError
 from poetgen.folders import claimed
 from poetgen.humanize import shortened
@@ -41,6 +42,7 @@ CheckpointFolder = Annotated[
     typer.Option(
         "--checkpoint",
         metavar="NAME",
+        autocompletion=complete_checkpoint,
         help="A checkpoint by its name (see poetgen models) or folder.  [default: the newest, else the box]",
     ),
 ]
@@ -54,11 +56,22 @@ Columns = Annotated[
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, ...; auto takes a GPU.")]
 
-app = typer.Typer(
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class App(typer.Typer):
+    """An app, or a group of commands, whose commands have their options in groups."""
+
+    def command(self, name: str | None = None, **settings: Any) -> Callable[[_Function], _Function]:
+        settings.setdefault("cls", GroupedCommand)
+        return super().command(name, **settings)
+
+
+app = App(
     help="Write classical Chinese poems with a recurrent network, one character at a time, and train your own.",
     epilog='Example: poetgen sample "春夜喜雨"',
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -67,10 +80,11 @@ app = typer.Typer(
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """The console command ``poetgen``."""
-    with shown_escaped():
+    given = list(sys.argv[1:] if args is None else args)
+    with shown_escaped(), quieted(_asks_for_quiet(given)):
         try:
             try:
-                app(args=args, prog_name="poetgen")
+                app(args=given, prog_name="poetgen")
             except UsageError as error:
                 _fail(error.message.flags, 2)
             except PoetgenError as error:
@@ -84,6 +98,15 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
         sys.exit(0)
 
 
+def _asks_for_quiet(args: list[str]) -> bool:
+    """Whether -q stands anywhere among some arguments, or in the environment; it is taken out of them."""
+    options = args[: args.index("--")] if "--" in args else args
+    asked = [place for place, arg in enumerate(options) if arg in ("-q", "--quiet")]
+    for place in reversed(asked):
+        del args[place]
+    return bool(asked or os.environ.get("POETGEN_QUIET"))
+
+
 def _fail(error: object, code: int) -> NoReturn:
     print(f"poetgen: {shortened(' '.join(str(error).split()))}", file=sys.stderr)
     try:
@@ -94,7 +117,8 @@ def _fail(error: object, code: int) -> NoReturn:
 
 
 def note(text: str, language: str = ENGLISH) -> None:
-    print(shortened(translated(text, language)), file=sys.stderr, flush=True)
+    if not is_quiet():
+        print(shortened(translated(text, language)), file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -120,6 +144,9 @@ def _version(wanted: bool) -> None:
 def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="Say nothing but errors; goes with every command, anywhere.")
     ] = False,
 ) -> None:
     pass

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from poetgen.cli.conversation import converse
+from poetgen.cli.options import complete_dynasty, complete_form
 from poetgen.cli.root import CheckpointFolder, app, checkpoint_at, note, poems_of_file, sign, told_once
-from poetgen.config import CANDIDATES, MOST_POEMS, SampleConfig
-from poetgen.errors import Option, SourceError, UsageError
+from poetgen.cli.terminal import are_terminals
+from poetgen.config import CANDIDATES, MOST_POEMS, SampleConfig, check_number
+from poetgen.errors import SourceError, UsageError
 from poetgen.files import STDIN, to_json
 from poetgen.folders import read_as_one
 from poetgen.network import distributed
@@ -43,7 +46,8 @@ def sample(
     form: Annotated[
         str,
         typer.Option(
-            help="auto (by length), free, 七绝, 五言律诗, a tune (水调歌头, 水调歌头:2), ...: see --list-forms."
+            autocompletion=complete_form,
+            help="auto (by length), free, 七绝, 五言律诗, a tune (水调歌头, 水调歌头:2), ...: see --list-forms.",
         ),
     ] = "auto",
     rhyme: Annotated[
@@ -72,7 +76,9 @@ def sample(
     lines: Annotated[
         int, typer.Option(help="Lines of 五排 or 七排 (0: 12), 五古 or 七古 (0: as many as the model writes).")
     ] = 0,
-    dynasty: Annotated[str, typer.Option(help="Write as in this dynasty: 唐, 宋, ...")] = "",
+    dynasty: Annotated[
+        str, typer.Option(autocompletion=complete_dynasty, help="Write as in this dynasty: 唐, 宋, ...")
+    ] = "",
     author: Annotated[str, typer.Option(help="Write in this poet's manner.")] = "",
     keywords: Annotated[
         str, typer.Option(help="Words that must stand in the poem, with commas or spaces between.")
@@ -103,6 +109,10 @@ def sample(
         bool, typer.Option("--overwrite", help="Put new poems in the place of those in --output.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON Lines.")] = False,
+    card: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw the poem too, as a picture to send: FILE.png or .svg, FILE-1.png, ..."),
+    ] = None,
     stream: Annotated[
         bool | None,
         typer.Option(
@@ -116,6 +126,7 @@ def sample(
 ) -> None:
     """Write poems from titles.
 
+    Without a title, on a terminal, it is a conversation: give titles one after the other, and /help.
     Regulated verse and 词 hold their tones and rhymes. Anything may be given beforehand: how the poem begins, words and
     rhymes, a character of each line, or all but a few places. A title may then be left out.
 
@@ -134,17 +145,15 @@ def sample(
         return
     # What can be wrong without a model is said before torch is loaded.
     SampleConfig(SampleConfig.length if length is None else length, top_k, top_p, temperature, seed or 0, candidates)
-    if num < 1:
-        raise UsageError(f"--num {num}: give a number of at least 1")
-    if num > MOST_POEMS:
-        raise UsageError(Option("num", num), f": give a number of at most {MOST_POEMS:,}")
-    if stream and (as_json or output):
-        raise UsageError("--stream shows characters on the screen: leave out --json and --output")
+    check_number("num", num, 1, MOST_POEMS)
+    if stream and (as_json or output or card):
+        raise UsageError("--stream shows characters on the screen: leave out --json, --output and --card")
     if not titles and input is None and (begin or pattern):
         titles = [""]
     if titles and input:
         raise UsageError("TITLES and --input: give one of them")
-    if not titles and input is None:
+    talking = not (titles or input or as_json or output or card) and are_terminals()
+    if not (titles or input or talking):
         raise UsageError('no title: give one, as in poetgen sample "春夜喜雨", or a file of them with --input')
     if resume and overwrite:
         raise UsageError("--resume and --overwrite: give one of them")
@@ -167,6 +176,7 @@ def sample(
                     raise UsageError(f"--output {output}: is the file of titles; give another name")
                 world.first(target.check)
 
+            from poetgen.cli.card import Cards
             from poetgen.cli.write_batch import write_batch
             from poetgen.network.checkpoint import Checkpoint
             from poetgen.network.device import pick_device
@@ -199,14 +209,17 @@ def sample(
             }
             drawn = world.first(fresh_seed)
             writer = Writer(Checkpoint.load(checkpoint_at(checkpoint), pick_device(world.device(device))))
+            if talking:
+                return converse(writer, options)
             if stream is None:
-                stream = sys.stdout.isatty() and asked.size == num == 1 and not as_json and output is None
+                stream = sys.stdout.isatty() and asked.size == num == 1 and not (as_json or output or card)
             if stream:
                 done = TitleBatch(writer, asked, options, num, drawn=drawn, say=note)
                 _stream(writer, done.jobs(), sys.stdout)
             else:
                 try:
-                    done = write_batch(writer, asked, options, num, drawn, world, target, as_json)
+                    each = Cards(card, asked.size and asked.size * num).draw if card else lambda sample: None
+                    done = write_batch(writer, asked, options, num, drawn, world, target, as_json, each)
                 except Stopped as stop:
                     raise typer.Exit(128 + stop.number) from stop
     if world.rank == 0 and not as_json:

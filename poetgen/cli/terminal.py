@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import codecs
 import os
+import shutil
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextvars import ContextVar
 from typing import Any, Final, TextIO, cast
 
 from poetgen.text import code_point, escaped
@@ -74,6 +76,24 @@ def shown_escaped() -> Iterator[None]:
         yield
 
 
+_QUIET: Final = ContextVar("quiet", default=False)
+
+
+@contextmanager
+def quieted(wanted: bool) -> Iterator[None]:
+    """Say nothing but errors inside, if that is wanted."""
+    token = _QUIET.set(wanted)
+    try:
+        yield
+    finally:
+        _QUIET.reset(token)
+
+
+def is_quiet() -> bool:
+    """Whether nothing but errors is to be said."""
+    return _QUIET.get()
+
+
 def wants_colour(terminal: bool) -> bool:
     """Whether to use colours: on a terminal, unless the environment has NO_COLOR (https://no-color.org)."""
     return terminal and not os.environ.get("NO_COLOR")
@@ -82,6 +102,11 @@ def wants_colour(terminal: bool) -> bool:
 def is_terminal(stream: TextIO) -> bool:
     """Whether a person looks at `stream`, on something that can move its cursor."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def are_terminals() -> bool:
+    """Whether a person types what is read, and sees what is written."""
+    return sys.stdin is not None and sys.stdin.isatty() and is_terminal(sys.stdout)
 
 
 def columns(text: str) -> int:
@@ -93,8 +118,10 @@ def columns(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(char) in "WF" else not unicodedata.combining(char) for char in text)
 
 
-def table(rows: Iterable[Sequence[str]]) -> str:
+def table(rows: Iterable[Sequence[str]], width: int = 0) -> str:
     """Rows of text in columns, each as wide as it must be.
+
+    On a terminal, or within `width` columns, the last one breaks its lines between words where it has no room.
 
     >>> print(table([("诗", "1"), ("lines", "12")]), end="")
     诗     1
@@ -102,5 +129,36 @@ def table(rows: Iterable[Sequence[str]]) -> str:
     """
     rows = list(rows)
     widths = [max(map(columns, cells)) for cells in zip(*rows, strict=True)]
+    room = (width or screen_width()) - sum(widths[:-1]) - 2 * (len(widths) - 1)
+    if widths and _LEAST_ROOM <= room < widths[-1]:
+        rows = [
+            (*(row[:-1] if number == 0 else [""] * (len(row) - 1)), line)
+            for row in rows
+            for number, line in enumerate(folded(row[-1], room))
+        ]
     padded = ([cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True)] for row in rows)
     return "".join("  ".join(cells).rstrip() + "\n" for cells in padded)
+
+
+#: Columns of text that are worth a column.
+_LEAST_ROOM: Final = 16
+
+
+def screen_width() -> int:
+    """The columns of the terminal that a person looks at; of what is none, more than any line has."""
+    return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else 10**9
+
+
+def folded(text: str, room: int) -> list[str]:
+    """A text in lines of at most `room` columns, broken between words; one line for an empty text.
+
+    >>> folded("the tone of each character", 16)
+    ['the tone of each', 'character']
+    """
+    lines = [""]
+    for word in text.split(" "):
+        if lines[-1] and columns(lines[-1]) + 1 + columns(word) > room:
+            lines.append(word)
+        else:
+            lines[-1] += (" " if lines[-1] else "") + word
+    return lines

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from poetgen.cli.lists import numbers
+from poetgen.cli.options import complete_checkpoint
 from poetgen.cli.root import PREPARED, Device, app, claim, enough_memory, note, told_once
 from poetgen.config import CELLS, PRECISIONS, SAMPLINGS, SampleConfig, TrainConfig
 from poetgen.errors import SaveError, UsageError
+from poetgen.humanize import how_many
 from poetgen.network import distributed
 from poetgen.network.records import LOG, EndRecord, EvalRecord
 from poetgen.network.registry import CHECKPOINTS, named, summarised
@@ -79,7 +81,9 @@ def train(
     init: Annotated[
         str,
         typer.Option(
-            metavar="NAME", help="Start from the weights of this checkpoint, by name or folder, and take its shape."
+            metavar="NAME",
+            autocompletion=complete_checkpoint,
+            help="Start from the weights of this checkpoint, by name or folder, and take its shape.",
         ),
     ] = TrainConfig.init,
     init_embeddings: Annotated[
@@ -170,11 +174,14 @@ def _folder(out: Path | None, data: Path) -> Path:
 def _lead(trainer: Trainer, data: Path, tensorboard: bool) -> str:
     """Train, and say what there is to say, as one process of a run does for all; returns why the run ended."""
     from poetgen.cli.progress_bar import ProgressBar
+    from poetgen.network.checkpoint import PICTURES
     from poetgen.network.tensorboard import Events
 
     out = trainer.out
     with ProgressBar(delay=0.0) as progress:
         note(_opening(trainer, data))
+        if len(trainer.dataset.train) < _FEW_POEMS and not trainer.config.init and trainer.dataset.profile.regulated:
+            note(f"{len(trainer.dataset.train):,} poems are few to learn from; --init box goes on from the box")
         with Events(trainer, tensorboard) as events:
             reason = _follow(trainer, progress, events)
     if reason == "interrupted" and not trainer.position.step:
@@ -184,6 +191,8 @@ def _lead(trainer: Trainer, data: Path, tensorboard: bool) -> str:
         note(f"stopped at step {trainer.position.step:,}, and saved; to go on: {again}")
     else:
         title = "春夜喜雨" if trainer.dataset.profile.regulated else "TITLE"
+        if picture := next((out / name for name in PICTURES if (out / name).exists()), None):
+            note(f"{picture} shows the run")
         note(f"{out} holds the best model; try it: poetgen sample {title} --checkpoint {_name_of_own(out)}")
     return reason
 
@@ -193,6 +202,8 @@ def _name_of_own(out: Path) -> str:
     return out.name if out.parent == CHECKPOINTS else str(out)
 
 
+#: Fewer poems teach a network that begins with random numbers next to nothing (docs/training.md).
+_FEW_POEMS = 3000
 #: What takes less memory.
 _LESS = "give --accumulate 2 or more, or a smaller --hidden or --layers"
 #: Any of these in a folder says that it holds a run.
@@ -215,7 +226,7 @@ def _follow(trainer: Trainer, progress: ProgressBar, events: Events) -> str:
 
     view = RunView(progress, write)
     drawn, reason = time.monotonic(), ""
-    for record in trainer.run(lambda done, total: progress.update("skip-gram vectors", done, total)):
+    for record in trainer.run(lambda done, total: progress.update("skip-gram vectors", done, total), view.step):
         view.show(record)
         events.show(record)
         reason = record.reason if isinstance(record, EndRecord) else ""
@@ -253,7 +264,7 @@ def _opening(trainer: Trainer, data: Path) -> str:
     goes_on = f", from step {trainer.position.step:,}" if trainer.position.step else ""
     return (
         f"{config.cell} {config.layers} x {config.hidden}, {trainer.model.parameters_count / 1e6:.1f} million weights, "
-        f"{len(dataset.train):,} poems from {data}, {trainer.device}, {precision.name} ({precision.why}), "
+        f"{how_many(len(dataset.train), 'poem')} from {data}, {trainer.device}, {precision.name} ({precision.why}), "
         f"into {trainer.out}{together}{goes_on}"
     )
 

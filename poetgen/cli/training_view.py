@@ -25,12 +25,19 @@ class RunView:
     def __init__(self, progress: ProgressBar, write: Callable[[], Sequence[str]]) -> None:
         self._progress = progress
         self._write = write
+        self._figures: Sequence[str] = ()
+
+    def step(self, share: float, whole: float) -> None:
+        """Move the bar, at every step of the optimizer."""
+        if self._progress.live:
+            self._progress.update("training", share, whole, self._figures)
 
     def show(self, record: TrainingRecord) -> None:
         """Draw one record."""
         match record:
             case StepRecord():
-                self._progress.update("training", record.share, 1.0, _step_figures(record))
+                self._figures = _step_figures(record)
+                self._progress.update("training", record.share, 1.0, self._figures)
             case EvalRecord():
                 self._progress.say(_evaluation(record))
                 for line in self._write() if math.isfinite(record.valid_loss) else ():
@@ -44,10 +51,15 @@ class RunView:
                 self._progress.say(f"step {record.step}: learning rate {record.lr:g}, {_WHY[record.why]}")
 
 
-def _step_figures(record: StepRecord) -> str:
+def _step_figures(record: StepRecord) -> tuple[str, ...]:
+    """The figures of some steps, the most telling first."""
     return (
-        f"step {record.step} loss {brief(record.loss, 3)} ppl {brief(record.perplexity)} "
-        f"lr {record.lr:.2g} norm {brief(record.grad_norm, 2)} {record.tokens_per_second:,.0f} tokens/s"
+        f"step {record.step}",
+        f"loss {brief(record.loss, 3)}",
+        f"ppl {brief(record.perplexity)}",
+        f"lr {record.lr:.2g}",
+        f"norm {brief(record.grad_norm, 2)}",
+        f"{record.tokens_per_second:,.0f} tokens/s",
     )
 
 

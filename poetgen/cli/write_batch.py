@@ -14,6 +14,7 @@ from poetgen.cli.terminal import is_terminal
 from poetgen.cli.verse import heading, verse
 from poetgen.errors import RankError
 from poetgen.files import to_json
+from poetgen.humanize import how_many
 from poetgen.network.distributed import World
 from poetgen.signals import Interruption, Stopped
 from poetgen.writing.batch import TitleBatch
@@ -39,11 +40,12 @@ def write_batch(
     world: World | None = None,
     output: Output | None = None,
     as_json: bool = False,
+    each: Callable[[Sample], None] = lambda sample: None,
 ) -> TitleBatch:
     """Write all poems of a batch to a file, or to stdout, each as soon as it is finished and its turn has come.
 
-    Shows progress and notes on stderr. Returns the batch, which knows what was left out. Raises Stopped on Ctrl-C and
-    SIGTERM, with all finished poems in the file.
+    Shows progress and notes on stderr; `each` poem is handed on once it is written. Returns the batch, which knows what
+    was left out. Raises Stopped on Ctrl-C and SIGTERM, with all finished poems in the file.
     """
     world = world or World()
     leads = world.rank == 0
@@ -73,7 +75,7 @@ def write_batch(
             say=say,
             looking=looking,
         )
-        loop = _Loop(batch, world, output, as_json, progress)
+        loop = _Loop(batch, world, output, as_json, progress, each)
         if output:
             output.open(world, extents)
         try:
@@ -88,9 +90,16 @@ class _Loop:
     """The poems of a batch on their way out; `written` counts those of this process."""
 
     def __init__(
-        self, batch: TitleBatch, world: World, output: Output | None, as_json: bool, progress: ProgressBar
+        self,
+        batch: TitleBatch,
+        world: World,
+        output: Output | None,
+        as_json: bool,
+        progress: ProgressBar,
+        each: Callable[[Sample], None],
     ) -> None:
         self.batch, self.world, self.output, self.as_json, self.progress = batch, world, output, as_json, progress
+        self._each = each
         self.terminal = output is None and is_terminal(sys.stdout)
         self.written = 0
 
@@ -106,6 +115,7 @@ class _Loop:
             with interruption.held() if output else nullcontext():
                 put(text)
                 self.written += 1
+            self._each(sample)
             heartbeat.beat(self.written)
             if self.world.rank == 0:
                 written, whole = heartbeat.estimate(self.written), heartbeat.estimate(self.batch.writer.written)
@@ -121,7 +131,8 @@ class _Loop:
         if isinstance(error, RankError) and not number:
             raise RankError(f"a process of the run has ended or does not answer; {again}") from error
         if again:
-            say(f"stopped after {self.written:,} poems{' of this process' if self.world.size > 1 else ''}; {again}")
+            own = " of this process" if self.world.size > 1 else ""
+            say(f"stopped after {how_many(self.written, 'poem')}{own}; {again}")
         raise Stopped(number or signal.SIGINT) from error
 
     def _text(self, sample: Sample, line: int) -> str:
@@ -138,6 +149,10 @@ class _Loop:
     def _show(self, written: int, worth: float, seconds: float) -> None:
         """Show how many poems are written, and how long the others take, by what is under way too: `worth` poems."""
         if self.terminal:  # there the poems themselves show how far it is
+            return
+        if self.batch.total == 1:
+            if not written:
+                self.progress.update("writing", worth, 1)
             return
         done, total = self.batch.there + written, self.batch.total
         of = f" of {total:,}" if total else ""

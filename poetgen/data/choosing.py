@@ -13,6 +13,8 @@ from poetgen.config import PreprocessConfig
 from poetgen.corpus import Counts, duplicates
 from poetgen.data.reading import Poems
 
+#: Poems to validate with, as long as they are no more than this share of a corpus.
+_LEAST_VALID, _MOST_HELD_OUT = 100, 0.1
 #: Passages from which on a text is long enough for its end to be held out.
 _LONG_TEXT = 10
 
@@ -60,13 +62,19 @@ def choose(poems: Poems, parts: Sequence[duplicates.Clauses], counts: Counts, co
     family = renumber[duplicates.kinships(duplicates.select(clauses, verse), len(poems))[kept]]
     clauses = duplicates.Clauses(clauses.hash, clauses.length, renumber[clauses.poem].astype(np.int32))
     indices = np.flatnonzero(kept)
-    valid = duplicates.choose_valid(keys[kept], family, config.valid_share)
-    _hold_out_ends([poems.text[index] for index in indices.tolist()], valid, config.valid_share)
+    share = _valid_share(config.valid_share, len(indices))
+    valid = duplicates.choose_valid(keys[kept], family, share)
+    _hold_out_ends([poems.text[index] for index in indices.tolist()], valid, share)
     repeats = _give_back_repeats(clauses, valid, ~verse[kept])
     if valid.all():  # as may happen to a handful of poems
         valid[:] = False
     counts.kept = len(indices)
     return Choice(kept, indices, valid, family, clauses, repeats)
+
+
+def _valid_share(asked: float, poems: int) -> float:
+    """The share of poems to validate with: more of a small corpus, of which a few poems would tell nothing."""
+    return max(asked, min(_MOST_HELD_OUT, _LEAST_VALID / poems)) if asked and poems else asked
 
 
 def _kept(

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from poetgen.config import EvaluateConfig
 from poetgen.corpus import Poem
 from poetgen.data.dataset import Dataset
+from poetgen.humanize import how_many
 from poetgen.judging.association import Company
 from poetgen.judging.bootstrap import Estimate
 from poetgen.network.checkpoint import Checkpoint
@@ -72,4 +73,4 @@ def count_of_poems(poems: Sequence[Poem]) -> str:
     >>> count_of_poems([Poem("春眠不觉晓。")])
     '1 poem'
     """
-    return f"{len(poems):,} poem{'s' * (len(poems) != 1)}"
+    return how_many(len(poems), "poem")

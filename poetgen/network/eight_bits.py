@@ -37,7 +37,8 @@ def from_eight_bits(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for name, tensor in tensors.items():
         if tensor.dtype is torch.int8:
             scales = whole.pop(name + SCALES, None)
-            if scales is None or scales.dtype is not torch.float32 or scales.shape != tensor.shape[:1]:
-                raise ValueError(f"{name} has no scales of its rows")
+            belong = scales is not None and scales.dtype is torch.float32 and scales.shape == tensor.shape[:1]
+            if scales is None or tensor.dim() != 2 or not belong:
+                raise ValueError(f"{name} has no scales of its rows, or is no matrix")
             whole[name] = tensor.float() * scales[:, None]
     return whole

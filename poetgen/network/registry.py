@@ -6,7 +6,6 @@ a folder in checkpoints/. docs/models.md tells users of both.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -16,7 +15,7 @@ from typing import Any, Final
 
 from poetgen.data.profile import CorpusProfile
 from poetgen.errors import CheckpointError
-from poetgen.files import read_json
+from poetgen.files import parse_json, read_json
 from poetgen.folders import located
 from poetgen.humanize import nearest, way_out
 
@@ -70,10 +69,10 @@ class CheckpointSummary:
     @property
     def id(self) -> str:
         """The hash of its weights, "" where their file does not tell."""
-        with suppress(OSError, ValueError, AttributeError), located(self.path, WEIGHTS).open("rb") as file:
+        with suppress(OSError, ValueError, TypeError, AttributeError), located(self.path, WEIGHTS).open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if length <= _MOST_HEADER:
-                return str(json.loads(file.read(length)).get("__metadata__", {}).get("id", ""))
+                return str(parse_json(file.read(length)).get("__metadata__", {}).get("id", ""))
         return ""
 
     def is_far_behind(self, other: CheckpointSummary) -> bool:
@@ -89,7 +88,10 @@ def _classical(summary: CheckpointSummary) -> bool:
 
 
 def _number(value: object) -> float:
-    return float(value) if isinstance(value, (int, float)) else math.nan
+    try:
+        return float(value) if isinstance(value, (int, float)) else math.nan
+    except OverflowError:  # an integer of hundreds of digits
+        return math.inf
 
 
 def boxed() -> Path:

@@ -9,6 +9,8 @@ from typing import Any
 
 from poetgen.files import from_json
 
+#: Nats above its best at which the validation loss is lost.
+ASTRAY = 0.3
 #: A validation loss this far above the best one is a jump: the rate is too high.
 JUMP = 0.05
 #: A fall by less than this does not count as one.
@@ -25,7 +27,8 @@ class LearningRateSchedule:
 
     `level` counts the rates from 0. Each lasts at most its even share of the budget, so that a run always ends on the
     last one. On that, `patience` evaluations without a fall end the run. `best` is the lowest validation loss so far,
-    `idle` counts the evaluations since it fell.
+    `idle` counts the evaluations since it fell, `astray` those since it was near its lowest: a network that learns a
+    small corpus by heart does not come back, and `patience` of them end the run at any rate.
 
     >>> schedule = LearningRateSchedule((0.003, 0.001), warmup=2, patience=1)
     >>> [schedule.rate(step) for step in range(3)]
@@ -40,12 +43,20 @@ class LearningRateSchedule:
     level: int = 0
     best: float = float("inf")
     idle: int = 0
+    astray: int = 0
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> LearningRateSchedule:
         """The schedule that `facts` told of; raises ValueError where they are of something else."""
         schedule = from_json(cls, {"level" if name == "rung" else name: value for name, value in facts.items()})
-        least = min(schedule.rates, default=0.0), schedule.warmup, schedule.patience - 1, schedule.level, schedule.idle
+        least = (
+            min(schedule.rates, default=0.0),
+            schedule.warmup,
+            schedule.patience - 1,
+            schedule.level,
+            schedule.idle,
+            schedule.astray,
+        )
         if least[0] <= 0 or not math.isfinite(sum(schedule.rates)) or min(least) < 0 or math.isnan(schedule.best):
             raise ValueError("learning rates that are none")
         if schedule.level >= len(schedule.rates):
@@ -61,6 +72,7 @@ class LearningRateSchedule:
             "rung": self.level,
             "best": self.best,
             "idle": self.idle,
+            "astray": self.astray,
         }
 
     def rate(self, step: int, share: float = 0.0) -> float:
@@ -83,6 +95,9 @@ class LearningRateSchedule:
         jumped = loss > self.best + JUMP
         self.idle = 0 if loss < self.best - LEAST_FALL else self.idle + 1
         self.best = min(self.best, loss)
+        self.astray = self.astray + 1 if loss > self.best + ASTRAY else 0
+        if self.astray >= self.patience:
+            return "stop"
         if last:
             return "stop" if self.idle >= self.patience else None
         if jumped or self.idle >= PLATEAU:

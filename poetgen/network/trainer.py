@@ -114,10 +114,11 @@ class Trainer:
 
     # The loop ----------------------------------------------------------------------------------------------------
 
-    def run(self, embedding: ProgressCallback = silent) -> Iterator[TrainingRecord]:
+    def run(self, embedding: ProgressCallback = silent, stepped: ProgressCallback = silent) -> Iterator[TrainingRecord]:
         """Train until the budget, the patience or `stop` ends it, yielding records; saves at every evaluation.
 
         `embedding` is told how far --init-embeddings has come; stopped before it is done, a run has nothing to save.
+        `stepped` is told after every step how much of the budget is spent.
         Raises DivergedError where the loss or the gradient is no number any more, SaveError, and RankError where
         another process of the run is gone. All ranks yield the same records.
         """
@@ -136,6 +137,7 @@ class Trainer:
                 step = self._step(shards, done)
                 sums.add(step)
                 number, share, began = self.position.step, self.share, self.position.seconds
+                stepped(share, 1.0)
                 verdict = None if math.isfinite(step.loss) and self._broken < HOPELESS else "diverged"
                 if not verdict and self.schedule.keep_pace(share):
                     yield self._log(RateRecord(**self._stamp(), why="budget"))
@@ -293,6 +295,7 @@ class Trainer:
         # Rates, warm-up and patience may have been changed on the command line; where the run stands may not.
         self.schedule.level = min(state.schedule.level, len(self.schedule.rates) - 1)
         self.schedule.best, self.schedule.idle = state.schedule.best, state.schedule.idle
+        self.schedule.astray = state.schedule.astray
         epoch = self.feed.epoch(self.position.epoch)
         self._groups = epoch.groups
         check_place(self.position, epoch, self.gradients.states, self.out)

@@ -3,14 +3,14 @@
 matplotlib is imported when a picture is drawn and not before. What the pictures share is here: their style, their
 colours, a font with Chinese characters, and how they are saved.
 
-Looks into: text, humanize, files, network, inspect.
+Looks into: text, humanize, errors, files, network, inspect.
 """
 
 from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -69,7 +69,11 @@ def save(figure: Figure, stem: Path) -> list[Path]:
 
 
 #: What a person is told where a picture had to do without Chinese characters.
-NO_FONT = "no font with Chinese characters is installed (on Debian and Ubuntu: apt install fonts-noto-cjk)"
+NO_FONT = (
+    "no font with Chinese characters is found (Debian, Ubuntu: apt install fonts-noto-cjk; Fedora: dnf install "
+    "google-noto-sans-cjk-fonts; macOS: brew install --cask font-noto-sans-cjk; Windows: Chinese supplemental fonts, "
+    "under optional features; conda, or without root: a .ttf or .otf of Noto Sans CJK in ~/.fonts)"
+)
 
 
 def font_for(text: str) -> FontProperties | None:
@@ -82,12 +86,42 @@ def font_for(text: str) -> FontProperties | None:
     return chinese_font() if any(map(is_han, text)) else FontProperties()
 
 
+#: What fonts are called that look written with a brush, or cut in wood, the best first.
+_BRUSH = ("kai", "楷", "song", "宋", "sung", "ming", "serif", "fangsong", "仿宋")
+
+
 @lru_cache(1)
 def chinese_font() -> FontProperties | None:
-    """A font of this system that has Chinese characters, None where there is none.
+    """A font of this system that has Chinese characters, None where there is none: of all the first, sans-serif ones
+    before others."""
+    return _first((odd, "serif" in name.lower(), name, file) for odd, name, file in _chinese_fonts())
 
-    Found by what a font can draw, not by its name: of those that have 春, 龘 and 簪, the first in the order of names,
-    sans-serif ones before others.
+
+@lru_cache(1)
+def brush_font() -> FontProperties | None:
+    """A font of this system for verse, 楷体 or 宋体 where there is one; None where none has Chinese characters."""
+    return _first(
+        (
+            odd or "mono" in name.lower(),
+            next((at for at, hint in enumerate(_BRUSH) if hint in name.lower()), 99),
+            name,
+            file,
+        )
+        for odd, name, file in _chinese_fonts()
+    )
+
+
+def _first(ranked: Iterable[tuple[bool, int, str, str]]) -> FontProperties | None:
+    from matplotlib.font_manager import FontProperties
+
+    best = min(ranked, default=None)
+    return FontProperties(fname=best[-1]) if best else None
+
+
+def _chinese_fonts() -> Iterator[tuple[bool, str, str]]:
+    """The fonts that have Chinese characters: whether they are slanted or of another weight, their names and files.
+
+    Found by what a font can draw, not by its name: it has 春, 龘 and 簪.
     """
     from matplotlib import font_manager
 
@@ -95,7 +129,6 @@ def chinese_font() -> FontProperties | None:
     for path in set(font_manager.findSystemFonts()) - listed:  # installed since the list was made
         with suppress(OSError, RuntimeError):
             font_manager.fontManager.addfont(path)
-    fonts = []
     for entry in font_manager.fontManager.ttflist:
         try:
             drawn = font_manager.get_font(entry.fname).get_charmap()
@@ -103,6 +136,8 @@ def chinese_font() -> FontProperties | None:
             continue
         # One that draws a box for every code point has U+0378 too, which is no character.
         if all(ord(char) in drawn for char in "春龘簪") and 0x378 not in drawn:
-            odd = entry.style != "normal" or str(entry.weight) not in ("400", "normal", "regular")
-            fonts.append((odd, "serif" in entry.name.lower(), entry.name, entry.fname))
-    return font_manager.FontProperties(fname=min(fonts)[-1]) if fonts else None
+            yield (
+                entry.style != "normal" or str(entry.weight) not in ("400", "normal", "regular"),
+                entry.name,
+                entry.fname,
+            )

@@ -78,6 +78,15 @@ def book_tunes(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tune for known in (name, listed(name)) for tune in _book_tunes_by_name().get(known, ())))
 
 
+def book_names() -> list[str]:
+    """The tunes of the book by the names that they are listed under.
+
+    >>> "水调歌头" in book_names()
+    True
+    """
+    return [tune for tune, _, _ in read_table("prosody", "tune_book_names.tsv", 3)]
+
+
 def simplified_name(name: str) -> str:
     """A name of a tune in simplified characters, as it is where the tables do not have it.
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from poetgen.errors import SourceError, UsageError
 from poetgen.files import to_json
+from poetgen.humanize import how_many
 from poetgen.network.distributed import World
 from poetgen.writing.output import Extent, Place, PoemRecord, merged
 from poetgen.writing.sample import Job, Sample
@@ -139,7 +140,7 @@ class TitleBatch:
                     if place < self._after and self._record:
                         raise self._foreign(self._record, f"{self.titles.place(line.number)} asks for more")
                     if fresh and self.there:
-                        self._say(f"going on after {self.there:,} poems")
+                        self._say(f"going on after {how_many(self.there, 'poem')}")
                     fresh = False
                     self._lines.append(line.number)
                     yield numbered

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from copy import copy
-from typing import Protocol
+from typing import Final, Protocol
 
 from poetgen.errors import Message, Option, UsageError
 from poetgen.prosody.template import Template
-from poetgen.text import LOST, PUNCTUATION, is_han
+from poetgen.text import CLAUSE_ENDS, LOST, PAUSE, PUNCTUATION, SENTENCE_ENDS, is_han
 from poetgen.writing.demands import can_hold
 from poetgen.writing.masks import Mask, Masks
 from poetgen.writing.pattern import Layer
 from poetgen.writing.planning import Plan, misfit, without_rules
 from poetgen.writing.verse import Verse
+
+#: Marks that promise another line.
+_PROMISING: Final = "".join(mark for mark in CLAUSE_ENDS + PAUSE if mark not in SENTENCE_ENDS)
 
 
 class Constraint(Protocol):
@@ -61,10 +64,16 @@ class Constraint(Protocol):
 class Free:
     """No rules but a length, after which the poem ends; before it where `may_end`. It begins with `given`.
 
-    Line ends are not counted. A poem does not begin with one, and has no more than one blank line between stanzas.
+    Where it is to be `whole`, classical verse ends with a line: the last one that the length holds, if it is as long as
+    the one before. Line ends are not counted. A poem does not begin with one, and has no more than one blank line
+    between stanzas.
     """
 
-    def __init__(self, masks: Masks, length: int, may_end: bool, given: Sequence[int] = ()) -> None:
+    def __init__(
+        self, masks: Masks, length: int, may_end: bool, given: Sequence[int] = (), whole: bool = False
+    ) -> None:
+        self._whole = whole and masks.vocab.chinese and not masks.vocab.has_lines
+        self._line = 0  # characters of the line so far
         self.masks, self.left, self.may_end = masks, length, may_end
         self.fresh, self.done, self._begun = True, False, False
         self._given = tuple(given)  # what is still to be written of it
@@ -82,10 +91,22 @@ class Free:
             return self.masks.row(("given", token), lambda: self.masks.ids([token]))
         end = self.may_end and self._begun
         line_end = self._line_ends < 2
-        return self.masks.row(("text", end, line_end), lambda: self._text(end, line_end))
+        barred = self._barred()
+        return self.masks.row(("text", end, line_end, barred), lambda: self._text(end, line_end, barred))
 
-    def _text(self, end: bool, line_end: bool) -> Mask:
+    def _barred(self) -> str:
+        """What may not come, so that the poem ends with a line: marks that promise another, or all but an end."""
+        if not (self._whole and self._line):
+            return ""
+        if self.left == 1 and (self.masks.text & self.masks.chars(SENTENCE_ENDS)).any():
+            return "all"
+        return _PROMISING if self.left <= self._line + 1 else ""
+
+    def _text(self, end: bool, line_end: bool, barred: str) -> Mask:
         mask = self.masks.text.copy()
+        if barred == "all":
+            return mask & self.masks.chars(SENTENCE_ENDS)
+        mask &= ~self.masks.chars(barred)
         mask[self.masks.end] = end
         if self.masks.vocab.has_lines and not line_end:
             mask[self.masks.vocab.id("\n")] = False
@@ -104,8 +125,10 @@ class Free:
         self.settled = len(self._given) > 0
         self._given = self._given[1:]
         self._begun = True
-        self.done = token == self.masks.end or not self.left
         self.fresh = self.masks.vocab.tokens[token] in "，。？！；：\n"
+        another = self._line + 1  # as long as the line that ends here
+        self._line = 0 if self.fresh else self._line + 1
+        self.done = token == self.masks.end or not self.left or (self._whole and self.fresh and self.left < another)
 
     def copy(self) -> Free:
         return copy(self)
@@ -121,7 +144,7 @@ def constrain(plan: Plan, masks: Masks) -> tuple[Constraint, Message]:
         if unknown := _unknown(layer, plan.template is None, masks):
             raise UsageError(layer.named, f": {' '.join(unknown)} is no character that the model knows")
     if plan.template is None:
-        return Free(masks, plan.length, plan.may_end, masks.vocab.encode(plan.start)), Message()
+        return Free(masks, plan.length, plan.may_end, masks.vocab.encode(plan.start), whole=True), Message()
     verse = _fitting(plan, plan.template, plan.rhyme, masks)
     if verse.possible:
         return verse, Message()

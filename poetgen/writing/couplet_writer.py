@@ -35,6 +35,7 @@ from poetgen.data.sequence import HELD, RHYME, Column, Header, Layout
 from poetgen.errors import UsageError
 from poetgen.network.checkpoint import Checkpoint
 from poetgen.network.model import State
+from poetgen.network.stepping import Stepper
 from poetgen.prosody.explain_parallel import explain_couplet
 from poetgen.prosody.forms import form_of_shape
 from poetgen.prosody.parallel import CLASSES, UNLIKE, judge_couplet, vector, word_class
@@ -67,6 +68,7 @@ class CoupletWriter:
         if not checkpoint.vocab.chinese:
             raise UsageError(f"{checkpoint.path}: writes no Chinese verse; give the checkpoint of one that does")
         self.checkpoint, self.model, self.vocab = checkpoint, checkpoint.model.eval(), checkpoint.vocab
+        self._stepper = Stepper(self.model)
         self.table_weight = table_weight
         self.masks, self.layout = Masks(self.vocab), Layout(self.vocab)
         self.device = next(self.model.parameters()).device
@@ -215,7 +217,7 @@ class CoupletWriter:
             drawn[:, at] = tokens
             chosen = torch.from_numpy(tokens).to(self.device)
             nats += torch.nn.functional.cross_entropy(logits, chosen, reduction="none").cpu().numpy()
-            features, state = self.model.step(chosen, state)
+            features, state = self._stepper.step(chosen, state)
         return drawn, nats
 
     def _read(self, prefix: Sequence[int], count: int) -> tuple[Tensor, State]:
@@ -229,12 +231,12 @@ class CoupletWriter:
         ids = torch.from_numpy(np.hstack([lines, np.tile(np.array(behind, dtype=np.int64), (len(lines), 1))]))
         ids = ids.to(self.device)
         features, state = self._read(prefix, len(ids))
-        following, _ = self.model.features(ids[:, :-1], state)
-        counted = slice(lines.shape[1] + 1 if behind else 0, None)  # of what stands behind, not its mark
-        every = torch.cat([features[:, None], following], dim=1)[:, counted]
-        logits = self.model.logits(every).float()
-        costs = torch.nn.functional.cross_entropy(logits.transpose(1, 2), ids[:, counted], reduction="none")
-        nats: NDArray[np.float64] = costs.sum(1).double().cpu().numpy()
+        nats = np.zeros(len(ids))
+        for at, next_ids in enumerate(ids.unbind(1)):
+            if at > lines.shape[1] or not behind:  # of what stands behind, not its mark
+                logits = self.model.logits(features).float()
+                nats += torch.nn.functional.cross_entropy(logits, next_ids, reduction="none").cpu().numpy()
+            features, state = self._stepper.step(next_ids, state)
         return nats
 
     # The banner --------------------------------------------------------------------------------------------------

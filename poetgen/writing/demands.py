@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
@@ -197,7 +198,7 @@ def _holding(demands: tuple[Demand, ...], line: str, reader: Reader) -> tuple[tu
             if not (names := reader.feet(padded[: place + 1], demand.tone)):
                 return None
             feet[demand.rhyme, char] = names
-        elif tones[place] and demand != ANY and (OBLIQUE if demand == DEPARTING else demand) not in tones[place]:
+        elif isinstance(demand, str) and not _bears(demand, tones[place]):
             return None
         given[places[place]] = Given(char)
     if len(chars) < len(line):
@@ -240,6 +241,52 @@ def can_hold(template: Template, held: Sequence[str], rhyme: frozenset[str] = fr
     (False, True)
     """
     return any(not held.broken and held.rhymes_within(rhyme) for held in holdings(template, held, usual))
+
+
+def misplaced(template: Template, lines: Sequence[str]) -> list[list[tuple[int, int]]]:
+    """For each variant of a form the characters of a poem that it does not allow, as lines and places from 0.
+
+    Of the alternatives of a line that count which has the fewest; of feet those that do not rhyme with most others.
+
+    >>> from poetgen.prosody.template import regulated
+    >>> misplaced(regulated("五绝"), ["白日依山尽", "黄河入海流", "欲穷千里目", "更上一层花"])[0]
+    [(3, 4)]
+    """
+    reader = Reader(template.book)
+    return [_misplaced(demands_of(variant), lines, reader) for variant in template.variants]
+
+
+def _misplaced(demands: LineDemands, lines: Sequence[str], reader: Reader) -> list[tuple[int, int]]:
+    wrong: list[tuple[int, int]] = []
+    feet: dict[int, list[tuple[tuple[int, int], frozenset[str]]]] = {}
+    for number, (alternatives, line) in enumerate(zip(demands, lines, strict=True)):
+        tones = reader.tones(line)
+        tried = []
+        for asked in alternatives:
+            breaks, own = [], []
+            for place, at in enumerate(places_of(asked)):
+                demand = asked[at]
+                if isinstance(demand, Foot):
+                    own.append((demand.rhyme, reader.feet(line[: place + 1], demand.tone)))
+                    breaks += [] if own[-1][1] else [place]
+                elif isinstance(demand, str) and not _bears(demand, tones[place]):
+                    breaks.append(place)
+            tried.append((breaks, own))
+        breaks, own = min(tried, key=lambda pair: len(pair[0]))
+        wrong += [(number, place) for place in breaks]
+        for rhyme, names in own:
+            if names:
+                feet.setdefault(rhyme, []).append(((number, len(line) - 1), names))
+    for found in feet.values():
+        shared = Counter(name for _, names in found for name in names)
+        most = max(shared, key=lambda name: shared[name])
+        wrong += [place for place, names in found if most not in names]
+    return sorted(set(wrong))
+
+
+def _bears(tone: str, tones: frozenset[str]) -> bool:
+    """Whether a character of some tones may stand where one is asked for; one that no book knows may."""
+    return not tones or tone == ANY or (OBLIQUE if tone == DEPARTING else tone) in tones
 
 
 def is_mark(demand: str) -> bool:

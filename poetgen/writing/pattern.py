@@ -17,12 +17,15 @@ from typing import Final, NamedTuple
 from poetgen.errors import Message, Option, UsageError
 from poetgen.prosody.template import Template
 from poetgen.text import CLAUSE_ENDS, LOST, PAUSE, is_han
+from poetgen.writing.request import MOST_LINES
 
 #: What people write for a free place, and marks of half width.
 _FREE: Final = str.maketrans(dict.fromkeys("_＿○▢", LOST) | dict(zip(",.?!;:､﹒", "，。？！；：、。", strict=True)))
 _LINE: Final = re.compile(rf"([^{CLAUSE_ENDS}\s]+)([{CLAUSE_ENDS}]?)")
 #: Places of a poem, by the number of its characters, that is written without a mark: lines, and characters of each.
 _UNMARKED: Final = {20: 5, 40: 5, 28: 7, 56: 7}
+#: The most characters of a line that is given, its mark counted.
+LONGEST_LINE_GIVEN: Final = 50
 #: Where the characters of an acrostic may stand besides a number.
 LAST, DIAGONAL = "last", "diagonal"
 
@@ -73,6 +76,9 @@ def parse_pattern(option: str, text: str) -> Layer:
         raise UsageError(Option(option, text), ": nothing is in it; give lines of verse, or leave it out")
     if len(lines) == 1 and (size := _UNMARKED.get(len(plain))):
         lines = [plain[start : start + size] for start in range(0, len(plain), size)]
+    if len(lines) > MOST_LINES or max(map(len, lines)) > LONGEST_LINE_GIVEN:
+        most = f"at most {MOST_LINES} lines of {LONGEST_LINE_GIVEN} characters"
+        raise UsageError(Option(option, text), f": too much for a poem; give {most}")
     return Layer(option, text, tuple(lines))
 
 

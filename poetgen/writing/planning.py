@@ -79,11 +79,11 @@ def plan(
     """Resolve a request's form; raises UsageError where there is no such form, or where options do not go together.
 
     "auto" takes the form of the lines that are given, or has as many as other options ask for; else it takes the
-    regulated form that has `length` characters with its punctuation, and no form where there is none; the poem has
-    exactly `length` characters. Forms with a template have a length of their own; others end where the model ends them,
-    after at most `length` characters. `tunes` are the templates of the checkpoint, and `profile` is that of its corpus:
-    where that has no regulated verse, "auto" asks for the form that most of its poems have, and the model ends the
-    poem.
+    regulated form that has `length` characters with its punctuation, and no form where there is none: the poem then
+    has the whole lines that `length` characters hold. Forms with a template have a length of their own; others end
+    where the model ends them, after at most `length` characters. `tunes` are the templates of the checkpoint, and
+    `profile` is that of its corpus: where that has no regulated verse, "auto" asks for the form that most of its poems
+    have, and the model ends the poem.
 
     >>> plan(Request("春晓"), 64).header.form, plan(Request("春晓", form="五绝"), 64).length
     ('七律', 24)
@@ -167,8 +167,9 @@ def misfit(plan: Plan) -> UsageError:
         options = [layer.named for layer in plan.layers if is_given("".join(layer.lines[number - 1 : number]))]
         why = f": no line {number} of {plan.form} takes {line} by its tones; give another, or "
         return UsageError(*_listed(options), why, Option("tones", "off"))
-    feet = [line for line in plan.held if is_given(line) and characters_of(line)[-1] != LOST]
-    chars = " ".join(dict.fromkeys(characters_of(line)[-1] for line in feet))
+    feet = {char for holding in found if not holding.broken for char in holding.feet}
+    ends = [characters_of(line)[-1] for line in plan.held if is_given(line)]
+    chars = " ".join(char for char in dict.fromkeys(ends) if char in feet)
     options = [layer.named for layer in plan.layers]
     on = f"on {'、'.join(sorted(plan.rhyme))} " if plan.rhyme else ""
     why = f": the lines end on {chars}, which do not rhyme {on}by the {plan.template.book}; give others, or "
@@ -189,7 +190,9 @@ def _check(request: Request) -> None:
         raise UsageError(Option("lines", request.lines), f": give an even number from 2 to {MOST_LINES}")
     if request.place != "1" and not request.acrostic:
         raise UsageError(Option("place", request.place), ": says where ", Option("hidden"), " stands; give both")
-    if request.place not in (LAST, DIAGONAL) and not (request.place.isdecimal() and int(request.place) > 0):
+    if request.place not in (LAST, DIAGONAL) and not (
+        request.place.isdecimal() and len(request.place) < 4 and int(request.place) > 0
+    ):
         raise UsageError(Option("place", request.place), f": give a number from 1, {LAST} or {DIAGONAL}")
 
 
@@ -369,8 +372,17 @@ def _untamed(request: Request, form: str, length: int, may_end: bool) -> Plan:
         what = f"{name} has no rules" if name else "no form is asked for"
         another = " or another of poetgen sample --list-forms"
         raise UsageError(option, f": {what}; give ", Option("form", "七绝"), another)
+    if len(request.begin.replace("\n", "")) >= length:
+        has = f": has {len(request.begin):,} characters, and the poem no more than {length:,}; give a larger "
+        raise UsageError(Option("begin", request.begin), has, Option("length"))
     layers = (Layer("begin", request.begin, (request.begin,)),) if request.begin else ()
-    return Plan(_header(name, "", request), length, may_end, layers=layers, start=request.begin)
+    header, note = _header(name, "", request), Message()
+    if request.keywords:
+        words = Option("keywords", " ".join(request.keywords))
+        note = Message(
+            words, ": they colour the poem, and need not stand in it, for it has no form with places for them"
+        )
+    return Plan(header, length, may_end, layers=layers, start=request.begin, note=note)
 
 
 def without_rules(plan: Plan, tones: bool, rhyme: bool) -> Plan:

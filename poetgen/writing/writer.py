@@ -13,11 +13,13 @@ from poetgen.corpus.dynasties import DYNASTIES, near_dynasties
 from poetgen.errors import Option, UsageError
 from poetgen.humanize import way_out
 from poetgen.network.checkpoint import Checkpoint
+from poetgen.prosody.forms import FORMS
+from poetgen.prosody.template import LONG, Template
 from poetgen.prosody.tune_names import asked_form
 from poetgen.writing.fitting import fit, in_script
 from poetgen.writing.planning import Plan, plan
 from poetgen.writing.reader import DraftReader
-from poetgen.writing.request import FORM_NAMES, Options, Request, check_options
+from poetgen.writing.request import FORM_NAMES, OLD, Options, Request, check_options
 from poetgen.writing.rhyme_choice import rhyme_like
 from poetgen.writing.sample import Job, Sample
 from poetgen.writing.sampler import Sampler
@@ -88,9 +90,20 @@ class Writer:
         )
         if note := self._sampler.check(request, config):  # says so now if the form cannot be had
             notes.append(note)
+        notes.extend(self._unlearned(request, config))
         # Bytes that are no UTF-8 reach Python as lone surrogates, which nothing can encode.
         asked = title.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return Job(request, config, asked=asked), notes
+
+    def _unlearned(self, request: Request, config: SampleConfig) -> list[str]:
+        """What there is to say of a form that no poem of the corpus had."""
+        profile = self.profile
+        if profile is None or not profile.regulated or all(profile.forms.get(form) for form in FORMS):
+            return []
+        form = plan(request, config.length, self.checkpoint.forms, profile).header.form
+        if not form or profile.forms.get(form):
+            return []
+        return [f"form: the model has learned from no {form}; it keeps the rules, but has had no examples"]
 
     def _form(self, text: str) -> str:
         """A form by its short name; that of a tune in the model's script, as its header has it."""
@@ -120,6 +133,11 @@ class Writer:
     def plan(self, job: Job) -> Plan:
         """How a job will be carried out: its form, its length, its stanzas."""
         return plan(job.request, job.config.length, self.checkpoint.forms, self.profile)
+
+    def template(self, form: str, lines: int) -> Template | None:
+        """The rules of a form whose poems have so many lines; None where it has none."""
+        request = Request(form=form, lines=lines if form in (*LONG, *OLD) else 0)
+        return plan(request, SampleConfig.length, self.checkpoint.forms, self.profile).template
 
     def shortfall(self, job: Job, text: str) -> str:
         """What there is to say of a poem that the model ended before it had the length asked for; empty for others."""

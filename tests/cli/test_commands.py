@@ -669,6 +669,12 @@ def test_evaluate_has_columns_of_their_own(run: Run, place: Path) -> None:
     assert set(json.loads(result.out)["meter"]["七绝"]) == {"human", "human/"}
 
 
+def test_a_form_that_the_corpus_had_not_is_said(run: Run, place: Path) -> None:
+    result = run("sample", "春", "--form", "如梦令", "--seed", 1, "--tones", "off", "--rhyme", "off")
+    assert "form: the model has learned from no 词; it keeps the rules" in result.err
+    assert "learned from no" not in run("sample", "春", "--form", "七绝", "--seed", 1).err
+
+
 # Checkpoints by name --------------------------------------------------------------------------------------------
 
 

@@ -31,6 +31,21 @@ def test_tables_align_chinese_and_latin() -> None:
     assert lines[2] == "x"
 
 
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_tables_break_between_words(width: int) -> None:
+    rows = [
+        ("ppl_char", "1.0", "perplexity of Han characters, as the network sees them, in the precision of training")
+    ] * 2
+    text = table([*rows, ("五绝", "", "")], width)
+    assert all(columns(line) <= width for line in text.splitlines())
+    assert " ".join(text.split()) == " ".join(" ".join(" ".join(row) for row in [*rows, ("五绝", "", "")]).split())
+    assert len(text.splitlines()) == (5 if width < 100 else 3)
+    assert len({line.index("perplexity") for line in text.splitlines() if "perplexity" in line}) == 1
+    assert table([("a", "one two three four five six seven")], 12) == "a  one two three four five six seven\n", (
+        "no room"
+    )
+
+
 #: What terminals obey: a cleared screen, a return over what stands there, a bell, eight-bit codes, turned directions.
 OBEYED = "\x1b[2J\r\a\x9b1m\u202e\u2066\u2028\x7f\x00"
 

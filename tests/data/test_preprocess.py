@@ -590,3 +590,11 @@ def test_every_id_is_one_of_the_vocabulary(prepared: Path) -> None:
         assert 1 < int(split.tokens.min()) and int(split.tokens.max()) < len(dataset.vocab)
         assert not np.isin(split.tokens, [dataset.vocab.id(token) for token in CONTROL if token != "[SEP]"]).any()
     assert Vocab.load(prepared / "vocab.json") == dataset.vocab
+
+
+def test_a_small_corpus_holds_out_enough_to_judge_by(corpus: Path, tmp_path: Path) -> None:
+    """A fiftieth of sixty poems is one, by whose perplexity nothing can be said."""
+    counts = preprocess([corpus], tmp_path / "usual", PreprocessConfig(min_count=1, jobs=1))
+    assert 3 <= counts["valid"]["poems"] <= 12
+    none = preprocess([corpus], tmp_path / "none", PreprocessConfig(min_count=1, valid_share=0, jobs=1))
+    assert none["valid"]["poems"] == 0

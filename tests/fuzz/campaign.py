@@ -18,14 +18,8 @@ from pathlib import Path
 from tests.fuzz import sandbox
 from tests.fuzz.sandbox import FAULTS
 
-#: Modules that commands load when they are called, loaded once for all.
-_LOADED = (
-    "poetgen.cli poetgen.poet poetgen.data.preprocess poetgen.judging.report poetgen.judging.surprisal "
-    "poetgen.judging.checking poetgen.network.trainer poetgen.inspect.gates poetgen.inspect.memory "
-    "poetgen.inspect.embedding poetgen.inspect.ablation poetgen.writing.titles poetgen.writing.output "
-    "poetgen.corpus.poems poetgen.plots.training poetgen.plots.gates poetgen.plots.memory poetgen.plots.embedding "
-    "rich.progress jieba opencc"
-).split()
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from helpers import load_commands
 
 
 @dataclass(frozen=True)
@@ -109,7 +103,6 @@ def main(
 
 def prepare(good: Path) -> None:
     """Make good files, in a process of its own: this one is to be forked, and may have no threads."""
-    sys.path.insert(0, str(Path(__file__).parents[1]))
     script = (
         "import sys; sys.path[:0] = sys.argv[2:]; from pathlib import Path; from tests.fuzz.material import make; "
         "import torch; torch.set_num_threads(1); make(Path(sys.argv[1]))"
@@ -121,19 +114,7 @@ def prepare(good: Path) -> None:
 
 def load(good: Path) -> None:
     """Load what all commands need into this process, so that its forks begin at once."""
-    import importlib
-
-    import torch
-
-    torch.set_num_threads(1)
-    for name in _LOADED:
-        importlib.import_module(name)
-    from poetgen.corpus import keywords
-    from poetgen.plots import training
-
-    # What takes a second to be read, and is then the same for all: jieba's dictionary, and the fonts.
-    keywords.cut(["月"])
-    training.draw_run(good / "run" / "log.jsonl", good / "picture", 1.0)
+    load_commands()
     if (good / "out.jsonl").exists():
         return
     outcome = sandbox.run("sample --input titles/titles.txt --seed 1 --output out.jsonl --checkpoint run".split(), good)

@@ -81,6 +81,18 @@ _OF_TITLES: Final = (
     ("sample", "--input", "@", "--seed", "1", "--candidates", "1", "--json", "--num", "2", "--checkpoint", "run"),
     ("sample", "--input", "@", "--seed", "1", "--candidates", "1", "--output", "o.jsonl", "--checkpoint", "run"),
 )
+_OF_LINES: Final = (
+    ("couplet", "--input", "@", "--seed", "1", "--candidates", "2", "--checkpoint", "run"),
+    ("couplet", "--input", "@", "--seed", "1", "--candidates", "2", "--json", "--checkpoint", "run"),
+)
+_OF_NAMED: Final = (
+    ("models", "list"),
+    ("models", "list", "--json"),
+    ("models", "show", "mine"),
+    ("models", "export", "mine", "new.zip"),
+    ("sample", "春夜", "--seed", "1", "--candidates", "1"),
+)
+_OF_PACKED: Final = (("models", "import", "@"), ("models", "import", "@", "--name", "new"))
 _OF_POEMS: Final = (
     ("sample", "--input", "titles.txt", "--seed", "1", "--output", "@", "--resume", "--checkpoint", "run"),
 )
@@ -90,7 +102,7 @@ _OF_POEMS: Final = (
 class Kind:
     """Files of one kind: what they are called in the material, how they are made worse, and what reads them.
 
-    Of a `folder` one file is changed, and the folder is given.
+    Of a `folder` one file is changed, and the folder is given; the good file may be one `of` another folder.
     """
 
     name: str
@@ -98,6 +110,7 @@ class Kind:
     changes: Sequence[Mutation]
     commands: Sequence[Sequence[str]]
     folder: str = ""
+    of: str = ""
 
 
 _JSON: Final = (mutations.json_value,) * 8 + BYTES
@@ -111,8 +124,13 @@ KINDS: Final = (
     Kind("checkpoint, vocab.json", ("vocab.json",), _JSON, _OF_CHECKPOINT, "run"),
     Kind("checkpoint, forms.json", ("forms.json",), _JSON, _OF_CHECKPOINT, "run"),
     Kind("checkpoint, weights", ("model.safetensors",), _TENSORS, _OF_CHECKPOINT, "run"),
+    Kind("checkpoint, weights in 8 bits", ("model.safetensors",), _TENSORS, _OF_CHECKPOINT, "run", "small"),
+    Kind("checkpoint, reader", ("reader.safetensors",), _TENSORS, _OF_CHECKPOINT[:3], "run", "small"),
     Kind("checkpoint, lines", ("lines.safetensors",), _TENSORS, _OF_CHECKPOINT, "run"),
     Kind("checkpoint, card", ("README.md",), _CARD, _OF_RUN, "run"),
+    Kind("checkpoint by name", ("config.json",), _JSON, _OF_NAMED, "checkpoints/mine", "run"),
+    Kind("checkpoint by name", ("model.safetensors",), _TENSORS, _OF_NAMED, "checkpoints/mine", "run"),
+    Kind("packed checkpoint", ("packed.zip",), (mutations.zip_members,) * 4 + BYTES, _OF_PACKED),
     Kind("run, train.state", ("train.state",), _TENSORS, _OF_RUN, "run"),
     Kind("run, train.state", ("train.state",), (mutations.tensors_header,), _OF_RUN, "run"),
     Kind("run, log.jsonl", ("log.jsonl",), _LINES, _OF_RUN, "run"),
@@ -131,6 +149,8 @@ KINDS: Final = (
     Kind("titles", ("titles.txt", "titles.csv"), BYTES, _OF_TITLES),
     Kind("titles", ("titles.json",), _JSON, _OF_TITLES),
     Kind("titles", ("titles.jsonl",), _LINES, _OF_TITLES),
+    Kind("lines to answer", ("titles.jsonl",), _LINES, _OF_LINES),
+    Kind("lines to answer", ("lines.txt",), BYTES, _OF_LINES),
     Kind("poems to go on with", ("out.jsonl",), _LINES, _OF_POEMS),
 )
 
@@ -141,7 +161,7 @@ def case(draw: random.Random, good: Path, folder: Path) -> Case:
     name = draw.choice(kind.files)
     command = draw.choice(kind.commands)
     if kind.folder:
-        source, given = good / kind.folder / name, kind.folder if kind.folder == "run" else "prepared"
+        source, given = good / (kind.of or kind.folder) / name, kind.folder
         target = folder / given / name
     else:
         source = next(place / name for place in (good, good / "texts", good / "titles") if (place / name).exists())
@@ -169,6 +189,7 @@ def place(good: Path, folder: Path) -> None:
     """Copy what commands read besides into a fresh folder."""
     for name in ("run", "prepared"):
         shutil.copytree(good / name, folder / name)
+    shutil.copytree(good / "small", folder / "checkpoints" / "mine")
     for path in (good / "poems.jsonl", good / "few.jsonl", good / "out.jsonl", good / "titles" / "titles.txt"):
         shutil.copy(path, folder)
 

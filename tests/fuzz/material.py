@@ -10,12 +10,19 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import numpy as np
+import torch
+
 from poetgen.config import PreprocessConfig
 from poetgen.data.dataset import Dataset
 from poetgen.data.preprocess import preprocess
+from poetgen.network.checkpoint import READER, Checkpoint, export
+from poetgen.network.classifier import PoemClassifier
+from poetgen.network.packing import pack
 from poetgen.network.registry import boxed
 from poetgen.network.trainer import Trainer
 from poetgen.prosody.tunes import load_tunes, tunes_json
+from poetgen.writing.reader import FIGURES, DraftReader
 
 from helpers import TINY, make_poem
 
@@ -24,7 +31,10 @@ TUNE = "浣溪沙"
 
 
 def make(folder: Path) -> None:
-    """Write `poems.jsonl`, `prepared/`, `run/` (a checkpoint with its run), `texts/` and `titles/` into `folder`."""
+    """Write `poems.jsonl`, `packed.zip`, `prepared/`, `run/`, `small/`, `texts/` and `titles/` into `folder`.
+
+    `run` is a checkpoint with its run, `small` the same in eight bits, beside a reader of `run`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     poems = [make_poem(number) for number in range(100)]
     corpus = folder / "poems.jsonl"
@@ -36,8 +46,19 @@ def make(folder: Path) -> None:
     for _ in Trainer(Dataset.load(folder / "prepared"), TINY, folder / "run").run():
         pass
     shutil.rmtree(folder / "run" / "tensorboard", ignore_errors=True)
+    _small(folder / "run", folder / "small")
     _texts(folder / "texts", poems[:12])
     _titles(folder / "titles")
+
+
+def _small(run: Path, small: Path) -> None:
+    """The same checkpoint in eight bits, with a reader of the run that has learned nothing."""
+    export(run, small, torch.int8)
+    pack(run, "run", run.with_name("packed.zip"))
+    loaded = Checkpoint.load(run)
+    classifier = PoemClassifier(torch.zeros(len(loaded.vocab)), loaded.model.output.weight)
+    DraftReader(loaded.vocab, classifier, np.ones(len(FIGURES))).save(loaded)
+    (run / READER).replace(small / READER)
 
 
 def _texts(folder: Path, poems: list[dict[str, str]]) -> None:

@@ -205,7 +205,9 @@ def tensors_retyped(draw: random.Random, data: bytes) -> bytes:
     tensor = tensors[name]
     action = draw.randrange(7)
     if action == 0:
-        tensor = tensor.to(draw.choice((torch.int64, torch.float16, torch.bool, torch.float64, torch.uint8)))
+        tensor = tensor.to(
+            draw.choice((torch.int64, torch.float16, torch.bool, torch.float64, torch.uint8, torch.int8))
+        )
     elif action == 1:
         tensor = tensor.reshape(-1)
     elif action == 2:

@@ -27,9 +27,15 @@ CALLS: Final[dict[str, tuple[str, ...]]] = {
         *("--lr-steps", "0.01", "--eval-every", "5", *_CPU),
     ),
     "sample": ("春夜", "--seed", "1", "--candidates", "1", "--checkpoint", "run"),
+    "fill": ("□□明月□，□□□□□。", "--form", "free", "--seed", "1", "--candidates", "1", "--checkpoint", "run"),
     "evaluate": ("--poems", "few.jsonl", "--human", "poems.jsonl", "--no-critic", "--checkpoint", "run", *_CPU),
     "score": ("few.jsonl", "--checkpoint", "run", *_CPU),
     "check": ("few.jsonl", "--checkpoint", "run"),
+    "couplet": ("海阔凭鱼跃", "--seed", "1", "--candidates", "2", "--checkpoint", "run"),
+    "models list": (),
+    "models show": ("run",),
+    "models export": ("run", "new.zip"),
+    "models import": ("packed.zip", "--name", "new"),
     "inspect neighbours": ("春", "--checkpoint", "run"),
     "inspect map": ("--num", "10", "--out", "new", "--checkpoint", "run"),
     "inspect gates": (
@@ -211,6 +217,7 @@ def place(good: Path, folder: Path) -> None:
     """Fresh files for the commands to read."""
     place_files(good, folder)
     shutil.copy(good / "titles" / "titles.jsonl", folder)
+    shutil.copy(good / "packed.zip", folder)
 
 
 if __name__ == "__main__":

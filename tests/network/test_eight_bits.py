@@ -45,3 +45,12 @@ def test_matrices_without_scales_are_refused(tiny: Path, tmp_path: Path) -> None
         write_tensors(path, broken if scales is None else {**broken, name: scales}, metadata)
         with pytest.raises(CheckpointError, match="has no scales"):
             Checkpoint.load(tmp_path / "small")
+
+
+@pytest.mark.parametrize("shape", [(), (4,), (2, 2, 2)])
+def test_what_is_no_matrix_has_no_scales(shape: tuple[int, ...], tiny: Path, tmp_path: Path) -> None:
+    export(tiny, tmp_path / "small", torch.int8)
+    tensors = {"a": torch.ones(shape, dtype=torch.int8), f"a{SCALES}": torch.ones(shape[:1])}
+    write_tensors(tmp_path / "small" / WEIGHTS, tensors, {})
+    with pytest.raises(CheckpointError, match="or is no matrix"):
+        Checkpoint.load(tmp_path / "small")

@@ -160,3 +160,17 @@ def test_a_file_that_is_none_of_ours_changes_nothing(
     assert {path.name: path.read_bytes() for path in (tmp_path / "home").iterdir()} == before
     with pytest.raises(SourceError):
         packed_name(tiny / CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("figure", "header"), [("1" + "0" * 400, "{}"), ('"much"', "[" * 100_000), ("NaN", "[]"), ("null", '"春"')]
+)
+def test_what_a_stranger_wrote_into_a_checkpoint_breaks_no_list(figure: str, header: str, tmp_path: Path) -> None:
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    (folder / CONFIG).write_text(f'{{"figures": {{"ppl_char": {figure}}}}}', encoding="utf-8")
+    (folder / WEIGHTS).write_bytes(len(header.encode()).to_bytes(8, "little") + header.encode())
+    os.utime(folder / WEIGHTS, (2**40, 2**40))
+    found = {summary.name: summary for summary in summaries(tmp_path)}
+    assert found["theirs"].id == ""
+    assert find(folder=tmp_path)

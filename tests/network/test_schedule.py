@@ -104,3 +104,10 @@ def test_a_short_run_does_not_spend_itself_on_warming_up() -> None:
     schedule = LearningRateSchedule(RATES, warmup=1000)
     assert schedule.rate(0, share=WARMUP_SHARE / 2) == pytest.approx(0.0015)
     assert schedule.rate(5, share=WARMUP_SHARE) == schedule.rate(5, share=0.4) == 0.003
+
+
+def test_a_network_that_learns_by_heart_is_stopped_at_any_rate() -> None:
+    schedule = LearningRateSchedule(tuple(0.003 for _ in range(10)), patience=3)
+    assert schedule.observe(5.0) is None
+    assert [schedule.observe(loss) for loss in (5.4, 5.6, 5.2, 5.4, 5.5)] == ["jump"] * 5, "it has come near again"
+    assert schedule.observe(5.6) == "stop" and schedule.level < 9

@@ -30,8 +30,6 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import torch
-
 from poetgen import cli
 from poetgen.data.dataset import Dataset
 from poetgen.network import checkpoint
@@ -39,13 +37,14 @@ from poetgen.network.checkpoint import Checkpoint, read_tensors
 from poetgen.network.records import LOG, read_log
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from helpers import make_poem
+from helpers import load_commands, make_poem
 
 TRAIN = (
     "train --hidden 16 --embed 16 --batch-size 8 --seq-len 32 --lr-steps 0.01,0.003 --warmup 0 --eval-every 10".split()
 )
 TRAIN += "--device cpu --precision fp32 --patience 1000".split()
 SAMPLE = "sample --checkpoint run --length 12 --candidates 1 --seed 3".split()
+VERSE = "春山花落水东流，一夜江风送客舟。明月不知人意远，清光犹照旧时楼。"
 #: Seconds after which a command is said to hang.
 PATIENCE = 120.0
 
@@ -239,7 +238,7 @@ def end_of_run(folder: Path) -> object:
 
 
 def trials(material: Path, address: str) -> Iterator[Trial]:
-    """Every command that leaves files."""
+    """Every command that leaves files; `address` is that of a server of the material."""
     texts = {name: material / name for name in ("old.jsonl", "new.jsonl", "titles.jsonl")}
     old, new = dataset_of(material / "old"), dataset_of(material / "new")
 
@@ -325,33 +324,93 @@ def trials(material: Path, address: str) -> Iterator[Trial]:
 
         yield Trial(f"sample --output {name}", words, partial(copied, texts), look_poems, rest, same_poems, code=1)
 
-    map_words = "inspect map --checkpoint run --num 30 --out out".split()
+    answering = "couplet --input lines.txt --seed 1 --candidates 2 --checkpoint run --output out.jsonl".split()
 
-    def look_picture(place: Path) -> str:
-        for kind, end in (("png", b"IEND\xaeB`\x82"), ("svg", b"</svg>\n")):
-            picture = place / "out" / f"map.{kind}"
-            assert not picture.exists() or picture.read_bytes() == b"old" or picture.read_bytes().endswith(end), kind
-        return "whole"
+    def look_answers(place: Path) -> str:
+        return "new" if (place / "out.jsonl").exists() and same_answers(place) else "none"
 
-    def begin_picture(place: Path) -> None:
-        copied({"run": material / "run"}, place)
+    def same_answers(place: Path) -> object:
+        return [json.loads(line)["second"] for line in (place / "out.jsonl").read_text(encoding="utf-8").splitlines()]
+
+    def answer_again(place: Path, left: str) -> list[str]:
+        (place / "out.jsonl").unlink(missing_ok=True)
+        return answering
+
+    lines = partial(copied, {"run": material / "run", "lines.txt": material / "lines.txt"})
+    yield Trial("couplet --output", answering, lines, look_answers, answer_again, same_answers)
+    importing = "models import packed.zip --name mine --overwrite".split()
+
+    def look_imported(place: Path) -> str:
+        id = Checkpoint.load(place / "checkpoints" / "mine").id
+        assert id in (before[0], new_run[0]), "a checkpoint that is neither old nor new"
+        return "old" if id == before[0] else "new"
+
+    def same_import(place: Path) -> object:
+        no_litter(place / "checkpoints" / "mine")
+        return sorted((path.name, path.read_bytes()) for path in (place / "checkpoints" / "mine").iterdir())
+
+    yield Trial(
+        "models import",
+        importing,
+        partial(copied, {"checkpoints/mine": material / "run", "packed.zip": material / "packed.zip"}),
+        look_imported,
+        lambda place, left: importing,
+        same_import,
+    )
+    for name, options in DRAWN.items():
+        yield drawing(name, options, material)
+
+
+#: How each command that draws is called, but for where to.
+DRAWN = {
+    "inspect map": "--checkpoint run --num 30",
+    "inspect gates": "春山花落水，一夜送客舟。明月不知人，犹照旧时楼。"
+    " --poems many.jsonl --units 2 --json --checkpoint run",
+    "inspect memory": "--poems many.jsonl --form 五绝 --num 3 --json --checkpoint run --device cpu",
+    "inspect digits": "--cells rnn,lstm --lengths 4,5 --hidden 4 --steps 3 --repeats 1 --json",
+    "inspect ablate": "--data many --seq-len 16,32 --hidden 4 --minutes 0.002 --batch-tokens 256 --json --device cpu",
+}
+#: What a grid of runs writes besides, which take their time and are thus never the same.
+GRID = "ablate.jsonl"
+
+
+def drawing(name: str, options: str, material: Path) -> Trial:
+    """A command that draws: each file is the old one or the new one, whole, and so is each line of JSON."""
+    words = [*name.split(), *options.split(), "--out", "out"]
+    ends = {f"{words[1]}.png": b"IEND\xaeB`\x82", f"{words[1]}.svg": b"</svg>\n"}
+
+    def begin(place: Path) -> None:
+        copied({found: material / found for found in ("run", "many", "many.jsonl")}, place)
         (place / "out").mkdir()
-        for kind in ("png", "svg"):
-            (place / "out" / f"map.{kind}").write_bytes(b"old")
+        for file in ends:
+            (place / "out" / file).write_bytes(b"old")
 
-    def same_picture(place: Path) -> object:
+    def look(place: Path) -> str:
+        left = {path.name: path.read_bytes() for path in (place / "out").iterdir()}
+        new = {file for file in ends if left[file] != b"old"}
+        assert all(left[file].endswith(ends[file]) for file in new), "half a picture"
+        said = [line for line in (place / ".said").read_bytes().splitlines() if line[:1] == b"{"]
+        for line in [*left.get(GRID, b"").splitlines(), *said]:
+            json.loads(line)
+        return "new" if len(new) == 2 else "one of two" if new else "old"
+
+    def same(place: Path) -> object:
         no_litter(place / "out")
-        return [(path.name, path.read_bytes()) for path in sorted((place / "out").iterdir())]
+        left = {path.name: path.read_bytes() for path in (place / "out").iterdir()}
+        if GRID not in left:
+            return left
+        runs = [json.loads(line)["run"] for line in left[GRID].splitlines()]
+        return left.keys(), sorted((run["seq_len"], run["hidden"]) for run in runs)
 
-    yield Trial("inspect map", map_words, begin_picture, look_picture, lambda p, left: map_words, same_picture)
+    return Trial(name, words, begin, look, lambda place, left: words, same)
 
 
 def make_material(folder: Path) -> None:
     """Two corpora, of which the old has a tune, their datasets, a run on each, and poems by the old."""
-    verse = "春山花落水东流，一夜江风送客舟。明月不知人意远，清光犹照旧时楼。"
     poems = [make_poem(number) for number in range(40)]
-    sung = [{"title": f"望春其{n}", "rhythmic": "望春", "content": f"{c}{verse[1:]}"} for n, c in enumerate(verse[:30])]
-    for name, contents in (("old", poems[:30] + sung), ("new", poems[5:])):
+    sung = [{"title": f"望春其{n}", "rhythmic": "望春", "content": f"{c}{VERSE[1:]}"} for n, c in enumerate(VERSE[:30])]
+    many = [make_poem(number) for number in range(0, 200, 4)]  # of one form
+    for name, contents in (("old", poems[:30] + sung), ("new", poems[5:]), ("many", many)):
         lines = [json.dumps(poem, ensure_ascii=False) for poem in contents]
         (folder / f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
     titles = [
@@ -362,11 +421,15 @@ def make_material(folder: Path) -> None:
         '{"title": "春"}',
     ]
     (folder / "titles.jsonl").write_text("\n".join(titles * 3), encoding="utf-8")
+    (folder / "lines.txt").write_text("春山花落水\n一夜江风远\n明月不知意\n", encoding="utf-8")
+    words = "preprocess many.jsonl --out many --min-count 1 --jobs 1 --valid-share 0.3".split()
+    assert poetgen(folder, words)[0] == 0
     for name, run in (("old", "run"), ("new", "new run")):
         words = f"preprocess {name}.jsonl --out {name} --min-count 1 --jobs 1".split()
         assert poetgen(folder, words)[0] == 0
         words = [*TRAIN, *f"--data {name} --epochs 2 --out".split(), run]
         assert poetgen(folder, words)[0] == 0
+    assert poetgen(folder, ["models", "export", "new run", "packed.zip"])[0] == 0
     for name in ("poems.jsonl", "poems.txt"):
         words = [*SAMPLE, *f"--input titles.jsonl --num 2 --output {name}".split()]
         poetgen(folder, words)  # its exit code says that lines were left out
@@ -389,14 +452,21 @@ def served(folder: Path) -> Iterator[str]:
         server.server_close()
 
 
-def main(args: Sequence[str] | None = None) -> int:
-    """Run trials; the number of commands that failed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("commands", nargs="*", help="beginnings of the names of trials; default: all")
+#: So many times a trial is made, in a folder, with what it draws; what came of it, counted. Raises AssertionError.
+Tried = Callable[[int, random.Random, Path], Counter[str]]
+
+
+def trial_parser(doc: str | None) -> argparse.ArgumentParser:
+    """The options that both scripts have; each adds how often it makes each trial, as `times`."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="of trials; default: all")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--kills", type=int, default=20, help="of each command")
-    options = parser.parse_args(args)
-    torch.set_num_threads(1)
+    return parser
+
+
+def try_all(options: argparse.Namespace, tried: Callable[[Path], Iterator[tuple[str, Tried]]]) -> int:
+    """Make the trials that `tried` gives by their names; the number that failed."""
+    load_commands()
     warnings.filterwarnings("ignore", message=".*fork.*")
     failed = 0
     with tempfile.TemporaryDirectory() as name:
@@ -404,20 +474,31 @@ def main(args: Sequence[str] | None = None) -> int:
         material = root / "material"
         material.mkdir()
         make_material(material)
-        with served(material) as address:
-            for trial in trials(material, address):
-                if options.commands and not any(trial.name == command for command in options.commands):
-                    continue
-                draw = random.Random(f"{options.seed} {trial.name}")
-                began = time.monotonic()
-                try:
-                    found = trial.run(options.kills, draw, root)
-                    said = ", ".join(f"{number} {left}" for left, number in sorted(found.items()))
-                except AssertionError as error:
-                    failed += 1
-                    said = f"FAILED: {error}"
-                print(f"{trial.name}: {said} ({time.monotonic() - began:.0f} s)", flush=True)
+        for trial, run in tried(root):
+            if options.names and trial not in options.names:
+                continue
+            began = time.monotonic()
+            try:
+                found = run(options.times, random.Random(f"{options.seed} {trial}"), root)
+                said = ", ".join(f"{number} {what}" for what, number in sorted(found.items()))
+            except AssertionError as error:
+                failed += 1
+                said = f"FAILED: {error}"
+            print(f"{trial}: {said} ({time.monotonic() - began:.0f} s)", flush=True)
     return failed
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run trials; the number of commands that failed."""
+
+    def tried(root: Path) -> Iterator[tuple[str, Tried]]:
+        with served(root / "material") as address:
+            for trial in trials(root / "material", address):
+                yield trial.name, trial.run
+
+    parser = trial_parser(__doc__)
+    parser.add_argument("--kills", type=int, default=20, dest="times", help="of each command")
+    return try_all(parser.parse_args(args), tried)
 
 
 if __name__ == "__main__":

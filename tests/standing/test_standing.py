@@ -14,8 +14,8 @@ HERE = Path(__file__).parent
 @pytest.mark.parametrize(
     ("script", "words"),
     [
-        ("kills.py", ["--kills", "2", "train --overwrite", "sample --output poems.jsonl"]),
-        ("writers.py", ["--tries", "1", "train, preprocess", "sample, sample, into .txt"]),
+        ("kills.py", ["--kills", "2", "train --overwrite", "sample --output poems.jsonl", "inspect digits"]),
+        ("writers.py", ["--tries", "1", "train, preprocess", "sample, sample, into .txt", "download, download"]),
     ],
 )
 def test_what_is_left_is_whole(script: str, words: list[str]) -> None:

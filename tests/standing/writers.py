@@ -7,20 +7,17 @@ Each trial starts a command, and at a random moment of it a second one, each in 
 
 from __future__ import annotations
 
-import argparse
+import json
 import os
 import random
 import shutil
 import sys
-import tempfile
 import time
-import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-
-import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 import kills
@@ -98,6 +95,32 @@ def samples(material: Path, place: Path, draw: random.Random, name: str, more: l
     return "one after the other" if codes == (1, 1) else "refused, as there were poems"
 
 
+def ablates(material: Path, place: Path, draw: random.Random) -> str:
+    """Two grids into one log: every run of the one that works is in it once."""
+    kills.copied({"many": material / "many"}, place)
+    words = ["inspect", "ablate", *kills.DRAWN["inspect ablate"].split(), "--out", "out"]
+    (one, said), (two, refused) = at_once(place, words, words, draw.uniform(0, 0.5))
+    assert 0 in (one, two) and {one, two} <= {0, 1}, said + refused
+    runs = [json.loads(line)["run"] for line in (place / "out" / "ablate.jsonl").read_text().splitlines()]
+    assert sorted(run["seq_len"] for run in runs) == [16, 32], "a run is lost, or there twice"
+    return "refused" if 1 in (one, two) else "one after the other"
+
+
+def downloads(material: Path, place: Path, draw: random.Random) -> str:
+    """Two that download one address."""
+    with kills.served(material) as address:
+        words = f"preprocess {address}/new.jsonl --min-count 1 --jobs 1 --out".split()
+        (one, said), (two, refused) = at_once(place, [*words, "one"], [*words, "two"], draw.uniform(0, 0.1))
+    assert 0 in (one, two) and {one, two} <= {0, 1}, said + refused
+    found = {path.name: path.read_bytes() for path in (place / "corpora").iterdir()}
+    assert found.keys() == {".downloads.json", "new.jsonl"}, f"{list(found)} is left"
+    assert found["new.jsonl"] == (material / "new.jsonl").read_bytes()
+    if 1 in (one, two):
+        assert "another process is downloading it" in said + refused, said + refused
+        return "refused"
+    return "one after the other"
+
+
 def cut_short(material: Path, place: Path, draw: random.Random) -> str:
     """Arrays that are cut short in place under a run."""
     kills.copied({"new": material / "new"}, place)
@@ -115,12 +138,17 @@ def cut_short(material: Path, place: Path, draw: random.Random) -> str:
     return "trained to the end" if code == 0 else "told"
 
 
-TRIALS: dict[str, Callable[[Path, Path, random.Random], str]] = {
+#: Two commands, given the material and a place to work in: what came of them. Raises AssertionError.
+Pair = Callable[[Path, Path, random.Random], str]
+
+TRIALS: dict[str, Pair] = {
     "train, train": lambda m, p, d: trains(m, p, d, []),
     "train, train --overwrite": lambda m, p, d: trains(m, p, d, ["--overwrite"]),
     "train, preprocess": preprocess_under,
     "train, arrays cut short": cut_short,
     "preprocess, preprocess": preprocess_twice,
+    "ablate, ablate": ablates,
+    "download, download": downloads,
     "sample, sample, into .txt": lambda m, p, d: samples(m, p, d, "poems.txt", []),
     "sample, sample --overwrite, into .txt": lambda m, p, d: samples(m, p, d, "poems.txt", ["--overwrite"]),
     "sample, sample, into .jsonl": lambda m, p, d: samples(m, p, d, "poems.jsonl", []),
@@ -131,36 +159,21 @@ TRIALS: dict[str, Callable[[Path, Path, random.Random], str]] = {
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run trials; the number of kinds that failed."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("kinds", nargs="*", help='such as "train, train"; default: all')
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--tries", type=int, default=3, help="of each kind")
-    options = parser.parse_args(args)
-    torch.set_num_threads(1)
-    warnings.filterwarnings("ignore", message=".*fork.*")
-    failed = 0
-    with tempfile.TemporaryDirectory() as name:
-        root = Path(name)
-        material = root / "material"
-        material.mkdir()
-        kills.make_material(material)
-        for kind, trial in TRIALS.items():
-            if options.kinds and kind not in options.kinds:
-                continue
-            draw = random.Random(f"{options.seed} {kind}")
-            found: Counter[str] = Counter()
-            try:
-                for _ in range(options.tries):
-                    place = root / "place"
-                    shutil.rmtree(place, ignore_errors=True)
-                    place.mkdir()
-                    found[trial(material, place, draw)] += 1
-                said = ", ".join(f"{number} {what}" for what, number in sorted(found.items()))
-            except AssertionError as error:
-                failed += 1
-                said = f"FAILED: {error}"
-            print(f"{kind}: {said}", flush=True)
-    return failed
+
+    def many(trial: Pair, times: int, draw: random.Random, root: Path) -> Counter[str]:
+        found = Counter[str]()
+        for _ in range(times):
+            place = root / "place"
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir()
+            found[trial(root / "material", place, draw)] += 1
+        return found
+
+    parser = kills.trial_parser(__doc__)
+    parser.add_argument("--tries", type=int, default=3, dest="times", help="of each kind")
+    return kills.try_all(
+        parser.parse_args(args), lambda root: ((name, partial(many, trial)) for name, trial in TRIALS.items())
+    )
 
 
 if __name__ == "__main__":

@@ -415,6 +415,24 @@ def test_free_poems_end_by_their_length(may_end: bool) -> None:
     assert early.done
 
 
+@pytest.mark.parametrize("length", [2, 7, 20, 47, 48, 50, 63, 100])
+@pytest.mark.parametrize("size", [3, 5, 7])
+def test_free_verse_ends_with_a_whole_line(length: int, size: int) -> None:
+    """A line of `size` characters after the other, with a comma wherever it may come, as the network would go on."""
+    machine, _ = constrain(plan(Request(form="free"), length), MASKS)
+    text = ""
+    while not machine.done:
+        row = machine.mask()
+        mask = MASKS.table[row]
+        wanted = "，。春" if text and len(text) % (size + 1) == size else "春。"
+        text += next(char for char in wanted if mask[VOCAB.id(char)])
+        machine.push(VOCAB.id(text[-1]))
+    lines = clauses(text)
+    assert text[-1] == "。" and len(text) <= length
+    if length > size + 1:
+        assert {*map(len, lines)} == {size} and length - len(text) < size + 1, "none is cut, and no other would fit"
+
+
 # Machines and masks ----------------------------------------------------------------------------------------------
 
 

@@ -137,6 +137,16 @@ def test_free_holds_the_lines_and_their_marks_alone() -> None:
     assert text[3] == "！" and text[4] == "月" and text[7] == "？" and text[-2] == "酒"
 
 
+def test_words_without_a_form_to_stand_in_are_told_to_colour_it_alone() -> None:
+    note = plan(Request(form="free", keywords=("明月",)), 64).note
+    assert note.startswith("--keywords 明月: they colour the poem, and need not stand in it")
+
+
+def test_free_goes_on_from_any_text() -> None:
+    _, text = written(Request(form="free", begin="把酒问青天，明月"))
+    assert text.startswith("把酒问青天，明月") and len(text) == 64
+
+
 def test_marks_that_are_given_stay() -> None:
     _, text = written(Request(form="五绝", begin="君自故乡来？应知故乡事！", tones="off", rhyme="off"))
     assert text.startswith("君自故乡来？应知故乡事！")
@@ -256,7 +266,12 @@ def test_all_together() -> None:
             "no line 1 of 五绝 takes 疑是地上霜， by its tones; give another",
         ),
         ({"begin": "月出，惊山鸟，"}, "--begin 月出，惊山鸟，: no form has lines of 2, 3 characters; name a tune"),
-        ({"begin": POEMS["七绝"] * 30}, "no form has"),
+        ({"begin": POEMS["七绝"] * 30}, "too much for a poem; give at most 100 lines of 50 characters"),
+        (
+            {"begin": "春" * 64, "form": "free"},
+            "and the poem no more than 64; give a larger --length",
+        ),
+        ({"acrostic": "春", "place": "9" * 5000}, "give a number from 1, last or diagonal"),
         (
             {"feet": "灰来台东"},
             "--feet 灰来台东: the lines end on 灰 来 台 东, which do not rhyme by the 平水韵; give others",
