@@ -1,10 +1,10 @@
-"""A small network that tells two kinds of poems apart: by people or by a machine, of one poet or another.
+"""A small network that tells kinds of poems apart: by people or by a machine, of one poet or another.
 
     ids ─▶ embedding ─▶ dropout ─▶ bidirectional LSTM ─▶ dropout ─▶ mean over time ─▶ linear ─▶ logit
 
 The embeddings are those of a trained model, and stay as they are.
 
-Shapes: B rows, T time steps, V vocabulary, E width of the embedding, N poems.
+Shapes: B rows, T time steps, V vocabulary, E width of the embedding, C classes, N poems.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ _RARE = 4
 
 
 class PoemClassifier(nn.Module):
-    """A bidirectional LSTM over the characters of a poem, mean-pooled over time.
+    """A bidirectional LSTM over the characters of a poem, mean-pooled over time: has it a label, or which of `classes`?
 
     `table` (V, E) holds embeddings, such as a trained model's, which stay as they are: a thousand poems are too few to
     learn which characters go together. `counts` (V,) says how often each token came in training; to all that came
     less than four times one and the same vector is added, which is learned, for most that are rare are met once.
     """
 
-    def __init__(self, counts: Tensor, table: Tensor) -> None:
+    def __init__(self, counts: Tensor, table: Tensor, classes: int = 1) -> None:
         super().__init__()
         table = table.detach().float().cpu()
         table = table - table.mean(0)
@@ -62,10 +62,10 @@ class PoemClassifier(nn.Module):
         self.rare = nn.Parameter(torch.zeros(table.shape[1]))
         self.cell = nn.LSTM(table.shape[1], _HIDDEN, bidirectional=True)
         self.dropout = LockedDropout(_DROPOUT)
-        self.output = nn.Linear(2 * _HIDDEN, 1)
+        self.output = nn.Linear(2 * _HIDDEN, classes)
 
     def forward(self, ids: Tensor) -> Tensor:
-        """`ids` (B, T), [PAD] after the end → logits (B,) that they have the label."""
+        """`ids` (B, T), [PAD] after the end → logits (B,) that they have the label, or of classes, (B, C)."""
         lengths = (ids != PAD).sum(1)
         x = F.embedding(ids.t(), self.get_buffer("table"))  # (T, B, E)
         x = self.dropout(x + self.get_buffer("is_rare")[ids.t(), None] * self.rare)
@@ -77,13 +77,15 @@ class PoemClassifier(nn.Module):
 
 
 def train_classifier(
-    classifier: PoemClassifier, split: Split, labels: NDArray[np.bool_], seed: tuple[int, ...]
+    classifier: PoemClassifier, split: Split, labels: NDArray[np.bool_ | np.int64], seed: tuple[int, ...]
 ) -> Iterator[float]:
-    """Teach a classifier which poems of a split have a label (N,); yields after each epoch the share that is done.
+    """Teach a classifier which poems of a split have a label, or which class, (N,).
 
-    Tens of thousands of poems go through in larger batches, and fewer times.
+    Yields after each epoch the share that is done. Tens of thousands of poems go through in larger batches, and fewer
+    times.
     """
-    targets = torch.from_numpy(labels.astype(np.float32))
+    targets = torch.from_numpy(labels.astype(np.float32 if labels.dtype == np.bool_ else np.int64))
+    loss_of = F.binary_cross_entropy_with_logits if labels.dtype == np.bool_ else F.cross_entropy
     optimizer = torch.optim.AdamW(classifier.parameters(), lr=_RATE, weight_decay=_DECAY)
     many = min(_MOST_TIMES, max(1, len(split) // _MANY))
     tokens = _BATCH * many
@@ -93,7 +95,7 @@ def train_classifier(
     classifier.train()
     for epoch in range(epochs):
         for poems, ids in _batches(split, tokens, (*seed, epoch)):
-            loss = F.binary_cross_entropy_with_logits(classifier(ids), targets[poems])
+            loss = loss_of(classifier(ids), targets[poems])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(classifier.parameters(), _CLIP)
@@ -105,8 +107,9 @@ def train_classifier(
 
 @torch.no_grad()
 def classify(classifier: PoemClassifier, split: Split) -> NDArray[np.float64]:
-    """(N,) the logit of each poem of a split."""
-    logits = np.zeros(len(split))
+    """The logit of each poem of a split (N,), or of its classes (N, C)."""
+    classes = classifier.output.out_features
+    logits = np.zeros((len(split), classes) if classes > 1 else len(split))
     for poems, ids in _batches(split, 16 * _BATCH):
         logits[poems] = classifier(ids).numpy()
     return logits
