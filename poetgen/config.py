@@ -199,9 +199,9 @@ class SampleConfig:
     """
 
     length: int = 64
-    top_k: int = 40
+    top_k: int = 200
     top_p: float = 1.0
-    temperature: float = 0.8
+    temperature: float = 0.85
     seed: int = 0
     candidates: int = 1
 

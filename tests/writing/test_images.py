@@ -2,7 +2,8 @@
 
 from poetgen.text import is_han
 from poetgen.writing.images import _table, images
-from poetgen.writing.request import Request, plan
+from poetgen.writing.planning import plan
+from poetgen.writing.request import Request
 
 
 def test_the_longest_name_is_taken() -> None:

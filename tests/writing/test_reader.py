@@ -18,7 +18,7 @@ from poetgen.writing.reader import FIGURES, DraftReader
 from poetgen.writing.request import Request
 from poetgen.writing.sample import Job
 from poetgen.writing.sampler import Sampler
-from poetgen.writing.teaching import regression, teach
+from poetgen.writing.teaching import regression, teach, weights_of
 from poetgen.writing.writer import Writer
 
 
@@ -83,6 +83,19 @@ def test_a_reader_goes_with_its_weights_alone(folder: Path, tmp_path: Path) -> N
     write_tensors(folder / READER, tensors, metadata | {"checkpoint": checkpoint.id})
     with pytest.raises(CheckpointError, match="does not fit the model"):
         DraftReader.load(checkpoint)
+
+
+def test_no_weight_speaks_for_the_worse_draft() -> None:
+    rng = np.random.default_rng(3)
+    people, network = rng.normal(size=(2, 4000, len(FIGURES)))
+    likelihood, repeats, foot = map(FIGURES.index, ("likelihood", "repeats", "foot"))
+    people[:, likelihood] -= 1.0  # people write what is less likely, and repeat more
+    people[:, repeats] += 1.0
+    people[:, foot] += 0.5
+    weights = weights_of(people, network)
+    assert weights[likelihood] == weights[repeats] == 0
+    assert weights[foot] == pytest.approx(0.5, abs=0.1), "what is left is fitted without them"
+    assert regression(people, network)[likelihood] < -0.5
 
 
 def test_regression_finds_the_weights_that_made_the_labels() -> None:
