@@ -16,6 +16,7 @@ from poetgen.network.checkpoint import Checkpoint
 from poetgen.prosody.forms import FORMS
 from poetgen.prosody.template import LONG, Template
 from poetgen.prosody.tune_names import asked_form
+from poetgen.text import clauses
 from poetgen.writing.fitting import fit, in_script
 from poetgen.writing.planning import Plan, plan
 from poetgen.writing.reader import DraftReader
@@ -143,7 +144,8 @@ class Writer:
         """What there is to say of a poem that the model ended before it had the length asked for; empty for others."""
         count, asked = len(text.replace("\n", "")), job.config.length
         usual = self.profile.usual_length if self.profile else 0
-        if count >= asked or asked == usual or self.plan(job).template is not None:
+        another = max(map(len, clauses(text)), default=0) + 1  # a line that would have been cut
+        if asked - count < another or asked == usual or self.plan(job).template is not None:
             return ""
         return f"the model ended the poem after {count:,} of {asked:,} characters"
 

@@ -97,7 +97,7 @@ REQUESTS = [
     '{"title": "春"}',
     "",
     '{"title": "冬", "temperature": -1}',
-    '{"title": "月", "keywords": ["山", "水"], "length": 20}',
+    '{"title": "月", "about": ["山", "水"], "length": 20}',
     "{oops",
 ]
 MIXED = ("--input", "requests.jsonl", "--num", 2)
@@ -294,7 +294,7 @@ def test_parts_of_a_run_are_not_passed_over(run: Run, place: Path) -> None:
     ("change", "message"),
     [
         (["--seed", 4], "poems.jsonl:1 is of another run: its seed is 3, and 4 is asked for by titles.txt:1"),
-        (["--temperature", 0.5], "its temperature is 0.8, and 0.5 is asked for"),
+        (["--temperature", 0.5], "its temperature is 0.85, and 0.5 is asked for"),
         (["--form", "free"], "its form is "),
         (["--author", "李白"], 'its author is none, and "李白" is asked for'),
         (["--num", 3], "poems.jsonl:3 is of another run: titles.txt:1 asks for more"),
