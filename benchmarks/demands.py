@@ -9,7 +9,7 @@ its lines, a word of its keywords, or several of these together. `stands` is the
 stands, `holds` the share that keep form, tones and rhyme by any reading. `free` is the perplexity of the characters
 that were free, each read behind those before it with form, title and rhyme in the header, and without the field that
 tells what is held; `plain` is that of poems for the same titles of which nothing was given, at the same places. `time`
-is that of writing beside that of the plain poems.
+is the processor's for writing, beside that for the plain poems.
 
 With --ways the drafts are written by masks alone, with populations (population.py), with the field of what is held,
 and with both. `given` is what the characters that were given cost in nats, beside `mean`, what a free character does;
@@ -162,9 +162,9 @@ def write(sampler: Drafts, requests: Sequence[Request], candidates: int) -> tupl
             able.append(number)
         except UsageError as error:
             print(f"refused: {error}")
-    begun = time.perf_counter()
+    begun = time.process_time()
     written = dict(zip(able, sampler.samples(Job(requests[number], config) for number in able), strict=True))
-    seconds = time.perf_counter() - begun
+    seconds = time.process_time() - begun
     return [written[number].text if number in written else "" for number in range(len(requests))], seconds
 
 
