@@ -32,7 +32,6 @@ CALLS: Final[dict[str, tuple[str, ...]]] = {
     "score": ("few.jsonl", "--checkpoint", "run", *_CPU),
     "check": ("few.jsonl", "--checkpoint", "run"),
     "couplet": ("海阔凭鱼跃", "--seed", "1", "--candidates", "2", "--checkpoint", "run"),
-    "fill": ("□□□明月，□□□□□。□□□□□，□□□□家。", "--seed", "1", "--candidates", "1", "--checkpoint", "run"),
     "inspect authors": ("--data", "prepared", "--num", "2", "--poems", "20", "--checkpoint", "run"),
     "models list": (),
     "models show": ("run",),
