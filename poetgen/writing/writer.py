@@ -16,6 +16,7 @@ from poetgen.network.checkpoint import Checkpoint
 from poetgen.prosody.forms import FORMS
 from poetgen.prosody.template import LONG, Template
 from poetgen.prosody.tune_names import asked_form
+from poetgen.text import clauses
 from poetgen.writing.fitting import fit, in_script
 from poetgen.writing.planning import Plan, plan
 from poetgen.writing.reader import DraftReader
@@ -144,6 +145,9 @@ class Writer:
         count, asked = len(text.replace("\n", "")), job.config.length
         usual = self.profile.usual_length if self.profile else 0
         if count >= asked or asked == usual or self.plan(job).template is not None:
+            return ""
+        lines = clauses(text)
+        if not self.vocab.has_lines and lines and count + len(lines[-1]) + 1 > asked:  # it has the lines that fit
             return ""
         return f"the model ended the poem after {count:,} of {asked:,} characters"
 
