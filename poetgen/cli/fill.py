@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from poetgen.cli.root import CheckpointFolder, app, checkpoint_at, note, poems_of_file, sign
-from poetgen.config import CANDIDATES, SampleConfig
+from poetgen.config import CANDIDATES, MOST_POEMS, SampleConfig, check_number
 from poetgen.errors import SourceError, UsageError
 from poetgen.files import to_json
 
@@ -48,8 +48,9 @@ def fill(
 ) -> None:
     """Write what is missing of a poem, or mend what breaks the rules of its form; all else stays."""
     SampleConfig(temperature=temperature, seed=seed or 0, candidates=candidates)
-    if num < 1 or (mend and num > 1):
-        raise UsageError(f"--num {num}: give a number of at least 1{', and leave it out with --mend' * mend}")
+    check_number("num", num, 1, MOST_POEMS)
+    if mend and num > 1:
+        raise UsageError(f"--num {num}: leave it out with --mend")
     from poetgen.cli.write_batch import write_batch
     from poetgen.network.checkpoint import Checkpoint
     from poetgen.network.device import pick_device

@@ -70,7 +70,7 @@ def save(figure: Figure, stem: Path) -> list[Path]:
 
 #: What a person is told where a picture had to do without Chinese characters.
 NO_FONT = (
-    "no font with Chinese characters is found (Debian, Ubuntu: apt install fonts-noto-cjk; Fedora: dnf install "
+    "no font with Chinese characters is installed (Debian, Ubuntu: apt install fonts-noto-cjk; Fedora: dnf install "
     "google-noto-sans-cjk-fonts; macOS: brew install --cask font-noto-sans-cjk; Windows: Chinese supplemental fonts, "
     "under optional features; conda, or without root: a .ttf or .otf of Noto Sans CJK in ~/.fonts)"
 )

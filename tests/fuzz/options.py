@@ -32,6 +32,7 @@ CALLS: Final[dict[str, tuple[str, ...]]] = {
     "score": ("few.jsonl", "--checkpoint", "run", *_CPU),
     "check": ("few.jsonl", "--checkpoint", "run"),
     "couplet": ("海阔凭鱼跃", "--seed", "1", "--candidates", "2", "--checkpoint", "run"),
+    "inspect authors": ("--data", "prepared", "--num", "2", "--poems", "20", "--checkpoint", "run"),
     "models list": (),
     "models show": ("run",),
     "models export": ("run", "new.zip"),

@@ -97,7 +97,7 @@ REQUESTS = [
     '{"title": "春"}',
     "",
     '{"title": "冬", "temperature": -1}',
-    '{"title": "月", "keywords": ["山", "水"], "length": 20}',
+    '{"title": "月", "about": ["山", "水"], "length": 20}',
     "{oops",
 ]
 MIXED = ("--input", "requests.jsonl", "--num", 2)
