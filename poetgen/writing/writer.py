@@ -147,6 +147,9 @@ class Writer:
         another = max(map(len, clauses(text)), default=0) + 1  # a line that would have been cut
         if asked - count < another or asked == usual or self.plan(job).template is not None:
             return ""
+        lines = clauses(text)
+        if not self.vocab.has_lines and lines and count + len(lines[-1]) + 1 > asked:  # it has the lines that fit
+            return ""
         return f"the model ended the poem after {count:,} of {asked:,} characters"
 
     def samples(self, jobs: Iterable[Job]) -> Iterator[Sample]:
