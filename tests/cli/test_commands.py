@@ -110,7 +110,7 @@ TRAIN = ("train", "--hidden", 8, "--embed", 8, "--layers", 1, "--precision", "fp
 
 
 def test_the_commands() -> None:
-    made = ["preprocess", "train", "sample", "couplet"]
+    made = ["preprocess", "train", "sample", "fill", "couplet"]
     assert list(GROUP.commands) == [*made, "evaluate", "score", "check", "models", "inspect"]
 
 
@@ -127,6 +127,10 @@ def test_help_ends_with_an_example_that_runs(command: str, run: Run, place: Path
         pytest.importorskip("sklearn")
     if command == "preprocess":
         shutil.rmtree("corpora/prepared")  # of other sources, which nothing replaces unasked
+    if command == "inspect authors":
+        pytest.skip("its example wants the poems of several dynasties; tests/inspect/test_authors.py has it on its own")
+    if command in ("fill", "couplet"):
+        shutil.rmtree("checkpoints")  # the tiny vocabulary has not their characters; the box has
     if command == "models import":
         run("models", "export", "box", "box.zip")
     shown = run(*command.split(), "--help")
@@ -276,7 +280,7 @@ def test_preprocess_prints_a_table(run: Run, place: Path) -> None:
     result = run("preprocess", "--out", "data", "--jobs", 1, "--min-count", 1)
     assert (result.code, result.err) == (0, "")
     rows = dict(line.split(maxsplit=1) for line in result.out.splitlines())
-    assert rows["read"] == "60 poems in 1 files"
+    assert rows["read"] == "60 poems in 1 file"
     assert rows["kept"].startswith("60 poems, ")
     assert rows["forms"] == "15 七律, 15 七绝, 15 五律, 15 五绝"
     assert "jieba" in rows["time"]
@@ -294,7 +298,7 @@ def test_train_sample_evaluate(run: Run, place: Path) -> None:
     lines = result.err.splitlines()
     assert lines[0].startswith("lstm 1 x 8, ") and lines[0].endswith("into checkpoints/poet")
     assert any("validation ppl_char" in line for line in lines)
-    assert lines[-1].endswith("try it: poetgen sample 春夜喜雨 --checkpoint checkpoints/poet")
+    assert lines[-1].endswith("try it: poetgen sample 春夜喜雨 --checkpoint poet")
     made = {path.name for path in (place / "checkpoints" / "poet").iterdir()}
     assert {"model.safetensors", "config.json", "vocab.json", "log.jsonl", "train.state", "run.png", "run.svg"} <= made
     newest = json.loads(run("sample", "春", "--json").out)
@@ -340,15 +344,15 @@ def test_the_first_signal_saves_and_resume_goes_on(
         if isinstance(record, StepRecord) and record.step == 10:
             signal.raise_signal(number)
 
-    whole = run(*TRAIN, "--epochs", 3, "--out", "whole")
+    whole = run(*TRAIN, "--epochs", 9, "--out", "whole")
     before = signal.getsignal(number)
     with monkeypatch.context() as patch:
         patch.setattr(training_view.RunView, "show", interrupting)
-        result = run(*TRAIN, "--epochs", 3, "--out", "run")
+        result = run(*TRAIN, "--epochs", 9, "--out", "run")
     assert (result.code, whole.code) == (code, 0)
     assert signal.getsignal(number) == before
     assert "stopped at step 11, and saved; to go on: poetgen train --resume" in result.err.splitlines()[-1]
-    # Its options come from the run, not from the defaults: hidden is 8, the budget three epochs.
+    # Its options come from the run, not from the defaults: hidden is 8, the budget nine epochs.
     again = run(*shlex.split(result.err.splitlines()[-1].split("to go on: poetgen ")[1]))
     assert again.code == 0
     assert ", from step 11" in again.err.splitlines()[0]
@@ -358,10 +362,10 @@ def test_the_first_signal_saves_and_resume_goes_on(
 
 @pytest.mark.usefixtures("unpictured")
 def test_options_given_anew_count_when_resuming(run: Run, place: Path) -> None:
-    assert run(*TRAIN, "--epochs", 0.5, "--out", "run").code == 0
-    assert run("train", "--resume", "--out", "run", "--epochs", 1).code == 0
+    assert run(*TRAIN, "--epochs", 1, "--out", "run").code == 0
+    assert run("train", "--resume", "--out", "run", "--epochs", 6).code == 0
     config = Checkpoint.load(Path("run")).config
-    assert (config["train"]["epochs"], config["train"]["hidden"]) == (1, 8)
+    assert (config["train"]["epochs"], config["train"]["hidden"]) == (6, 8)
 
 
 def test_a_run_whose_state_is_foreign(run: Run, place: Path) -> None:
@@ -502,7 +506,7 @@ def test_many_notes_are_counted(run: Run, place: Path) -> None:
     notes = run("sample", "--input", "titles.txt", "--seed", 1).err.splitlines()
     assert notes[0] == "titles.txt:1: title: left out 🌸, which the model has never seen"
     # A slow machine shows progress before the last.
-    assert notes[-1] == "and 5 more notes like these" and sum(note.startswith("titles.txt:") for note in notes) == 10
+    assert notes[-2] == "and 5 more notes like these" and sum(note.startswith("titles.txt:") for note in notes) == 10
 
 
 # evaluate --------------------------------------------------------------------------------------------------------
@@ -768,7 +772,7 @@ def test_standard_input_and_a_locale_without_chinese(place: Path) -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     process = start("sample", "--input", "-", "--seed", 1, "--form", "五绝", env=environment, stdin=subprocess.PIPE)
     out, err = process.communicate("春\n秋\n".encode())
-    assert process.returncode == 0 and not [line for line in err.splitlines() if not line.startswith(b"writing: ")]
+    assert process.returncode == 0 and not [line for line in err.splitlines() if not line.startswith((b"writing: ", b"by "))]
     assert [poem.splitlines()[0] for poem in out.decode("utf-8").split("\n\n")] == ["春", "秋"]
 
 
