@@ -776,7 +776,8 @@ def test_standard_input_and_a_locale_without_chinese(place: Path) -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     process = start("sample", "--input", "-", "--seed", 1, "--form", "五绝", env=environment, stdin=subprocess.PIPE)
     out, err = process.communicate("春\n秋\n".encode())
-    assert process.returncode == 0 and not [line for line in err.splitlines() if not line.startswith((b"writing: ", b"by "))]
+    told = (b"writing: ", b"by ")
+    assert process.returncode == 0 and all(line.startswith(told) for line in err.splitlines())
     assert [poem.splitlines()[0] for poem in out.decode("utf-8").split("\n\n")] == ["春", "秋"]
 
 
