@@ -300,7 +300,8 @@ def test_memory_of_a_checkpoint(
     code, out, _ = run([*common, "--poems", str(corpus), "--form", "五绝", "--json", "--strangers", "1"], capsys)
     alone = json.loads(out)
     assert alone["couplet"][-1]["nats"] == pytest.approx(record["couplet"][-1]["nats"])
-    assert alone["couplet"][4]["nats"] > record["couplet"][4]["nats"], "few strangers overstate the cost"
+    one, eight = ([point["nats"] for point in found["couplet"][:-1]] for found in (alone, record))
+    assert one[2:] != eight[2:], "each stranger counts"
     # The validation split is too small for any one form.
     code, out, err = run([*common, "--data", str(prepared), "--json"], capsys)
     assert (code, out) == (1, "") and "of the form 七律" in err and len(err.splitlines()) == 1
@@ -317,7 +318,7 @@ def test_what_memory_leaves_out_is_told(
     path.write_text("\n".join([*lines, lines[0]]) + "\n", encoding="utf-8")
     args = ["inspect", "memory", "--checkpoint", str(tiny), "--device", "cpu", "--num", "2", "--form", "五绝"]
     code, _, err = run([*args, "--poems", str(path), "--out", str(tmp_path), "--strangers", "1"], capsys)
-    assert code == 0 and "left out 1 poems: duplicates, or with punctuation inside a line" in err
+    assert code == 0 and "left out 1 poem: duplicates, or with punctuation inside a line" in err
 
 
 @pytest.mark.parametrize(
@@ -389,11 +390,14 @@ def test_digits_keeps_what_is_done(
     assert (tmp_path / "digits.png").exists()
 
 
-@pytest.mark.parametrize("seed", [2**32, 2**64, 10**30])
-def test_any_seed_will_do(seed: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("seed", "good"), [(2**32, True), (2**63 - 1, True), (2**63, False), (10**30, False)])
+def test_seeds_have_the_range_of_all_commands(
+    seed: int, good: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     args = ["--out", str(tmp_path), "--steps", "1", "--hidden", "2", "--cells", "gru", "--lengths", "3"]
     code, _, err = run(["inspect", "digits", *args, "--repeats", "1", "--seed", str(seed)], capsys)
-    assert code == 0, err
+    assert code == (0 if good else 2), err
+    assert good or ("--seed" in err and "below 2**63" in err)
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_repeated_steps_do_not_double(run: Run, monkeypatch: pytest.MonkeyPatch)
 
     with monkeypatch.context() as patch:
         patch.setattr(training_view.RunView, "show", killing)
-        given = (*TRAIN, "--epochs", "4", "--eval-every", "15", "--out", "run", "--tensorboard")
+        given = (*TRAIN, "--epochs", "12", "--eval-every", "15", "--out", "run", "--tensorboard")
         assert run(*given)[0] == 130
     assert read_log(Path("run/log.jsonl"))[-1].step == 20, "no step comes twice, so that this shows nothing"
     code, said = run("train", "--resume", "--out", "run", "--tensorboard")
@@ -132,7 +132,7 @@ def test_going_on_after_ctrl_c(run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
 
     with monkeypatch.context() as patch:
         patch.setattr(training_view.RunView, "show", interrupting)
-        code, said = run(*TRAIN, "--epochs", "3", "--out", "run", "--tensorboard")
+        code, said = run(*TRAIN, "--epochs", "9", "--out", "run", "--tensorboard")
     assert code == 130
     command = said.splitlines()[-1].split("to go on: poetgen ")[1]
     assert command.endswith(" --tensorboard")
