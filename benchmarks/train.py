@@ -125,8 +125,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as out:
         for _ in range(options.rounds):
             for shape, precision, size in cases:
+                layers, hidden, embed = shape
                 config = TrainConfig(
-                    **dict(zip(("layers", "hidden", "embed"), shape, strict=True)),
+                    layers=layers,
+                    hidden=hidden,
+                    embed=embed,
                     batch_size=size,
                     seq_len=96,
                     dropout=0.0,

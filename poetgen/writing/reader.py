@@ -41,7 +41,7 @@ class DraftReader:
     def scores(
         self, texts: Sequence[str], figures: Sequence[Mapping[str, float]]
     ) -> list[tuple[dict[str, float], float]]:
-        """The figures of each text with the classifier's opinion, and the log-odds of a person, but for a constant."""
+        """The figures of each text with the classifier's opinion, and their sum by the weights."""
         found = [dict(row) | {"reader": opinion} for row, opinion in zip(figures, self.opinions(texts), strict=True)]
         return [(row, float(self.weights @ [row[name] for name in FIGURES])) for row in found]
 
